@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+// A target imports only targets that stand above it in this list.
+let package = Package(
+    name: "fieldpost",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "fieldpost", targets: ["fieldpost"]),
+        .library(name: "MQTT", targets: ["MQTT", "MQTTWire"]),
+        .library(name: "StoreForward", targets: ["StoreForward"]),
+        .library(name: "Sensing", targets: ["Sensing", "Settings", "Units"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        // Without its Foundation trait, which would link ICU.
+        .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // The C libraries that a board carries.
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "CTOML"),
+
+        // Values that everything else is told in.
+        .target(name: "Units", swiftSettings: settings),
+        .target(name: "Settings", dependencies: ["Units"], swiftSettings: settings),
+
+        // The way of a message, from the wire upwards.
+        .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
+        .target(name: "MQTTWire", dependencies: [nioCore], swiftSettings: settings),
+        .target(
+            name: "MQTT", dependencies: ["MQTTWire", nioCore, nioPosix, logging, deque], swiftSettings: settings),
+        .target(
+            name: "StoreForward", dependencies: ["MQTT", "MQTTWire", "SQLite", "Units", nioCore, logging],
+            swiftSettings: settings),
+
+        // The way of a reading, from the kernel downwards.
+        .target(name: "Sensing", dependencies: ["Settings", "Units"], swiftSettings: settings),
+        .target(
+            name: "Uplink", dependencies: ["Sensing", "MQTT", "MQTTWire", "Units", nioCore], swiftSettings: settings),
+
+        // Both together.
+        .target(name: "Relay", dependencies: [nioCore, nioPosix], swiftSettings: settings),
+        .target(
+            name: "FieldpostAgent",
+            dependencies: [
+                "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "StoreForward", "Relay",
+                nioCore, nioPosix, logging, unixSignals, subprocess,
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "fieldpost",
+            dependencies: ["FieldpostAgent", argumentParser, logging], swiftSettings: settings),
+
+        // Tests: a folder per target, and what runs the whole against real brokers.
+        .target(
+            name: "TestSupport", dependencies: ["Relay", nioCore, nioPosix, subprocess], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: settings),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "Units"], swiftSettings: settings),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "MQTTWireTests", dependencies: ["MQTTWire", nioCore], swiftSettings: settings),
+        .testTarget(
+            name: "MQTTTests",
+            dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioEmbedded, nioPosix],
+            swiftSettings: settings),
+        .testTarget(
+            name: "StoreForwardTests",
+            dependencies: ["StoreForward", "MQTT", "MQTTWire", "SQLite", "Units", "TestSupport", nioCore],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SensingTests", dependencies: ["Sensing", "Settings", "Units", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "UplinkTests", dependencies: ["Uplink", "Sensing", "MQTTWire", "Units", nioCore],
+            swiftSettings: settings),
+        .testTarget(
+            name: "FieldpostAgentTests",
+            dependencies: ["FieldpostAgent", "Settings", "Sensing", "Units", "TestSupport", "Relay"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "EndToEnd", dependencies: ["TestSupport", "Relay", subprocess, "fieldpost"],
+            swiftSettings: settings),
+    ],
+    cxxLanguageStandard: .cxx17
+)

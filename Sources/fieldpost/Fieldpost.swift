@@ -1,0 +1,4 @@
+@main
+struct Fieldpost {
+    static func main() {}
+}
