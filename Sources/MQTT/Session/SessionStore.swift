@@ -41,6 +41,19 @@ public protocol SessionStore: Sendable {
     /// The broker has these: they may be forgotten. Unknown identifiers are ignored (a limit may have evicted them).
     func acknowledge(_ ids: [MessageID]) async throws
 
+    /// These will never be delivered: they are forgotten, and counted by cause. Unknown identifiers are ignored.
+    func discard(_ ids: [MessageID], because reason: DiscardReason) async throws
+
     /// Everything that is not acknowledged will be given out again, from the oldest on.
     func rewind() async throws
+}
+
+/// Why a message that was given out is given up.
+public enum DiscardReason: String, Sendable, Hashable, CaseIterable {
+    /// The broker answered with an error code (5.0 only).
+    case refused
+    /// The broker takes no packet of this size.
+    case tooLarge
+    /// It cannot be said in the connection's version of the protocol.
+    case unencodable
 }

@@ -1,0 +1,60 @@
+public import MQTTWire
+public import NIOCore
+
+/// How a client connects and keeps connected.
+public struct ClientConfiguration: Sendable {
+    /// Tried in this order, the next one after each failure; at least one.
+    public var endpoints: [Endpoint]
+    public var version: ProtocolVersion
+    /// Empty: the server assigns one (5.0).
+    public var clientIdentifier: String
+    /// Whole seconds, up to 65,535; zero turns keep-alive off. A server may ask for another value (5.0).
+    public var keepAlive: Duration = .seconds(60)
+    /// How long TCP connection and CONNACK together may take.
+    public var connectTimeout: Duration = .seconds(10)
+    /// How long the answer to a PINGREQ may take.
+    public var responseTimeout: Duration = .seconds(10)
+    /// When messages are under way and none was acknowledged for so long, the connection is given up: some brokers
+    /// still answer pings when they have ceased to do anything else.
+    public var acknowledgementTimeout: Duration = .seconds(60)
+    /// How long the server keeps the session after a connection; whole seconds. Zero: it ends with the connection.
+    public var sessionExpiry: Duration = .seconds(3600)
+    /// QoS 1 and 2 messages that may wait for their acknowledgement: 1 to 32,768.
+    public var maximumInFlight: Int = 32
+    /// Incoming QoS 1 and 2 messages that the server may have under way (5.0): 1 to 65,535.
+    public var receiveMaximum: Int = 256
+    /// Bytes of the largest packet that is accepted from the server.
+    public var maximumPacketSize: Int = 1 << 20
+    public var backoff: Backoff = Backoff()
+    /// Asked before each attempt, with the number that the connection will have: a will that names its connection, a
+    /// password that is signed anew or read again from its file.
+    public var parameters: @Sendable (_ connection: Int) async throws -> ConnectParameters
+
+    public init(
+        endpoints: [Endpoint], version: ProtocolVersion = .v5, clientIdentifier: String = "",
+        parameters: @escaping @Sendable (_ connection: Int) async throws -> ConnectParameters = { _ in
+            ConnectParameters()
+        }
+    ) {
+        self.endpoints = endpoints
+        self.version = version
+        self.clientIdentifier = clientIdentifier
+        self.parameters = parameters
+    }
+}
+
+/// What one connection says of itself in CONNECT, and first thing after it.
+public struct ConnectParameters: Sendable {
+    public var username: String?
+    public var password: ByteBuffer?
+    public var will: Will?
+    /// Published first on the new connection: what makes the will untrue again.
+    public var birth: Message?
+
+    public init(username: String? = nil, password: ByteBuffer? = nil, will: Will? = nil, birth: Message? = nil) {
+        self.username = username
+        self.password = password
+        self.will = will
+        self.birth = birth
+    }
+}

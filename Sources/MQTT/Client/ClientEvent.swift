@@ -1,0 +1,66 @@
+public import MQTTWire
+public import NIOCore
+
+/// What happens to a client's connection.
+public enum ClientEvent: Sendable, Hashable {
+    case connected(ConnectResult)
+    /// An attempt failed; the next one follows after so long.
+    case connectFailed(Endpoint, ConnectFailure, retryIn: Duration)
+    /// A connection ended; `retryIn` is nil when the client was told to stop.
+    case disconnected(DisconnectReason, retryIn: Duration?)
+}
+
+/// A message that arrived.
+public struct ReceivedMessage: Sendable, Hashable {
+    public var topic: TopicName
+    public var payload: ByteBuffer
+    public var qos: QoS
+    /// Sent because it was retained, not because it was just published (except with Retain As Published, 5.0).
+    public var retain: Bool
+    public var duplicate: Bool
+    public var properties: Properties
+}
+
+/// What a client has done since it was made.
+public struct ClientStatistics: Sendable, Hashable {
+    public var connections = 0
+    public var published = 0
+    public var completed = 0
+    /// Repeated with DUP in a resumed session.
+    public var repeated = 0
+    /// Sent anew because the server had lost the session: these may have arrived twice.
+    public var possibleDuplicates = 0
+    /// Given up, because the server refused them or could not be sent them.
+    public var discarded = 0
+    public var received = 0
+    /// Arrived while nobody was reading ``MQTTClient/messages``.
+    public var receivedUnread = 0
+}
+
+/// Why a call on a client failed.
+public enum ClientError: Error, Sendable, Hashable, CustomStringConvertible {
+    case notConnected
+    case timedOut(after: Duration)
+    /// The server answered with this error code.
+    case refused(ReasonCode)
+    /// The server takes no packet of this size on this connection.
+    case tooLarge(bytes: Int, limit: Int)
+    case unencodable(String)
+    case tooManyRequests
+    /// The client has stopped, or stopped before there was an answer.
+    case stopped
+    case connectionLost
+
+    public var description: String {
+        switch self {
+        case .notConnected: "not connected to a broker"
+        case .timedOut(let time): "no answer from the broker within \(time)"
+        case .refused(let code): "refused by the broker: \(code)"
+        case .tooLarge(let bytes, let limit): "a packet of \(bytes) bytes; the broker takes at most \(limit)"
+        case .unencodable(let why): "cannot be sent: \(why)"
+        case .tooManyRequests: "too many requests wait for their answers"
+        case .stopped: "the client has stopped"
+        case .connectionLost: "the connection was lost before there was an answer"
+        }
+    }
+}

@@ -1,0 +1,36 @@
+internal import NIOCore
+
+/// One attempt to have a connection, and the connection that comes of it.
+struct Link {
+    enum Phase { case opening, awaitingConnAck, up, ended }
+
+    enum End: Sendable {
+        case failed(ConnectFailure)
+        case ended(DisconnectReason, after: Duration)
+    }
+
+    /// Rises with each attempt, so that a late word from an old channel is not taken for the new one's.
+    let id: Int
+    var phase = Phase.opening
+    var channel: (any Channel)?
+    var endpoint: Endpoint?
+    var parameters = ConnectParameters()
+    var cleanStart = true
+    var isWritable = true
+    var outbound = ByteBuffer()
+    var keepAlive: KeepAlive?
+    var upSince = ContinuousClock.now
+    /// When a message was last acknowledged, or the first one put under way.
+    var lastProgress = ContinuousClock.now
+    var timers: [Scheduled<Void>] = []
+    var waiter: CheckedContinuation<End, Never>?
+
+    init(id: Int) { self.id = id }
+
+    var isUp: Bool { phase == .up }
+
+    mutating func cancelTimers() {
+        timers.forEach { $0.cancel() }
+        timers.removeAll()
+    }
+}

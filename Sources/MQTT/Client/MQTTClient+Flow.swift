@@ -1,0 +1,165 @@
+internal import MQTTWire
+internal import NIOCore
+
+// The way of messages between the store and the connection.
+extension MQTTClient {
+    /// Sends what may be sent: repetitions, what callers want sent now, what the store gave out; and asks the store for more.
+    func pump() {
+        guard link.isUp else { return }
+        while let packet = session.nextResend() { send(packet) }
+        var forgotten: [StoredMessage] = []
+        while link.isWritable, let next = direct.first {
+            guard offer(next.message, from: .direct(next.token)) else { break }
+            direct.removeFirst()
+        }
+        while link.isWritable, direct.isEmpty, let next = ready.first {
+            guard offer(next.message, from: .stored(next.id), forgotten: { forgotten.append(next) }) else { break }
+            ready.removeFirst()
+        }
+        flush(forgotten: forgotten)
+        if link.isWritable, direct.isEmpty, ready.isEmpty, session.room > 0 { fetch() }
+    }
+
+    /// - Returns: false when the window is full.
+    private func offer(_ message: Message, from origin: Session.Origin, forgotten: () -> Void = {}) -> Bool {
+        switch session.publish(message, from: origin) {
+        case .send(let publish):
+            if session.inFlight == 1 { link.lastProgress = .now }
+            statistics.published += 1
+            send(.publish(publish))
+        case .sendAndForget(let publish):
+            statistics.published += 1
+            send(.publish(publish))
+            switch origin {
+            case .direct(let token): resume(token, returning: .success)
+            case .stored: forgotten()
+            }
+        case .tooLarge(let bytes, let limit):
+            discard(origin, because: .tooLarge, error: .tooLarge(bytes: bytes, limit: limit))
+        case .unencodable(let error):
+            discard(origin, because: .unencodable, error: .unencodable("\(error)"))
+        case .full:
+            return false
+        }
+        return true
+    }
+
+    private func discard(_ origin: Session.Origin, because reason: DiscardReason, error: ClientError) {
+        statistics.discarded += 1
+        switch origin {
+        case .direct(let token): resume(token, throwing: error)
+        case .stored(let id):
+            logger.warning("a message is given up", metadata: ["reason": "\(error)"])
+            discarded[reason, default: []].append(id)
+            if let token = storedWaiters.removeValue(forKey: id) { resume(token, throwing: error) }
+        }
+        tellStore()
+    }
+
+    private func fetch() {
+        guard storeMayHaveMore, !isFetching, !stopping else { return }
+        isFetching = true
+        storeMayHaveMore = false
+        let count = min(session.room, 256)
+        Task {
+            do {
+                let batch = try await store.next(maximumCount: count, maximumBytes: 256 * 1024)
+                if !batch.isEmpty { storeMayHaveMore = true }
+                ready.append(contentsOf: batch)
+                isFetching = false
+                pump()
+            } catch {
+                logger.error("the store gives nothing out", metadata: ["error": "\(error)"])
+                // Not at once: a failing disk is not mended by asking it in a loop.
+                eventLoop.scheduleTask(in: .seconds(1)) { [weak self] in
+                    self?.assumeIsolated {
+                        $0.isFetching = false
+                        $0.storeDidChange()
+                    }
+                }
+            }
+        }
+    }
+
+    func complete(_ completion: Session.Completion) {
+        statistics.completed += 1
+        link.lastProgress = .now
+        switch completion.origin {
+        case .direct(let token): resume(token, returning: completion.reasonCode)
+        case .stored(let id):
+            if completion.reasonCode.isError {
+                statistics.discarded += 1
+                logger.warning("the broker refused a message", metadata: ["reason": "\(completion.reasonCode)"])
+                discarded[.refused, default: []].append(id)
+            } else {
+                acknowledged.append(id)
+            }
+            if let token = storedWaiters.removeValue(forKey: id) {
+                resume(token, returning: completion.reasonCode)
+            } else if callersInStore > 0 {
+                early[id] = completion.reasonCode
+            }
+        }
+    }
+
+    /// Passes acknowledgements on, one batch at a time; what comes meanwhile goes with the next.
+    func tellStore() {
+        guard !isAcknowledging, !acknowledged.isEmpty || !discarded.isEmpty else { return }
+        isAcknowledging = true
+        Task {
+            await tellStoreEverything()
+            isAcknowledging = false
+        }
+    }
+
+    private func tellStoreEverything() async {
+        while !acknowledged.isEmpty || !discarded.isEmpty {
+            let (ids, given) = (acknowledged, discarded)
+            acknowledged.removeAll(keepingCapacity: true)
+            discarded.removeAll()
+            do {
+                if !ids.isEmpty { try await store.acknowledge(ids) }
+                for (reason, ids) in given { try await store.discard(ids, because: reason) }
+            } catch {
+                logger.error("the store does not forget", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    // MARK: Bytes
+
+    func send(_ packet: Packet) {
+        do {
+            try packet.encode(into: &link.outbound, version: configuration.version)
+        } catch {
+            // Only our own mistake can lead here: what callers give is checked before.
+            logger.error("a packet cannot be encoded", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Hands the packets gathered by ``send(_:)`` to the socket in one write.
+    func flush(forgotten: [StoredMessage] = []) {
+        guard let channel = link.channel, link.outbound.readableBytes > 0 else { return }
+        let bytes = link.outbound
+        link.outbound = ByteBuffer()
+        link.keepAlive?.packetSent(at: .now)
+        guard !forgotten.isEmpty else { return channel.writeAndFlush(bytes, promise: nil) }
+        let id = link.id
+        channel.writeAndFlush(bytes).whenComplete { [weak self] result in
+            self?.assumeIsolated { $0.written(forgotten, result, on: id) }
+        }
+    }
+
+    /// QoS 0 messages are complete once written; what was not written waits for the next connection.
+    private func written(_ messages: [StoredMessage], _ result: Result<Void, any Error>, on id: Int) {
+        switch result {
+        case .success:
+            for message in messages {
+                complete(Session.Completion(origin: .stored(message.id), reasonCode: .success))
+            }
+            tellStore()
+        case .failure:
+            ready.prepend(contentsOf: messages)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+public import MQTTWire
+internal import NIOCore
+
+/// A SUBSCRIBE or UNSUBSCRIBE that waits for its answer, through reconnects if need be.
+enum SubscriptionRequest: Sendable {
+    case subscribe([Subscription])
+    case unsubscribe([TopicFilter])
+}
+
+extension MQTTClient {
+    /// Subscribes, now or as soon as there is a connection, and again whenever the server has lost the session.
+    ///
+    /// - Parameters:
+    ///   - subscriptions: at least one.
+    ///   - timeout: how long to wait for the answer; after it nothing is subscribed for later.
+    /// - Returns: what the server granted or refused, one reason code for each subscription, in order.
+    @discardableResult
+    public func subscribe(
+        _ subscriptions: [Subscription], timeout: Duration = .seconds(30)
+    ) async throws -> [ReasonCode] {
+        guard !subscriptions.isEmpty else { return [] }
+        let codes = try await request(.subscribe(subscriptions), timeout: timeout)
+        for (subscription, code) in zip(subscriptions, codes) {
+            self.subscriptions[subscription.filter] = code.isError ? nil : subscription
+        }
+        return codes
+    }
+
+    /// - Returns: one reason code for each filter, in order; none under 3.1.1, which has none.
+    @discardableResult
+    public func unsubscribe(_ filters: [TopicFilter], timeout: Duration = .seconds(30)) async throws -> [ReasonCode] {
+        guard !filters.isEmpty else { return [] }
+        for filter in filters { subscriptions[filter] = nil }
+        return try await request(.unsubscribe(filters), timeout: timeout)
+    }
+
+    private func request(_ request: SubscriptionRequest, timeout: Duration) async throws -> [ReasonCode] {
+        guard !stopping else { throw ClientError.stopped }
+        lastToken += 1
+        let token = lastToken
+        requests[token] = request
+        defer {
+            requests[token] = nil
+            requestWaiters[token] = nil
+        }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let timer = eventLoop.scheduleTask(in: TimeAmount(timeout)) { [weak self] in
+                    self?.assumeIsolated {
+                        $0.requestWaiters.removeValue(forKey: token)?
+                            .resume(with: .failure(ClientError.timedOut(after: timeout)))
+                    }
+                }
+                requestWaiters[token] = Waiter(continuation: continuation, timer: timer)
+                if link.isUp {
+                    send(request, token)
+                    flush()
+                }
+            }
+        } onCancel: {
+            eventLoop.execute {
+                self.assumeIsolated {
+                    $0.requestWaiters.removeValue(forKey: token)?.resume(with: .failure(CancellationError()))
+                }
+            }
+        }
+    }
+
+    private func send(_ request: SubscriptionRequest, _ token: UInt64) {
+        let packet: (Packet, PacketIdentifier)? =
+            switch request {
+            case .subscribe(let subscriptions):
+                session.subscribe(subscriptions).map { (.subscribe($0), $0.packetIdentifier) }
+            case .unsubscribe(let filters):
+                session.unsubscribe(filters).map { (.unsubscribe($0), $0.packetIdentifier) }
+            }
+        guard let (packet, identifier) = packet else {
+            requestWaiters.removeValue(forKey: token)?.resume(with: .failure(ClientError.tooManyRequests))
+            return
+        }
+        sentRequests[identifier] = token
+        send(packet)
+    }
+
+    func answered(_ identifier: PacketIdentifier, _ codes: [ReasonCode]) {
+        guard let token = sentRequests.removeValue(forKey: identifier) else { return }
+        requestWaiters.removeValue(forKey: token)?.resume(with: .success(codes))
+    }
+
+    /// On a new connection: what the server has forgotten, and what it has not answered yet.
+    func subscribeAgain(sessionPresent: Bool) {
+        if !sessionPresent, !subscriptions.isEmpty {
+            let all = subscriptions.values.sorted { $0.filter.string < $1.filter.string }
+            for start in stride(from: 0, to: all.count, by: 64) {
+                if let subscribe = session.subscribe(Array(all[start..<min(start + 64, all.count)])) {
+                    send(.subscribe(subscribe))
+                }
+            }
+        }
+        for (token, request) in requests.sorted(by: { $0.key < $1.key }) { send(request, token) }
+    }
+}

@@ -1,0 +1,206 @@
+public import DequeModule
+public import Logging
+public import MQTTWire
+public import NIOCore
+
+/// An MQTT client that keeps itself connected.
+///
+///     let client = MQTTClient(
+///         ClientConfiguration(endpoints: [Endpoint(host: "localhost")], clientIdentifier: "gate-7"),
+///         eventLoop: group.next())
+///     async let running: Void = client.run()
+///     try await client.subscribe([Subscription(filter: TopicFilter("gate/7/request"))])
+///     try await client.publish(Message(topic: TopicName("gate/7/status"), payload: ByteBuffer(string: "closed")))
+///     for await message in client.messages { print(message.topic) }
+///
+/// ``run()`` connects, and connects again whenever the connection ends, until it is cancelled or ``disconnect()`` is
+/// called. Messages go through a ``SessionStore`` first: ``publish(_:until:timeout:)`` works while there is no
+/// connection, and by default returns when the store has taken the message.
+///
+/// The client runs on one event loop (it is an actor with the event loop as its executor), so packets, timers and
+/// calls never run beside each other.
+public actor MQTTClient {
+    nonisolated let eventLoop: any EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    let configuration: ClientConfiguration
+    let store: any SessionStore
+    let logger: Logger
+
+    /// What happens to the connection, for one reader; the newest 256 wait.
+    public nonisolated let events: AsyncStream<ClientEvent>
+    let eventContinuation: AsyncStream<ClientEvent>.Continuation
+
+    /// What arrives for the client's subscriptions, for one reader.
+    public nonisolated let messages: ReceivedMessages
+    let messageSource: ReceivedMessages.Producer.Source
+    var hasReader = false
+    var readingPaused = false
+
+    public internal(set) var statistics = ClientStatistics()
+
+    var session: Session
+    var link = Link(id: 0)
+    var stopping = false
+    var pauseWaiter: CheckedContinuation<Void, Never>?
+    var pauseTimer: Scheduled<Void>?
+    /// The identifier that the server gave us, when we had none.
+    var assignedIdentifier: String?
+
+    // What waits to be sent, behind what the session repeats: first what callers want sent now, then what the store
+    // gave out.
+    var direct: Deque<(token: UInt64, message: Message)> = []
+    var ready: Deque<StoredMessage> = []
+    var isFetching = false
+    var storeMayHaveMore = true
+
+    // What the store has not been told yet.
+    var acknowledged: [MessageID] = []
+    var discarded: [DiscardReason: [MessageID]] = [:]
+    var isAcknowledging = false
+
+    // Who waits for what.
+    var lastToken: UInt64 = 0
+    var waiters: [UInt64: Waiter<ReasonCode>] = [:]
+    var storedWaiters: [MessageID: UInt64] = [:]
+    /// Completions that overtook their callers' way back from the store; kept only while there is such a caller.
+    var early: [MessageID: ReasonCode] = [:]
+    var callersInStore = 0
+    var subscriptions: [TopicFilter: Subscription] = [:]
+    var requests: [UInt64: SubscriptionRequest] = [:]
+    var requestWaiters: [UInt64: Waiter<[ReasonCode]>] = [:]
+    var sentRequests: [PacketIdentifier: UInt64] = [:]
+
+    /// - Parameters:
+    ///   - store: where messages wait; in memory unless told otherwise.
+    ///   - eventLoop: one of a `MultiThreadedEventLoopGroup`; it must outlive the client.
+    public init(
+        _ configuration: ClientConfiguration, store: any SessionStore = MemoryStore(), eventLoop: any EventLoop,
+        logger: Logger = Logger(label: "mqtt", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) {
+        self.configuration = configuration
+        self.store = store
+        self.eventLoop = eventLoop
+        self.logger = logger
+        session = Session(
+            version: configuration.version, maximumInFlight: configuration.maximumInFlight,
+            receiveMaximum: configuration.receiveMaximum)
+        (events, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
+        // The sequence is made before the client it calls; the box is filled below and only read on the event loop.
+        let box = NIOLoopBoundBox.makeEmptyBox(valueType: MQTTClient.self, eventLoop: eventLoop)
+        (messageSource, messages) = ReceivedMessages.make(
+            moreWanted: { eventLoop.execute { box.value?.assumeIsolated { $0.resumeReading() } } },
+            readerArrived: { eventLoop.execute { box.value?.assumeIsolated { $0.hasReader = true } } })
+        eventLoop.execute { [weak self] in box.value = self }
+    }
+
+    // MARK: Publishing
+
+    /// When a publish is done.
+    public enum Assurance: Sendable, Hashable {
+        /// The store has the message, as durably as it promises.
+        case accepted
+        /// The broker has acknowledged it (QoS 0: it was written to the socket).
+        case acknowledged
+    }
+
+    /// Publishes through the store: queued while there is no connection, and sent in order.
+    ///
+    /// - Parameter timeout: how long to wait for an acknowledgement; when it passes, the message stays in the store
+    ///   and will be sent all the same.
+    /// - Throws: what the store throws when it does not take the message; ``ClientError`` when the broker refused it or
+    ///   no acknowledgement came in time.
+    @discardableResult
+    public func publish(
+        _ message: Message, until assurance: Assurance = .accepted, timeout: Duration = .seconds(60)
+    ) async throws -> MessageID {
+        switch assurance {
+        case .accepted:
+            let ids = try await store.append([message])
+            storeDidChange()
+            return ids.first ?? MessageID(rawValue: 0)
+        case .acknowledged:
+            callersInStore += 1
+            defer {
+                callersInStore -= 1
+                if callersInStore == 0 { early.removeAll() }
+            }
+            let ids = try await store.append([message])
+            storeDidChange()
+            guard let id = ids.first else { throw ClientError.stopped }
+            let code: ReasonCode
+            if let already = early.removeValue(forKey: id) {
+                code = already
+            } else {
+                code = try await wait(timeout: timeout, register: { $0.storedWaiters[id] = $1 })
+                storedWaiters[id] = nil
+            }
+            if code.isError { throw ClientError.refused(code) }
+            return id
+        }
+    }
+
+    /// Publishes on the present connection or not at all: nothing is stored, and what the store holds waits behind it.
+    ///
+    /// - Returns: when the broker has acknowledged it (QoS 0: when it was handed to the socket).
+    /// - Throws: ``ClientError``; after `connectionLost` and `timedOut` the broker may have the message all the same.
+    public func publishNow(_ message: Message, timeout: Duration = .seconds(10)) async throws {
+        guard link.isUp, !stopping else { throw ClientError.notConnected }
+        let code = try await wait(timeout: timeout) { client, token in
+            client.direct.append((token, message))
+            client.pump()
+        }
+        if code.isError { throw ClientError.refused(code) }
+    }
+
+    /// To be called when something was appended to the store without ``publish(_:until:timeout:)``.
+    public func storeDidChange() {
+        storeMayHaveMore = true
+        pump()
+    }
+
+    /// QoS 1 and 2 messages that wait for the broker's last word.
+    public var inFlight: Int { session.inFlight }
+
+    public var isConnected: Bool { link.isUp }
+
+    // MARK: Waiting
+
+    /// Waits for whoever resumes the token's waiter, at most for `timeout`, and not beyond cancellation.
+    func wait(
+        timeout: Duration, register: (isolated MQTTClient, UInt64) -> Void
+    ) async throws -> ReasonCode {
+        lastToken += 1
+        let token = lastToken
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let timer = eventLoop.scheduleTask(in: TimeAmount(timeout)) { [weak self] in
+                    self?.assumeIsolated { $0.resume(token, throwing: ClientError.timedOut(after: timeout)) }
+                }
+                waiters[token] = Waiter(continuation: continuation, timer: timer)
+                register(self, token)
+            }
+        } onCancel: {
+            eventLoop.execute { self.assumeIsolated { $0.resume(token, throwing: CancellationError()) } }
+        }
+    }
+
+    func resume(_ token: UInt64, returning value: ReasonCode) {
+        waiters.removeValue(forKey: token)?.resume(with: .success(value))
+    }
+
+    func resume(_ token: UInt64, throwing error: any Error) {
+        waiters.removeValue(forKey: token)?.resume(with: .failure(error))
+    }
+}
+
+/// Somebody who waits for an answer.
+struct Waiter<Value: Sendable> {
+    let continuation: CheckedContinuation<Value, any Error>
+    let timer: Scheduled<Void>
+
+    func resume(with result: Result<Value, any Error>) {
+        timer.cancel()
+        continuation.resume(with: result)
+    }
+}

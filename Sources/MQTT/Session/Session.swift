@@ -1,0 +1,313 @@
+internal import DequeModule
+public import MQTTWire
+
+/// The client's side of an MQTT session (5.0 §4.1, §4.3, §4.4, §4.9) as a value: what happened goes in, what is to be
+/// done comes out. It holds what must outlive a connection, packet identifiers, messages under way and the
+/// identifiers of incoming QoS 2 messages, and knows no socket, clock or task.
+///
+/// A connection begins with ``connected(sessionPresent:limits:)``, after which ``nextResend()`` is drained before
+/// anything new is published, and ends with ``connectionLost()``. Messages are offered to
+/// ``publish(_:from:)`` while ``room`` is positive.
+public struct Session: Sendable {
+    /// Where an outgoing message came from, so that its completion finds the way back.
+    public enum Origin: Sendable, Hashable {
+        /// From the ``SessionStore``.
+        case stored(MessageID)
+        /// From a caller that did not want it stored; the number is the caller's.
+        case direct(UInt64)
+    }
+
+    /// The last word about an outgoing QoS 1 or 2 message.
+    public struct Completion: Sendable, Hashable {
+        public var origin: Origin
+        /// An error code when the server refused the message (5.0 only).
+        public var reasonCode: ReasonCode
+    }
+
+    struct Outgoing: Sendable {
+        enum Stage: Sendable {
+            /// PUBLISH is to be, or was, sent: PUBACK or PUBREC will answer.
+            case publish
+            /// The server has PUBLISH: PUBREL is to be, or was, sent, and PUBCOMP will answer.
+            case release
+        }
+
+        let origin: Origin
+        let message: Message
+        /// Rises with each message, so that a resumed session repeats them in the order of old ([MQTT-4.6.0-1]).
+        let order: UInt64
+        var stage: Stage = .publish
+        /// Sent on this connection, so it counts against the window.
+        var isOutstanding = false
+    }
+
+    public let version: ProtocolVersion
+    /// The client's own bound on unacknowledged messages; the server's receive maximum may be lower.
+    public let maximumInFlight: Int
+    /// How many QoS 2 messages the server may have under way towards us.
+    public let receiveMaximum: Int
+
+    private(set) var outgoing: [PacketIdentifier: Outgoing] = [:]
+    private(set) var incomingExactlyOnce: Set<PacketIdentifier> = []
+    private var requests: [PacketIdentifier: Request] = [:]
+    private var lastIdentifier = PacketIdentifier.first
+    private var nextOrder: UInt64 = 0
+
+    // Of this connection only.
+    private var limits = ServerLimits()
+    private var resend: Deque<PacketIdentifier> = []
+    private var outstanding = 0
+
+    private enum Request { case subscribe(count: Int), unsubscribe(count: Int) }
+
+    /// - Parameters:
+    ///   - maximumInFlight: 1 to 32,768; values beyond are brought inside.
+    ///   - receiveMaximum: 1 to 65,535; to be announced in CONNECT under 5.0.
+    public init(version: ProtocolVersion, maximumInFlight: Int = 32, receiveMaximum: Int = 65_535) {
+        self.version = version
+        // Half the identifiers stay free, so that looking for one is short and subscribing always possible.
+        self.maximumInFlight = min(max(maximumInFlight, 1), 32_768)
+        self.receiveMaximum = min(max(receiveMaximum, 1), 65_535)
+    }
+
+    /// Messages that were published and not completed yet.
+    public var inFlight: Int { outgoing.count }
+
+    private var window: Int { min(maximumInFlight, limits.receiveMaximum) }
+
+    /// How many QoS 1 or 2 messages may be published now. Nothing new goes before what must be repeated.
+    public var room: Int { resend.isEmpty ? max(0, window - outstanding) : 0 }
+
+    // MARK: The connection
+
+    /// What became of the messages that were under way when the last connection ended.
+    public struct Resumption: Sendable, Hashable {
+        /// Messages that will be repeated with DUP in the resumed session, exactly as the server expects.
+        public var repeated = 0
+        /// Messages that are sent anew because the server has lost the session: those it had already received arrive
+        /// a second time.
+        public var possibleDuplicates = 0
+    }
+
+    /// A CONNACK accepted us.
+    public mutating func connected(sessionPresent: Bool, limits: ServerLimits) -> Resumption {
+        self.limits = limits
+        outstanding = 0
+        requests.removeAll()
+        let order = outgoing.sorted { $0.value.order < $1.value.order }.map(\.key)
+        resend = Deque(order)
+        if sessionPresent { return Resumption(repeated: order.count) }
+        incomingExactlyOnce.removeAll()
+        repeatsAreDuplicates = false
+        for identifier in order { outgoing[identifier]?.stage = .publish }
+        return Resumption(possibleDuplicates: order.count)
+    }
+
+    /// DUP means "this server may have it already" ([MQTT-3.3.1-1]); a server that lost the session has not.
+    private var repeatsAreDuplicates = true
+
+    /// The next packet that this connection must repeat, or nil when there is none or the window is full.
+    public mutating func nextResend() -> Packet? {
+        while outstanding < window, let identifier = resend.popFirst() {
+            // Completed meanwhile: the server acknowledged it without waiting for the repetition.
+            guard let entry = outgoing[identifier] else { continue }
+            outgoing[identifier]?.isOutstanding = true
+            outstanding += 1
+            switch entry.stage {
+            case .publish: return .publish(packet(entry.message, identifier, duplicate: repeatsAreDuplicates))
+            case .release: return .pubrel(Acknowledgement(packetIdentifier: identifier))
+            }
+        }
+        return nil
+    }
+
+    /// The connection is gone; the session waits for the next one.
+    public mutating func connectionLost() {
+        requests.removeAll()
+        resend.removeAll()
+        for identifier in outgoing.keys { outgoing[identifier]?.isOutstanding = false }
+        outstanding = 0
+        limits = ServerLimits()
+        repeatsAreDuplicates = true
+    }
+
+    // MARK: Publishing
+
+    /// What to do with a message that was offered.
+    public enum Decision: Sendable, Hashable {
+        /// Send it; its completion comes with an acknowledgement.
+        case send(Publish)
+        /// Send it; it is complete once written (QoS 0).
+        case sendAndForget(Publish)
+        /// The server takes no packet of this size on this connection.
+        case tooLarge(bytes: Int, limit: Int)
+        /// It cannot be said in this version of the protocol.
+        case unencodable(EncodingError)
+        /// The window is full: offer it again when ``room`` is positive.
+        case full
+    }
+
+    /// Takes a message under way. The QoS is lowered to what the server supports, and RETAIN left out where the server
+    /// does not offer it (5.0 §3.2.2.3.4, §3.2.2.3.5).
+    public mutating func publish(_ offered: Message, from origin: Origin) -> Decision {
+        var message = offered
+        message.qos = min(message.qos, limits.maximumQoS)
+        message.retain = message.retain && limits.retainAvailable
+        if version == .v3_1_1 { message.properties = [] }
+        let identifier = message.qos == .atMostOnce ? nil : freeIdentifier()
+        let publish = packet(message, identifier, duplicate: false)
+        do throws(EncodingError) {
+            let size = try Packet.publish(publish).encodedSize(version: version)
+            if let limit = limits.maximumPacketSize, size > limit { return .tooLarge(bytes: size, limit: limit) }
+        } catch {
+            return .unencodable(error)
+        }
+        guard let identifier else { return .sendAndForget(publish) }
+        guard room > 0 else { return .full }
+        outgoing[identifier] = Outgoing(origin: origin, message: message, order: nextOrder, isOutstanding: true)
+        nextOrder += 1
+        outstanding += 1
+        lastIdentifier = identifier
+        return .send(publish)
+    }
+
+    public mutating func received(puback: Acknowledgement) throws(ProtocolViolation) -> Completion? {
+        guard let entry = outgoing[puback.packetIdentifier] else { return nil }
+        guard entry.message.qos == .atLeastOnce else {
+            throw ProtocolViolation("PUBACK for the QoS 2 message \(puback.packetIdentifier)")
+        }
+        return complete(puback.packetIdentifier, puback.reasonCode)
+    }
+
+    /// The answer to PUBREC.
+    public enum AfterPubRec: Sendable, Hashable {
+        case send(Acknowledgement)
+        case completed(Completion)
+    }
+
+    public mutating func received(pubrec: Acknowledgement) throws(ProtocolViolation) -> AfterPubRec {
+        let identifier = pubrec.packetIdentifier
+        guard let entry = outgoing[identifier] else {
+            // The other side holds an exchange that we do not know: PUBREL lets it end ([MQTT-4.3.3], §3.6.2.1).
+            return .send(
+                Acknowledgement(
+                    packetIdentifier: identifier,
+                    reasonCode: version == .v5 ? .packetIdentifierNotFound : .success))
+        }
+        guard entry.message.qos == .exactlyOnce else {
+            throw ProtocolViolation("PUBREC for the QoS 1 message \(identifier)")
+        }
+        if pubrec.reasonCode.isError {
+            return .completed(complete(identifier, pubrec.reasonCode) ?? Completion(origin: entry.origin, reasonCode: pubrec.reasonCode))
+        }
+        outgoing[identifier]?.stage = .release
+        return .send(Acknowledgement(packetIdentifier: identifier))
+    }
+
+    public mutating func received(pubcomp: Acknowledgement) throws(ProtocolViolation) -> Completion? {
+        guard let entry = outgoing[pubcomp.packetIdentifier] else { return nil }
+        guard entry.stage == .release else {
+            throw ProtocolViolation("PUBCOMP for message \(pubcomp.packetIdentifier), which was not released")
+        }
+        // Whatever the code says, the exchange is over and the server has no further use for the message.
+        return complete(pubcomp.packetIdentifier, .success)
+    }
+
+    private mutating func complete(_ identifier: PacketIdentifier, _ reasonCode: ReasonCode) -> Completion? {
+        guard let entry = outgoing.removeValue(forKey: identifier) else { return nil }
+        if entry.isOutstanding { outstanding -= 1 }
+        return Completion(origin: entry.origin, reasonCode: reasonCode)
+    }
+
+    private func packet(_ message: Message, _ identifier: PacketIdentifier?, duplicate: Bool) -> Publish {
+        Publish(
+            topic: message.topic, payload: message.payload, qos: message.qos, retain: message.retain,
+            duplicate: duplicate, packetIdentifier: identifier, properties: message.properties)
+    }
+
+    private func freeIdentifier() -> PacketIdentifier {
+        var candidate = lastIdentifier.next
+        while outgoing[candidate] != nil || requests[candidate] != nil { candidate = candidate.next }
+        return candidate
+    }
+
+    // MARK: Subscribing
+
+    /// - Parameter subscriptions: at least one.
+    public mutating func subscribe(_ subscriptions: [Subscription], properties: Properties = []) -> Subscribe? {
+        guard let identifier = newRequest(.subscribe(count: subscriptions.count)) else { return nil }
+        return Subscribe(packetIdentifier: identifier, subscriptions: subscriptions, properties: properties)
+    }
+
+    /// - Parameter filters: at least one.
+    public mutating func unsubscribe(_ filters: [TopicFilter]) -> Unsubscribe? {
+        guard let identifier = newRequest(.unsubscribe(count: filters.count)) else { return nil }
+        return Unsubscribe(packetIdentifier: identifier, filters: filters)
+    }
+
+    /// Nil when 16,384 requests wait for their answers already.
+    private mutating func newRequest(_ request: Request) -> PacketIdentifier? {
+        guard requests.count < 16_384 else { return nil }
+        let identifier = freeIdentifier()
+        lastIdentifier = identifier
+        requests[identifier] = request
+        return identifier
+    }
+
+    public mutating func received(suback: SubAck) throws(ProtocolViolation) {
+        guard case .subscribe(let count) = requests.removeValue(forKey: suback.packetIdentifier) else {
+            throw ProtocolViolation("SUBACK \(suback.packetIdentifier) without a SUBSCRIBE")
+        }
+        guard suback.reasonCodes.count == count else {
+            throw ProtocolViolation(
+                "SUBACK with \(suback.reasonCodes.count) reason codes for \(count) subscriptions (MQTT-3.9.3-1)")
+        }
+    }
+
+    public mutating func received(unsuback: UnsubAck) throws(ProtocolViolation) {
+        guard case .unsubscribe(let count) = requests.removeValue(forKey: unsuback.packetIdentifier) else {
+            throw ProtocolViolation("UNSUBACK \(unsuback.packetIdentifier) without an UNSUBSCRIBE")
+        }
+        guard version == .v3_1_1 || unsuback.reasonCodes.count == count else {
+            throw ProtocolViolation(
+                "UNSUBACK with \(unsuback.reasonCodes.count) reason codes for \(count) filters (MQTT-3.11.3-1)")
+        }
+    }
+
+    // MARK: Receiving
+
+    /// What to do with a PUBLISH from the server.
+    public enum Incoming: Sendable, Hashable {
+        /// Give it to the application, then answer, if there is an answer.
+        case deliver(Publish, answer: Packet?)
+        /// The application has it already: only answer.
+        case repeated(answer: Packet)
+    }
+
+    public mutating func received(publish: Publish) throws(ProtocolViolation) -> Incoming {
+        guard publish.topic != nil else {
+            throw ProtocolViolation("PUBLISH with a topic alias; none was offered", reasonCode: .topicAliasInvalid)
+        }
+        guard let identifier = publish.packetIdentifier, publish.qos != .atMostOnce else {
+            return .deliver(publish, answer: nil)
+        }
+        let acknowledgement = Acknowledgement(packetIdentifier: identifier)
+        if publish.qos == .atLeastOnce { return .deliver(publish, answer: .puback(acknowledgement)) }
+        if incomingExactlyOnce.contains(identifier) { return .repeated(answer: .pubrec(acknowledgement)) }
+        guard incomingExactlyOnce.count < receiveMaximum else {
+            throw ProtocolViolation(
+                "more than \(receiveMaximum) QoS 2 messages under way (MQTT-3.3.4-9)",
+                reasonCode: .receiveMaximumExceeded)
+        }
+        incomingExactlyOnce.insert(identifier)
+        return .deliver(publish, answer: .pubrec(acknowledgement))
+    }
+
+    /// - Returns: the PUBCOMP to send.
+    public mutating func received(pubrel: Acknowledgement) -> Acknowledgement {
+        let known = incomingExactlyOnce.remove(pubrel.packetIdentifier) != nil
+        return Acknowledgement(
+            packetIdentifier: pubrel.packetIdentifier,
+            reasonCode: known || version == .v3_1_1 ? .success : .packetIdentifierNotFound)
+    }
+}

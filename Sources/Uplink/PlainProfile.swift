@@ -1,0 +1,54 @@
+public import MQTT
+public import MQTTWire
+internal import NIOCore
+public import Sensing
+internal import Units
+
+/// Readings as small JSON objects, one message each:
+///
+///     fieldpost/bin-0427/fill   {"time":"2026-11-20T21:00:00.123Z","value":83.2,"unit":"%"}
+///
+/// `channel` stands in the payload when the topic does not tell channels apart. `"clock":"unsynced"` marks a time
+/// that the board cannot have known, because its clock was never set (T2).
+public struct PlainProfile: Sendable {
+    public let device: String
+
+    public init(device: String) { self.device = device }
+
+    /// - Parameter sequence: the number that the queue gives the message.
+    /// - Throws: ``TopicError`` when the sensor's names make a topic that is too long.
+    public func message(for reading: Reading, by route: Route, sequence: Int64) throws(TopicError) -> Message {
+        var members: [JSON.Member] = [JSON.Member("time", .string(reading.time.iso8601))]
+        if !reading.time.isPlausible { members.append(JSON.Member("clock", "unsynced")) }
+        if let channel = reading.channel, !route.topic.uses(.channel) {
+            members.append(JSON.Member("channel", .string(channel)))
+        }
+        members.append(JSON.Member("value", Self.json(reading.value)))
+        if let unit = reading.unit { members.append(JSON.Member("unit", .string(unit))) }
+        if route.includesSequence { members.append(JSON.Member("seq", .integer(sequence))) }
+        return Message(
+            topic: try route.topic.topic(device: device, sensor: reading.sensor, channel: reading.channel),
+            payload: ByteBuffer(string: JSON.object(members).text), qos: route.qos, retain: route.retain,
+            priority: route.priority, expiry: route.expiry)
+    }
+
+    private static func json(_ value: Reading.Value) -> JSON {
+        switch value {
+        case .number(let number): .number(rounded(number))
+        case .boolean(let boolean): .boolean(boolean)
+        case .text(let text): .string(text)
+        }
+    }
+
+    /// Twelve significant digits: more than any sensor has, fewer than show that 0.001 is no binary fraction.
+    static func rounded(_ value: Double) -> Double {
+        guard value.isFinite, value != 0 else { return value }
+        // The exponent in decimal, nearly: one digit more or less does not matter here.
+        let digits = 11 - Int((Double(value.exponent) * 0.301_029_995_663_981_2).rounded(.down))
+        guard (0...22).contains(digits) else { return value }
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let scaled = (value * scale).rounded()
+        return scaled.magnitude < 9e15 ? scaled / scale : value
+    }
+}
