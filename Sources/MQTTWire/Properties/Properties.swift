@@ -1,5 +1,3 @@
-public import NIOCore
-
 /// The properties of a packet, in order. Only user properties, and the subscription identifiers of a PUBLISH, may
 /// stand more than once (5.0 §2.2.2.2); decoding and encoding check that, and which property may stand where.
 public struct Properties: Sendable, Hashable, ExpressibleByArrayLiteral {
@@ -9,4 +7,8 @@ public struct Properties: Sendable, Hashable, ExpressibleByArrayLiteral {
     public init(arrayLiteral elements: Property...) { all = elements }
 
     public var isEmpty: Bool { all.isEmpty }
+}
+
+extension Properties {
+    public mutating func append(_ property: Property) { all.append(property) }
 }

@@ -1,0 +1,133 @@
+public import NIOCore
+
+/// CONNECT: the first packet of a client (5.0 §3.1).
+public struct Connect: Sendable, Hashable {
+    public var version: ProtocolVersion
+    /// Empty: the server assigns one (under 3.1.1 only together with `cleanStart`).
+    public var clientIdentifier: String
+    /// 5.0 Clean Start; 3.1.1 Clean Session.
+    public var cleanStart: Bool
+    /// Seconds, 0 to 65,535; 0 turns keep-alive off.
+    public var keepAlive: UInt16
+    public var username: String?
+    public var password: ByteBuffer?
+    public var will: Will?
+    public var properties: Properties
+
+    public init(
+        version: ProtocolVersion, clientIdentifier: String, cleanStart: Bool = true, keepAlive: UInt16 = 60,
+        username: String? = nil, password: ByteBuffer? = nil, will: Will? = nil, properties: Properties = []
+    ) {
+        self.version = version
+        self.clientIdentifier = clientIdentifier
+        self.cleanStart = cleanStart
+        self.keepAlive = keepAlive
+        self.username = username
+        self.password = password
+        self.will = will
+        self.properties = properties
+    }
+}
+
+/// The connect flags (5.0 §3.1.2.3, 3.1.1 §3.1.2.3).
+private enum ConnectFlag {
+    static let reserved: UInt8 = 0x01
+    static let cleanStart: UInt8 = 0x02
+    static let will: UInt8 = 0x04
+    static let willRetain: UInt8 = 0x20
+    static let password: UInt8 = 0x40
+    static let username: UInt8 = 0x80
+}
+
+extension Connect {
+    func size(_ sizer: PacketSizer) throws(EncodingError) -> Int {
+        if version != sizer.version { throw sizer.failure(.versionMismatch) }
+        if version == .v3_1_1 {
+            if password != nil, username == nil { throw sizer.failure(.passwordWithoutUsername) }
+            if clientIdentifier.isEmpty, !cleanStart { throw sizer.failure(.clientIdentifierEmpty) }
+        }
+        // The protocol name, the level, the flags and the keep-alive.
+        var size = 10
+        size += try sizer.size(of: properties, in: .packet(.connect))
+        size += try sizer.size(of: clientIdentifier)
+        if let will { size += try will.size(sizer) }
+        if let username { size += try sizer.size(of: username) }
+        if let password { size += try sizer.size(of: password) }
+        return size
+    }
+
+    func write(to buffer: inout ByteBuffer) {
+        buffer.writePrefixed(Self.protocolName)
+        buffer.writeInteger(version.rawValue)
+        buffer.writeInteger(flags)
+        buffer.writeInteger(keepAlive)
+        buffer.write(properties, version: version)
+        buffer.writePrefixed(clientIdentifier)
+        if let will { will.write(to: &buffer, version: version) }
+        if let username { buffer.writePrefixed(username) }
+        if let password { buffer.writePrefixed(password) }
+    }
+
+    init(from reader: inout PacketReader) throws(DecodingError) {
+        let flags: UInt8
+        (version, flags) = try Self.readHead(from: &reader)
+        let will = try Will.Flags(connectFlags: flags, of: reader)
+        cleanStart = flags & ConnectFlag.cleanStart != 0
+        keepAlive = try reader.readUInt16()
+        properties = try reader.readProperties(in: .packet(.connect))
+        clientIdentifier = try reader.readString()
+        if version == .v3_1_1, clientIdentifier.isEmpty, !cleanStart { throw reader.failure(.clientIdentifierEmpty) }
+        self.will = if let will { try Will(will, from: &reader) } else { nil }
+        username = flags & ConnectFlag.username != 0 ? try reader.readString() : nil
+        password = flags & ConnectFlag.password != 0 ? try reader.readBinary() : nil
+    }
+
+    private static let protocolName = "MQTT"
+
+    /// Reads the protocol's name, its level and the connect flags. Name and level are looked at before all else: a
+    /// peer that speaks something else is to be told that, not where its packet differs from ours.
+    private static func readHead(
+        from reader: inout PacketReader
+    ) throws(DecodingError) -> (ProtocolVersion, flags: UInt8) {
+        guard try reader.readBinary() == ByteBuffer(string: protocolName) else {
+            throw reader.failure(.invalidProtocolName)
+        }
+        let level = try reader.readByte()
+        guard let version = ProtocolVersion(rawValue: level) else {
+            throw reader.failure(.unsupportedProtocolVersion, found: Int(level))
+        }
+        reader.version = version
+        let flags = try reader.readByte()
+        if flags & ConnectFlag.reserved != 0 { throw reader.failure(.connectFlagsReserved, found: Int(flags)) }
+        if version == .v3_1_1, flags & ConnectFlag.password != 0, flags & ConnectFlag.username == 0 {
+            throw reader.failure(.passwordWithoutUsername)
+        }
+        return (version, flags)
+    }
+
+    private var flags: UInt8 {
+        var flags: UInt8 = cleanStart ? ConnectFlag.cleanStart : 0
+        if let will {
+            flags |= ConnectFlag.will | will.qos.rawValue << 3
+            if will.retain { flags |= ConnectFlag.willRetain }
+        }
+        if username != nil { flags |= ConnectFlag.username }
+        if password != nil { flags |= ConnectFlag.password }
+        return flags
+    }
+}
+
+extension Will.Flags {
+    /// Nil when there is no will.
+    fileprivate init?(connectFlags: UInt8, of reader: PacketReader) throws(DecodingError) {
+        let bits = connectFlags >> 3 & 0b11
+        let retain = connectFlags & ConnectFlag.willRetain != 0
+        guard connectFlags & ConnectFlag.will != 0 else {
+            if bits != 0 { throw reader.failure(.willQoSWithoutWill, found: Int(bits)) }
+            if retain { throw reader.failure(.willRetainWithoutWill) }
+            return nil
+        }
+        guard let qos = QoS(rawValue: bits) else { throw reader.failure(.invalidQoS, found: Int(bits)) }
+        self.init(qos: qos, retain: retain)
+    }
+}
