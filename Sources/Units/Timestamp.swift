@@ -32,11 +32,3 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         Timestamp(milliseconds: left.milliseconds + right.milliseconds)
     }
 }
-
-extension Duration {
-    /// Whole milliseconds, rounded towards zero.
-    public var milliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
-    }
-}
