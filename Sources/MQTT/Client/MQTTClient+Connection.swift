@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Logging
 internal import MQTTWire
 internal import NIOCore
@@ -74,12 +75,10 @@ extension MQTTClient: ConnectionOwner {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 pauseWaiter = continuation
-                pauseTimer = eventLoop.scheduleTask(in: TimeAmount(delay)) { [weak self] in
-                    self?.assumeIsolated { $0.endPause() }
-                }
+                pauseTimer = after(delay) { $0.endPause() }
             }
         } onCancel: {
-            eventLoop.execute { self.assumeIsolated { $0.endPause() } }
+            onEventLoop { $0.endPause() }
         }
     }
 
@@ -109,7 +108,7 @@ extension MQTTClient: ConnectionOwner {
                 open(endpoint, id)
             }
         } onCancel: {
-            eventLoop.execute { self.assumeIsolated { $0.cancelled(id) } }
+            onEventLoop { $0.cancelled(id) }
         }
     }
 
@@ -133,7 +132,7 @@ extension MQTTClient: ConnectionOwner {
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers([
                         ByteToMessageHandler(
-                            PacketByteDecoder(version: version, maximumPacketSize: maximumPacketSize)),
+                            PacketDecoder(version: version, maximumPacketSize: maximumPacketSize)),
                         ConnectionHandler(owner: self, connection: id),
                     ])
                 }
@@ -189,7 +188,7 @@ extension MQTTClient: ConnectionOwner {
         switch link.phase {
         case .awaitingConnAck:
             guard case .connack(let connack) = packet else {
-                return end(id, .protocolError("the first packet was not CONNACK (MQTT-3.2.0-1)"))
+                return end(id, ConnectFailure.protocolError("the first packet was not CONNACK (MQTT-3.2.0-1)"))
             }
             accepted(connack)
         case .up:
@@ -209,7 +208,7 @@ extension MQTTClient: ConnectionOwner {
             return end(id, .refused(connack.reasonCode, explanation: connack.properties.reasonString))
         }
         if connack.sessionPresent, link.cleanStart {
-            return end(id, .protocolError("session present after a clean start (MQTT-3.2.2-2)"))
+            return end(id, ConnectFailure.protocolError("session present after a clean start (MQTT-3.2.2-2)"))
         }
         link.cancelTimers()
         statistics.connections += 1
@@ -270,7 +269,7 @@ extension MQTTClient: ConnectionOwner {
                 link.id,
                 .byServer(disconnect.reasonCode, explanation: disconnect.properties.reasonString))
         case .connack, .connect, .subscribe, .unsubscribe, .pingreq, .auth:
-            throw ProtocolViolation("a packet that a server may not send now: \(packet.name)")
+            throw ProtocolViolation("a packet that a server may not send now: \(packet.type)")
         }
     }
 
@@ -333,12 +332,12 @@ extension MQTTClient: ConnectionOwner {
     /// The server broke the protocol: tell it, if the version can, and close (5.0 §4.13).
     private func breakOff(_ violation: ProtocolViolation) {
         let id = link.id
-        guard link.isUp else { return end(id, .protocolError(violation.description)) }
+        guard link.isUp else { return end(id, ConnectFailure.protocolError(violation.description)) }
         if configuration.version == .v5 {
             send(.disconnect(Disconnect(reasonCode: violation.reasonCode)))
             flush()
         }
-        end(id, .protocolError(violation.description))
+        end(id, DisconnectReason.protocolError(violation.description))
     }
 
     // MARK: Watching
@@ -372,10 +371,7 @@ extension MQTTClient: ConnectionOwner {
     }
 
     private func schedule(in delay: Duration, on id: Int, _ body: @escaping @Sendable (isolated MQTTClient) -> Void) {
-        link.timers.append(
-            eventLoop.scheduleTask(in: TimeAmount(delay)) { [weak self] in
-                self?.assumeIsolated { if $0.link.id == id { body($0) } }
-            })
+        link.timers.append(after(delay) { if $0.link.id == id { body($0) } })
     }
 
     // MARK: The end

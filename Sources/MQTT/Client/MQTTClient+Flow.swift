@@ -1,3 +1,5 @@
+internal import DequeModule
+internal import Logging
 internal import MQTTWire
 internal import NIOCore
 
@@ -71,11 +73,9 @@ extension MQTTClient {
             } catch {
                 logger.error("the store gives nothing out", metadata: ["error": "\(error)"])
                 // Not at once: a failing disk is not mended by asking it in a loop.
-                eventLoop.scheduleTask(in: .seconds(1)) { [weak self] in
-                    self?.assumeIsolated {
-                        $0.isFetching = false
-                        $0.storeDidChange()
-                    }
+                _ = after(.seconds(1)) {
+                    $0.isFetching = false
+                    $0.storeDidChange()
                 }
             }
         }

@@ -45,11 +45,9 @@ extension MQTTClient {
         }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let timer = eventLoop.scheduleTask(in: TimeAmount(timeout)) { [weak self] in
-                    self?.assumeIsolated {
-                        $0.requestWaiters.removeValue(forKey: token)?
-                            .resume(with: .failure(ClientError.timedOut(after: timeout)))
-                    }
+                let timer = after(timeout) {
+                    $0.requestWaiters.removeValue(forKey: token)?
+                        .resume(with: .failure(ClientError.timedOut(after: timeout)))
                 }
                 requestWaiters[token] = Waiter(continuation: continuation, timer: timer)
                 if link.isUp {
@@ -58,11 +56,7 @@ extension MQTTClient {
                 }
             }
         } onCancel: {
-            eventLoop.execute {
-                self.assumeIsolated {
-                    $0.requestWaiters.removeValue(forKey: token)?.resume(with: .failure(CancellationError()))
-                }
-            }
+            onEventLoop { $0.requestWaiters.removeValue(forKey: token)?.resume(with: .failure(CancellationError())) }
         }
     }
 

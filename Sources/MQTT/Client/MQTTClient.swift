@@ -1,6 +1,6 @@
-public import DequeModule
+internal import DequeModule
 public import Logging
-public import MQTTWire
+internal import MQTTWire
 public import NIOCore
 
 /// An MQTT client that keeps itself connected.
@@ -174,15 +174,25 @@ public actor MQTTClient {
         let token = lastToken
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let timer = eventLoop.scheduleTask(in: TimeAmount(timeout)) { [weak self] in
-                    self?.assumeIsolated { $0.resume(token, throwing: ClientError.timedOut(after: timeout)) }
-                }
+                let timer = after(timeout) { $0.resume(token, throwing: ClientError.timedOut(after: timeout)) }
                 waiters[token] = Waiter(continuation: continuation, timer: timer)
                 register(self, token)
             }
         } onCancel: {
-            eventLoop.execute { self.assumeIsolated { $0.resume(token, throwing: CancellationError()) } }
+            onEventLoop { $0.resume(token, throwing: CancellationError()) }
         }
+    }
+
+    /// Runs on the event loop after a while, unless cancelled; does not keep the client alive.
+    func after(_ delay: Duration, _ body: @escaping @Sendable (isolated MQTTClient) -> Void) -> Scheduled<Void> {
+        eventLoop.scheduleTask(in: TimeAmount(delay)) { [weak self] () -> Void in
+            self?.assumeIsolated { body($0) }
+        }
+    }
+
+    /// From where nothing can be awaited.
+    nonisolated func onEventLoop(_ body: @escaping @Sendable (isolated MQTTClient) -> Void) {
+        eventLoop.execute { self.assumeIsolated { body($0) } }
     }
 
     func resume(_ token: UInt64, returning value: ReasonCode) {

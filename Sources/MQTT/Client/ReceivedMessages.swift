@@ -37,6 +37,6 @@ public struct ReceivedMessages: AsyncSequence, Sendable {
     public struct Iterator: AsyncIteratorProtocol {
         let base: Producer.AsyncIterator
 
-        public mutating func next() async -> ReceivedMessage? { await base.next() }
+        @concurrent public mutating func next() async -> ReceivedMessage? { await base.next() }
     }
 }

@@ -25,23 +25,23 @@ final class ConnectionHandler<Owner: ConnectionOwner>: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let packet = unwrapInboundIn(data)
-        owner.assumeIsolated { $0.received(packet, on: connection) }
+        owner.assumeIsolated { [connection] in $0.received(packet, on: connection) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        owner.assumeIsolated { $0.readCompleted(on: connection) }
+        owner.assumeIsolated { [connection] in $0.readCompleted(on: connection) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isWritable = context.channel.isWritable
-        owner.assumeIsolated { $0.writabilityChanged(to: isWritable, on: connection) }
+        owner.assumeIsolated { [connection] in $0.writabilityChanged(to: isWritable, on: connection) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        owner.assumeIsolated { $0.failed(error, on: connection) }
+        owner.assumeIsolated { [connection] in $0.failed(error, on: connection) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        owner.assumeIsolated { $0.closed(connection: connection) }
+        owner.assumeIsolated { [connection] in $0.closed(connection: connection) }
     }
 }

@@ -36,7 +36,8 @@ struct KeepAlive: Sendable, Hashable {
         guard interval > .zero else { return .off }
         if let pinged {
             // A slow line may have much to carry before the answer: bytes that arrive prolong the wait, but not for ever.
-            let deadline = min(max(pinged, received) + responseTimeout, pinged + 4 * responseTimeout)
+            let latest = pinged.advanced(by: responseTimeout * 4)
+            let deadline = min(max(pinged, received).advanced(by: responseTimeout), latest)
             return now >= deadline ? .expired : .wait(until: deadline)
         }
         let due = min(sent + interval * 3 / 4, received + interval)

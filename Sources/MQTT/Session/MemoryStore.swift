@@ -1,4 +1,6 @@
 internal import DequeModule
+internal import MQTTWire
+internal import NIOCore
 
 /// A ``SessionStore`` that forgets with its process, for programs that may; bounded.
 public actor MemoryStore: SessionStore {
