@@ -1,0 +1,231 @@
+import MQTT
+import MQTTWire
+import NIOCore
+import Relay
+import TestSupport
+import Testing
+
+/// The client against a real Mosquitto.
+@Suite(.timeLimit(.minutes(2))) struct ClientTests {
+    @Test(arguments: [ProtocolVersion.v3_1_1, .v5], [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
+    func whatIsPublishedArrives(version: ProtocolVersion, qos: QoS) async throws {
+        try await withMosquitto { broker in
+            let subscriber = try await MosquittoSub.start(port: broker.port, ["t/#"])
+            try await withClient(port: broker.port, version: version) { client in
+                for number in 1...100 {
+                    try await client.publish(message("t/\(number % 3)", "\(number)", qos), until: .acknowledged)
+                }
+                let lines = try await subscriber.wait { $0.count >= 100 }
+                #expect(lines == (1...100).map { "t/\($0 % 3) \(qos.rawValue) 0 \($0)" })
+                #expect(await client.statistics.completed == 100)
+            }
+        }
+    }
+
+    @Test(arguments: [ProtocolVersion.v3_1_1, .v5])
+    func whatIsSubscribedForArrives(version: ProtocolVersion) async throws {
+        try await withMosquitto { broker in
+            try await withClient(port: broker.port, version: version) { client in
+                let codes = try await client.subscribe([
+                    Subscription(filter: TopicFilter("zero"), qos: .atMostOnce),
+                    Subscription(filter: TopicFilter("two/+"), qos: .exactlyOnce),
+                ])
+                #expect(codes == [.grantedQoS0, .grantedQoS2])
+                async let received = collect(3, from: client)
+                try await mosquittoPub(port: broker.port, "zero", "a", qos: 2)
+                try await mosquittoPub(port: broker.port, "two/x", "b", qos: 2, retain: true)
+                try await mosquittoPub(port: broker.port, "two/y", "c", qos: 1)
+                let messages = try await received
+                #expect(messages.map(\.topic.string) == ["zero", "two/x", "two/y"])
+                #expect(messages.map(\.qos) == [.atMostOnce, .exactlyOnce, .atLeastOnce])
+                #expect(messages.map { String(buffer: $0.payload) } == ["a", "b", "c"])
+
+                try await client.unsubscribe([TopicFilter("two/+")])
+                let again = try await client.subscribe([Subscription(filter: TopicFilter("two/x"))])
+                #expect(again == [.grantedQoS1])
+            }
+        }
+    }
+
+    @Test func whatIsPublishedOfflineArrivesInOrderOnceThereIsABroker() async throws {
+        try await withMosquitto { broker in
+            let subscriber = try await MosquittoSub.start(port: broker.port, ["t"])
+            let relay = try await TCPRelay.start(port: broker.port)
+            await relay.cut(newcomers: .refused)
+            try await withClient(port: relay.port) { client in
+                for number in 1...50 { try await client.publish(message("t", "\(number)", .exactlyOnce)) }
+                await #expect(throws: ClientError.notConnected) { try await client.publishNow(message("t", "now")) }
+                try await relay.mend()
+                let lines = try await subscriber.wait { $0.count >= 50 }
+                #expect(lines == (1...50).map { "t 2 0 \($0)" })
+            }
+        }
+    }
+
+    @Test func anUrgentMessageOvertakesTheBacklog() async throws {
+        try await withMosquitto { broker in
+            let subscriber = try await MosquittoSub.start(port: broker.port, ["t"])
+            let relay = try await TCPRelay.start(port: broker.port)
+            await relay.cut(newcomers: .refused)
+            try await withClient(port: relay.port) { client in
+                for number in 1...5 { try await client.publish(message("t", "\(number)")) }
+                var alarm = message("t", "alarm")
+                alarm.priority = .urgent
+                try await client.publish(alarm)
+                try await relay.mend()
+                let lines = try await subscriber.wait { $0.count >= 6 }
+                #expect(lines.first == "t 1 0 alarm")
+            }
+        }
+    }
+
+    @Test func aPulledCableIsNoticedTheWillFiresAndTheSessionGoesOn() async throws {
+        try await withMosquitto { broker in
+            let relay = try await TCPRelay.start(port: broker.port)
+            let watcher = try await MosquittoSub.start(port: broker.port, ["status", "t"])
+            var configuration = quick(port: relay.port)
+            configuration.keepAlive = .seconds(1)
+            configuration.responseTimeout = .milliseconds(500)
+            configuration.parameters = { number in
+                ConnectParameters(
+                    will: Will(
+                        topic: try TopicName("status"), payload: ByteBuffer(string: "offline \(number)"),
+                        qos: .atLeastOnce, retain: true),
+                    birth: Message(
+                        topic: try TopicName("status"), payload: ByteBuffer(string: "online \(number)"), retain: true))
+            }
+            try await withClient(configuration) { client in
+                try await watcher.wait(for: "birth") { $0.contains("status 1 0 online 1") }
+                await relay.stall()
+                for number in 1...20 { try await client.publish(message("t", "\(number)", .exactlyOnce)) }
+                var reasons: [DisconnectReason] = []
+                for await event in client.events {
+                    guard case .disconnected(let reason, _) = event else { continue }
+                    reasons.append(reason)
+                    break
+                }
+                #expect(reasons == [.keepAliveTimeout])
+                try await watcher.wait(for: "will") { $0.contains("status 1 0 offline 1") }
+                try await relay.mend()
+                let lines = try await watcher.wait { $0.count { $0.hasPrefix("t ") } >= 20 }
+                #expect(lines.filter { $0.hasPrefix("t ") } == (1...20).map { "t 2 0 \($0)" })
+                #expect(lines.contains("status 1 0 online 2"))
+            }
+        }
+    }
+
+    @Test(arguments: [ProtocolVersion.v3_1_1, .v5])
+    func D3_QoS2ComesExactlyOnceThroughAFlappingLine(version: ProtocolVersion) async throws {
+        try await withMosquitto { broker in
+            let subscriber = try await MosquittoSub.start(port: broker.port, ["t"])
+            let relay = try await TCPRelay.start(port: broker.port)
+            try await withClient(quick(port: relay.port, version: version)) { client in
+                // Under 3.1.1 the server keeps the session from the second connection on.
+                try await eventually("a connection") { await client.isConnected }
+                await relay.cut()
+                try await relay.mend()
+                try await eventually("a second connection") { await client.statistics.connections >= 2 }
+                var generator = SplitMix64(seed: 17)
+                for number in 1...600 {
+                    try await client.publish(message("t", "\(number)", .exactlyOnce))
+                    if number % 40 == 0 {
+                        let bytes = Int.random(in: 0...300, using: &generator)
+                        await relay.cut(after: bytes, Bool.random(using: &generator) ? .toServer : .toClient)
+                        try await eventually("the cut, or quiet") {
+                            let (connected, waiting) = (await client.isConnected, await client.inFlight)
+                            return !connected || waiting == 0
+                        }
+                        try await relay.mend()
+                    }
+                }
+                let lines = try await subscriber.wait(timeout: .seconds(30)) { $0.count >= 600 }
+                #expect(lines == (1...600).map { "t 2 0 \($0)" })
+                let statistics = await client.statistics
+                #expect(statistics.connections > 3, "the line was cut")
+                #expect(statistics.possibleDuplicates == 0)
+            }
+        }
+    }
+
+    @Test func subscriptionsOutliveABrokerThatForgetsThem() async throws {
+        try await withMosquitto { broker in
+            try await withClient(port: broker.port) { client in
+                try await client.subscribe([Subscription(filter: TopicFilter("in"))])
+                async let received = collect(1, from: client)
+                await broker.kill()
+                try await broker.restart()
+                try await eventually("the second connection") { await client.statistics.connections >= 2 }
+                try await eventually("a delivery") {
+                    try await mosquittoPub(port: broker.port, "in", "still there", qos: 1)
+                    return await client.statistics.received > 0
+                }
+                #expect(try await received.first.map { String(buffer: $0.payload) } == "still there")
+            }
+        }
+    }
+
+    @Test func aSlowReaderSlowsItsBrokerAndLosesNothing() async throws {
+        try await withMosquitto(lines: ["max_queued_messages 0"]) { broker in
+            try await withClient(port: broker.port) { client in
+                try await client.subscribe([Subscription(filter: TopicFilter("flood"), qos: .atLeastOnce)])
+                let publisher = try await Program.start(
+                    systemProgram("bash"),
+                    [
+                        "-c",
+                        "seq 1 3000 | mosquitto_pub -h 127.0.0.1 -p \(broker.port) -V mqttv5 -q 1 -l -t flood",
+                    ])
+                var iterator = client.messages.makeAsyncIterator()
+                var numbers: [String] = []
+                for _ in 1...3000 {
+                    guard let message = await iterator.next() else { break }
+                    numbers.append(String(buffer: message.payload))
+                }
+                #expect(numbers == (1...3000).map { "\($0)" })
+                _ = try await publisher.wait()
+            }
+        }
+    }
+
+    @Test func packetsThatComeByteByByteAreUnderstood() async throws {
+        try await withMosquitto { broker in
+            let relay = try await TCPRelay.start(port: broker.port)
+            await relay.setByteWise(true)
+            try await withClient(port: relay.port) { client in
+                for number in 1...10 {
+                    try await client.publish(message("t", "\(number)", .exactlyOnce), until: .acknowledged)
+                }
+            }
+        }
+    }
+
+    @Test func aRefusedMessageIsToldAndCounted() async throws {
+        let directory = try TemporaryDirectory()
+        let acl = try directory.write("topic readwrite allowed\n", to: "acl")
+        try await withMosquitto(lines: ["acl_file \(acl)"]) { broker in
+            try await withClient(port: broker.port) { client in
+                await #expect(throws: ClientError.refused(.notAuthorized)) {
+                    try await client.publish(message("forbidden", "x"), until: .acknowledged)
+                }
+                try await client.publish(message("allowed", "x"), until: .acknowledged)
+                #expect(await client.statistics.discarded == 1)
+            }
+        }
+    }
+
+    @Test func goodbyeMakesTheWillVoid() async throws {
+        try await withMosquitto { broker in
+            let watcher = try await MosquittoSub.start(port: broker.port, ["#"])
+            var configuration = quick(port: broker.port)
+            configuration.parameters = { _ in
+                ConnectParameters(will: Will(topic: try TopicName("will"), payload: ByteBuffer()))
+            }
+            try await withClient(configuration) { client in
+                try await client.publish(message("t", "1"), until: .acknowledged)
+                await client.disconnect()
+            }
+            try await mosquittoPub(port: broker.port, "t", "after", qos: 1)
+            let lines = try await watcher.wait { $0.contains("t 1 0 after") }
+            #expect(lines == ["t 1 0 1", "t 1 0 after"])
+        }
+    }
+}
