@@ -29,6 +29,11 @@ public struct Problem: Sendable, Hashable {
     }
 }
 
+extension Problem {
+    /// The problem as compilers print theirs: `bins.toml:12:9: sensor[1].every: "10" has no unit: write "10s"`.
+    public func line(file: String) -> String { file + (position == nil ? ": " : ":") + description }
+}
+
 extension Problem: CustomStringConvertible {
     /// All but the file's name: `12:9: sensor[1].every: "10" has no unit: write "10s"`.
     public var description: String {

@@ -1,0 +1,148 @@
+public import Logging
+public import MQTT
+public import MQTTWire
+public import Units
+
+/// What an agent is told in its configuration file; each property names its key and says what stands there otherwise.
+///
+/// Strings may hold `${NAME}` for an environment variable. Durations and sizes have units ("30s", "64MB"). Unknown keys
+/// are refused.
+public struct AgentConfiguration: Sendable {
+    public var device: Device
+    public var broker: Broker
+    public var queue: Queue
+    public var status: Status
+    public var uplink: Uplink
+    public var log = Log()
+    /// `[[sensor]]`, in the file's order.
+    public var sensors: [Sensor] = []
+
+    /// `[device]`
+    public struct Device: Sendable, Hashable {
+        /// `id`: the board's name in topics, 1 to 128 bytes without `/`, `+`, `#` and control characters.
+        /// Default: the host name.
+        public var id: String
+        /// `position = { latitude = 31.7, longitude = 119.9 }`: where it stands, in degrees north and east (WGS 84).
+        /// Default: not told.
+        public var position: Position?
+
+        public struct Position: Sendable, Hashable {
+            /// -90 to 90.
+            public var latitude: Double
+            /// -180 to 180.
+            public var longitude: Double
+        }
+    }
+
+    /// `[broker]`, the only table that must be there.
+    public struct Broker: Sendable, Hashable {
+        /// `servers = ["mqtt://host:1883"]`: where the broker is; at least one. The port is 1883 if none is given.
+        public var servers: [BrokerAddress] = []
+        /// `version`: "5" or "3.1.1".
+        public var version = ProtocolVersion.v5
+        /// `client_id`: under which the broker keeps the session. Default: the device's id.
+        public var clientID: String
+        /// `username`. Default: none.
+        public var username: String?
+        /// `password`, or `password_file`, the file that it stands in. Default: none.
+        public var password: Secret?
+        /// `keep_alive`: how long the connection may be silent; whole seconds, 1 s to 65,535 s. The broker tells the
+        /// fleet of the board's death after one and a half times as much.
+        public var keepAlive = Duration.seconds(60)
+        /// `connect_timeout`: for reaching the server and for its CONNACK together; 100 ms to 5 min.
+        public var connectTimeout = Duration.seconds(10)
+        /// `response_timeout`: for the answer to a PINGREQ; 100 ms to 5 min.
+        public var responseTimeout = Duration.seconds(10)
+        /// `session_expiry`: how long the broker is to keep the session of a board that is away, and with it what makes
+        /// QoS 2 exact; whole seconds, up to 4,294,967,294 s. Only under version 5.
+        public var sessionExpiry = Duration.seconds(24 * 3600)
+        /// `maximum_in_flight`: how many messages may await their acknowledgement; 1 to 65,535. A broker may ask for
+        /// fewer.
+        public var maximumInFlight = 32
+        /// `reconnect`
+        public var reconnect = Reconnect()
+
+        /// `reconnect = { base = "1s", cap = "2m", stable_after = "1m" }`: random waits between attempts, up to `base`
+        /// at first, twice as much after each failure, `cap` at most.
+        public struct Reconnect: Sendable, Hashable {
+            /// `base`: 10 ms or more.
+            public var base = Duration.seconds(1)
+            /// `cap`: no less than `base`.
+            public var cap = Duration.seconds(120)
+            /// `stable_after`: how long a connection must have stood for the next wait to begin at `base` again.
+            public var stableAfter = Duration.seconds(60)
+        }
+    }
+
+    /// `[queue]`: what waits for the broker, on disk.
+    public struct Queue: Sendable, Hashable {
+        /// `path`. A relative one is relative to the state directory: the one that systemd made
+        /// (`StateDirectory=`), else `/var/lib/fieldpost` for a configuration under `/etc`, else the configuration's own.
+        /// Default: "queue.db".
+        public var path: String
+        /// `max_size`: how large the file may become; 1 MB or more.
+        public var maximumSize = ByteCount(bytes: 64_000_000)
+        /// `max_rows`: how many messages may wait. Default: as many as `max_size` holds.
+        public var maximumRows: Int?
+        /// `max_age`: after which a message is given up; 1 s or more.
+        public var maximumAge = Duration.seconds(30 * 86_400)
+        /// `durability`: "strict", every message is on disk before it is sent, or "relaxed", the last ones may be lost
+        /// when the power fails.
+        public var durability = Durability.strict
+        /// `commit_interval`: how long a message may wait for others, to go to disk with them; 0 s to 10 s.
+        public var commitInterval = Duration.milliseconds(50)
+        /// `commit_count`: how many go to disk together at most; 1 to 10,000.
+        public var commitCount = 256
+
+        public enum Durability: String, Sendable, Hashable, CaseIterable { case strict, relaxed }
+    }
+
+    /// `[status]`: the retained message that tells whether the board lives.
+    public struct Status: Sendable, Hashable {
+        /// `topic`: with `{device}` to be filled in. Default: "fieldpost/{device}/status".
+        public var topic: TopicName
+        /// `every`: how often it is repeated while the board is online; 1 s or more.
+        public var every = Duration.seconds(300)
+    }
+
+    /// `[uplink]`: how readings become messages. Each sensor may say otherwise for itself.
+    public struct Uplink: Sendable, Hashable {
+        /// `topic`: with `{device}`, `{sensor}` and `{channel}` to be filled in. Default: "fieldpost/{device}/{sensor}".
+        public var topic: TopicTemplate
+        /// `qos`: 0, 1 or 2.
+        public var qos = QoS.atLeastOnce
+        /// `retain`: whether the broker keeps each sensor's last reading for those who come later.
+        public var retain = false
+        /// `sequence`: whether payloads count the sensor's readings, in "seq".
+        public var sequence = false
+    }
+
+    /// `[log]`
+    public struct Log: Sendable, Hashable {
+        /// `level`: "trace", "debug", "info", "notice", "warning", "error" or "critical".
+        public var level = Logger.Level.info
+    }
+
+    /// `[[sensor]]`; the driver's own settings stand in the same table.
+    public struct Sensor: Sendable {
+        /// `name`: its own, in topics, and as a device's id.
+        public var name: String
+        /// `driver`: which one, and what that made of its settings.
+        public var driverName: String
+        public var driver: any Sendable
+        /// `every`: how often it is read; 10 ms or more.
+        public var every = Duration.seconds(10)
+        /// `timeout`: after which a reading is given up; 10 ms or more.
+        public var timeout = Duration.seconds(5)
+        /// `unit`: in the place of the driver's.
+        public var unit: String?
+        /// `topic`, `qos`, `retain`. Default: as `[uplink]` says.
+        public var topic: TopicTemplate
+        public var qos: QoS
+        public var retain: Bool
+        /// `priority`: "low", "normal", "high" or "urgent": what is sent first, and given up last.
+        public var priority = Priority.normal
+        /// `expiry`: after which a reading is not worth sending; 1 s or more. Default: never.
+        public var expiry: Duration?
+    }
+}

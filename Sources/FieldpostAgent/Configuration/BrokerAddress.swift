@@ -1,0 +1,100 @@
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+public import Units
+
+/// Where a broker listens: `mqtt://host:1883`.
+public struct BrokerAddress: Sendable, Hashable {
+    /// A host name, an IPv4 address, or an IPv6 address without its brackets.
+    public var host: String
+    /// 1 to 65,535.
+    public var port: Int
+
+    public init(host: String, port: Int = 1883) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `mqtt://HOST[:PORT]`, in which HOST is a name, an IPv4 address or an IPv6 address in brackets.
+    /// - Throws: ``InvalidText`` for anything else; for other schemes, user names and paths it says what to do.
+    public init(parsing text: String) throws(InvalidText) {
+        let example = #"write one like "mqtt://broker.example:1883""#
+        guard let (scheme, rest) = text.split(at: "://") else {
+            throw InvalidText("\"\(text)\" is no broker's URL", mend: example)
+        }
+        switch scheme.lowercased() {
+        case "mqtt": break
+        case "mqtts", "ws", "wss":
+            throw InvalidText("this version does not speak \(scheme)://", mend: #"it speaks only "mqtt://""#)
+        default: throw InvalidText("\"\(scheme)://\" is no broker's scheme", mend: example)
+        }
+        // From here on the text may hold a password, and is not repeated.
+        if rest.contains("@") {
+            throw InvalidText("a URL holds no user here", mend: #"use "username" and "password_file""#)
+        }
+        let authority = rest.prefix { $0 != "/" }
+        if rest.count - authority.count > 1 || authority.contains(where: { "?#".contains($0) }) {
+            throw InvalidText("\"\(text)\" goes on behind the port", mend: example)
+        }
+        var portText: Substring?
+        if authority.first == "[" {
+            guard let (address, behind) = authority.dropFirst().split(at: "]"), behind.isEmpty || behind.first == ":",
+                Self.isIPv6(address)
+            else { throw InvalidText("\"\(text)\" has no IPv6 address in its brackets", mend: #"write it as in "[::1]""#) }
+            host = String(address)
+            if !behind.isEmpty { portText = behind.dropFirst() }
+        } else if let (name, port) = authority.split(at: ":") {
+            host = String(name)
+            portText = port
+        } else {
+            host = String(authority)
+        }
+        if portText?.contains(":") == true {
+            throw InvalidText("\"\(text)\" has too many colons", mend: #"write an IPv6 address in brackets: "mqtt://[::1]:1883""#)
+        }
+        if authority.first != "[", !Self.isName(host) {
+            throw InvalidText(host.isEmpty ? "\"\(text)\" has no host" : "\"\(host)\" is no host name", mend: example)
+        }
+        guard let port = portText.map({ Int($0) ?? 0 }) ?? 1883, (1...65_535).contains(port) else {
+            throw InvalidText("\"\(text)\" has no valid port", mend: "a port is 1 to 65535")
+        }
+        self.port = port
+    }
+
+    /// The characters of host names, of IPv4 addresses, and the underscore that local networks are fond of.
+    private static func isName(_ text: String) -> Bool {
+        text.utf8.count <= 253
+            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+                (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
+                    && label.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+            }
+    }
+
+    /// An address, with a zone behind it if it is a link's own (`fe80::1%eth0`).
+    private static func isIPv6(_ text: Substring) -> Bool {
+        var address = in6_addr()
+        return inet_pton(AF_INET6, String(text.prefix { $0 != "%" }), &address) == 1
+    }
+}
+
+extension BrokerAddress: CustomStringConvertible {
+    public var description: String { host.contains(":") ? "mqtt://[\(host)]:\(port)" : "mqtt://\(host):\(port)" }
+}
+
+extension StringProtocol {
+    /// What stands before and behind the first `separator`.
+    func split(at separator: String) -> (SubSequence, SubSequence)? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(separator) {
+                return (self[..<start], self[index(start, offsetBy: separator.count)...])
+            }
+            start = index(after: start)
+        }
+        return nil
+    }
+}

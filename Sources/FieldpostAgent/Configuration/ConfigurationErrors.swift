@@ -1,0 +1,23 @@
+public import Settings
+
+/// Why a configuration cannot be used: all reasons at once.
+public struct ConfigurationErrors: Error, Hashable {
+    public enum Cause: Sendable, Hashable {
+        /// The file is not there or cannot be read.
+        case unreadable
+        /// It is not TOML.
+        case malformed
+        /// It is TOML, but says what cannot be.
+        case invalid
+    }
+
+    public var cause: Cause
+    public var file: String
+    /// At least one error; warnings too. In the order of the file.
+    public var problems: [Problem]
+}
+
+extension ConfigurationErrors: CustomStringConvertible {
+    /// One line for each problem: `bins.toml:12:9: sensor[1].every: "10" has no unit: write "10s"`.
+    public var description: String { problems.map { $0.line(file: file) }.joined(separator: "\n") }
+}
