@@ -1,4 +1,4 @@
-internal import NIOCore
+package import NIOCore
 
 #if canImport(Musl)
 internal import Musl
@@ -67,9 +67,7 @@ extension Channel {
     func end(_ ending: Ending) {
         switch ending {
         case .reset:
-            // Lingering for zero seconds makes close(2) send a RST (socket(7)).
-            _ = (self as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-            close(promise: nil)
+            reset()
         case .orderly:
             finishWriting()
             // Who closes with unread bytes resets, and the reset may overtake what was sent: read on until the peer
@@ -78,6 +76,13 @@ extension Channel {
             let limit = eventLoop.scheduleTask(in: .seconds(1)) { self.end(.reset) }
             closeFuture.whenComplete { _ in limit.cancel() }
         }
+    }
+
+    /// Closes with a RST; what was written and not yet sent is lost.
+    package func reset() {
+        // Lingering for zero seconds makes close(2) send a RST (socket(7)).
+        (self as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in }
+        close(promise: nil)
     }
 
     /// Sends a FIN after everything that was written.

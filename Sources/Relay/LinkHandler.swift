@@ -7,6 +7,7 @@ final class LinkHandler: ChannelInboundHandler {
     private let relay: TCPRelay
     private let id: Int
     private let side: Side
+    private var hasFailed = false
 
     init(relay: TCPRelay, id: Int, side: Side) {
         self.relay = relay
@@ -42,12 +43,13 @@ final class LinkHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let (id, side) = (id, side)
-        relay.assumeIsolated { $0.vanished(side, of: id) }
+        let (id, side, hasFailed) = (id, side, hasFailed)
+        relay.assumeIsolated { $0.vanished(side, of: id, byError: hasFailed) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A connection reset by its peer, mostly: channelInactive follows and hands the reset on.
+        hasFailed = true
         context.close(promise: nil)
     }
 }

@@ -39,13 +39,20 @@ extension TCPRelay {
         }
     }
 
-    /// One side is gone, mostly by a reset.
-    func vanished(_ side: Side, of id: Int) {
+    /// One side is gone.
+    ///
+    /// - Parameter byError: its connection failed. Otherwise it may have ended in good order: when our own side of it
+    ///   is finished, the peer's FIN closes it at once.
+    func vanished(_ side: Side, of id: Int, byError: Bool) {
         guard let link = links[id] else { return }
         link[side] = nil
-        let other: Side = side == .client ? .server : .client
-        if isSwallowed(side.outgoing, of: link) && link[other] != nil {
-            swallow(0, side.outgoing, of: link)
+        let outgoing = side.outgoing
+        let (incoming, other): (Direction, Side) = side == .client ? (.toClient, .server) : (.toServer, .client)
+        if isSwallowed(outgoing, of: link) && link[other] != nil {
+            swallow(0, outgoing, of: link)
+        } else if !byError && link.pipes[incoming].isEnded {
+            link.pipes[outgoing].append(.end, due: due(outgoing))
+            drain(link, outgoing)
         } else {
             close(link, .reset)
         }
