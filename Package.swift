@@ -78,6 +78,8 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: settings),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "Units"], swiftSettings: settings),
+        .testTarget(
+            name: "RelayTests", dependencies: ["Relay", "TestSupport", nioCore, nioPosix], swiftSettings: settings),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "MQTTWireTests", dependencies: ["MQTTWire", nioCore], swiftSettings: settings),
         .testTarget(
