@@ -1,0 +1,40 @@
+/// The few numbers that a queue keeps beside its messages: the `meta` table.
+///
+/// Only transactions that delete, or that change a number here, write it. Rows with a sequence from `nextSequence` on
+/// came later and speak for themselves: whoever opens the queue adds them.
+struct Ledger: Hashable {
+    var nextSequence: Int64 = 1
+    var rows = 0
+    var losses = OutboxStatus.Losses()
+    var counters: [String: Int64] = [:]
+
+    private static let lossNames: [(String, any WritableKeyPath<OutboxStatus.Losses, Int64> & Sendable)] = [
+        ("lost.size", \.evictedBySize), ("lost.rows", \.evictedByRows), ("lost.expired", \.expired),
+        ("lost.unsaved", \.droppedUnsaved), ("lost.damaged", \.damaged), ("lost.purged", \.purged),
+    ]
+    private static let counterPrefix = "counter."
+
+    init() {}
+
+    init(entries: [String: Int64]) {
+        nextSequence = max(1, entries["next_sequence"] ?? 1)
+        rows = Int(clamping: max(0, entries["rows"] ?? 0))
+        for (name, path) in Self.lossNames { losses[keyPath: path] = entries[name] ?? 0 }
+        for (name, value) in entries where name.hasPrefix(Self.counterPrefix) {
+            counters[String(name.dropFirst(Self.counterPrefix.count))] = value
+        }
+    }
+
+    var entries: [String: Int64] {
+        var entries = ["next_sequence": nextSequence, "rows": Int64(rows)]
+        for (name, path) in Self.lossNames { entries[name] = losses[keyPath: path] }
+        for (name, value) in counters { entries[Self.counterPrefix + name] = value }
+        return entries
+    }
+
+    /// Adds what was counted while the file could not be read.
+    mutating func add(countsOf other: Ledger) {
+        for (_, path) in Self.lossNames { losses[keyPath: path] += other.losses[keyPath: path] }
+        counters.merge(other.counters, uniquingKeysWith: +)
+    }
+}

@@ -1,0 +1,128 @@
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+public import MQTT
+internal import MQTTWire
+internal import SQLite
+public import Units
+
+/// A message that waits, as a person wants to see it.
+public struct QueuedMessage: Sendable, Hashable {
+    /// Its number in the order of acceptance.
+    public var sequence: Int64
+    /// What the clock said when it was accepted.
+    public var accepted: Timestamp
+    public var message: Message
+}
+
+extension Outbox {
+    public func status() throws -> OutboxStatus {
+        guard !isClosed else { throw OutboxError.closed }
+        var status = OutboxStatus(
+            state: state, queued: ledger.rows - doneCount + unsaved.count, inFlight: inFlight.count,
+            unsaved: unsaved.count, bytesUsed: (try? database?.bytesUsed()) ?? 0, oldest: nil,
+            nextSequence: ledger.nextSequence, losses: ledger.losses, commits: commits, damage: damage,
+            damagedFiles: DamagedFiles(queue: path).all())
+        let saved = try? database?.oldest(skipping: done)
+        status.oldest = [saved, unsaved.first?.accepted].compactMap(\.self).min()
+        return status
+    }
+
+    /// The first messages that wait, in the order of sending; those that were given out are among them.
+    /// - Parameter limit: at most so many.
+    public func list(limit: Int) throws -> [QueuedMessage] {
+        guard !isClosed else { throw OutboxError.closed }
+        return try database?.list(limit: limit, skipping: done) ?? []
+    }
+
+    /// Deletes messages that wait and are not in flight.
+    ///
+    /// - Parameters:
+    ///   - priority: only these; nil: all.
+    ///   - olderThan: only those accepted before; nil: all.
+    /// - Returns: how many were deleted.
+    /// - Throws: ``OutboxError/closed``, or what SQLite says; then nothing was deleted on disk.
+    public func purge(priority: Priority? = nil, olderThan: Timestamp? = nil) throws -> Int {
+        guard !isClosed else { throw OutboxError.closed }
+        commit()
+        func isMeant(_ id: RowID, _ accepted: Timestamp) -> Bool {
+            inFlight[id] == nil && olderThan.map { accepted < $0 } ?? true
+        }
+        let waiting = unsaved.count
+        unsaved.removeAll { ($0.message.priority == priority || priority == nil) && isMeant($0.id, $0.accepted) }
+        unsavedBytes = unsaved.reduce(0) { $0 + $1.message.size }
+        var count = waiting - unsaved.count
+        ledger.losses.purged += Int64(count)
+        isLedgerChanged = isLedgerChanged || count > 0
+        guard let database else { return count }
+        var ledger = ledger
+        try database.connection.transaction {
+            for chosen in Priority.allCases where chosen == priority || priority == nil {
+                let deleted = try database.delete(chosen) { head in
+                    isMeant(head.id, head.accepted) && !done.contains(head.id) ? .delete : .keep
+                }
+                ledger.rows -= deleted
+                ledger.losses.purged += Int64(deleted)
+                count += deleted
+            }
+            try database.write(ledger)
+        }
+        database.didWrite(ledger)
+        self.ledger = ledger
+        return count
+    }
+
+    /// Looks into a queue from outside, also while its agent runs, and changes nothing.
+    ///
+    /// - Parameter limit: at most so many messages, in the order of sending.
+    /// - Throws: ``OutboxError``, or what SQLite says about a file that cannot be read.
+    public static func inspect(path: String, limit: Int = 0) throws -> (status: OutboxStatus, messages: [QueuedMessage]) {
+        guard access(path, F_OK) == 0 else { throw OutboxError.noSuchQueue(path: path) }
+        // Without a log nobody has it open: then SQLite need not lock, nor create a log that it could not remove.
+        let mode = access(path + "-wal", F_OK) == 0 ? Connection.Mode.readOnly : .immutable
+        let database = try QueueDatabase(reading: path, mode: mode)
+        // One transaction, so that all of it shows one moment.
+        try database.connection.execute("BEGIN")
+        let ledger = try database.load().ledger
+        let status = OutboxStatus(
+            state: .observed, queued: ledger.rows, inFlight: 0, unsaved: 0, bytesUsed: try database.bytesUsed(),
+            oldest: try database.oldest(skipping: RowRanges()), nextSequence: ledger.nextSequence,
+            losses: ledger.losses, commits: 0, damage: nil, damagedFiles: DamagedFiles(queue: path).all())
+        return (status, try database.list(limit: limit, skipping: RowRanges()))
+    }
+}
+
+extension QueueDatabase {
+    /// When the first message of those that head a priority was accepted.
+    fileprivate func oldest(skipping done: RowRanges) throws -> Timestamp? {
+        var oldest: Timestamp?
+        for priority in Priority.allCases {
+            var position = priority.floor
+            search: while true {
+                let found = try heads(behind: position, through: priority.ceiling, limit: 16)
+                for head in found {
+                    if done.contains(head.id) { continue }
+                    oldest = min(oldest ?? head.accepted, head.accepted)
+                    break search
+                }
+                guard let last = found.last else { break }
+                position = last.id
+            }
+        }
+        return oldest
+    }
+
+    fileprivate func list(limit: Int, skipping done: RowRanges) throws -> [QueuedMessage] {
+        var messages: [QueuedMessage] = []
+        guard limit > 0 else { return messages }
+        try read(behind: RowID(0), through: Priority.low.ceiling, limit: .max) { row in
+            if let message = row.message, !done.contains(row.id) {
+                messages.append(QueuedMessage(sequence: row.id.sequence, accepted: row.accepted, message: message))
+            }
+            return messages.count < limit
+        }
+        return messages
+    }
+}

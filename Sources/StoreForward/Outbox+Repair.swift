@@ -1,0 +1,122 @@
+internal import Logging
+internal import MQTT
+internal import SQLite
+internal import Units
+
+extension Outbox {
+    func start() throws {
+        // Without a file, numbers begin in the upper half, where no file's numbers are: see `adopt`.
+        ledger.nextSequence = Self.provisionalSequence
+        do {
+            do {
+                _ = try openDatabase()
+            } catch let error as SQLiteError where error.isCorrupt {
+                recover(from: error)
+            }
+        } catch let error as OutboxError {
+            lock = nil
+            throw error
+        } catch {
+            degrade(error)
+        }
+        commit()
+    }
+
+    private static let provisionalSequence: Int64 = 1 << 47
+
+    /// The file's connection; opened now when there was none.
+    func openDatabase() throws -> QueueDatabase {
+        if let database { return database }
+        if lock == nil { lock = try QueueLock(queue: path) }
+        try DamagedFiles(queue: path).finishRepair()
+        // The payloads are nobody else's business; SQLite gives its other files the same permissions.
+        QueueFile.create(path)
+        let opened = try QueueDatabase(path: path, durability: options.durability)
+        try adopt(try opened.load(), of: opened)
+        database = opened
+        return opened
+    }
+
+    /// Brings the numbers of a file that was just opened together with those in memory.
+    private func adopt(_ stored: (ledger: Ledger, last: [RowID]), of database: QueueDatabase) throws {
+        var merged = stored.ledger
+        if isLedgerKnown {
+            // A commit whose success was not reported may be in the file all the same.
+            let missing = try unsaved.filter { try !database.contains($0.id) }
+            unsaved = missing
+            unsavedBytes = missing.reduce(0) { $0 + $1.message.size }
+            merged.nextSequence = max(merged.nextSequence, ledger.nextSequence)
+            merged.losses = ledger.losses
+            merged.counters = ledger.counters
+        } else {
+            merged.add(countsOf: ledger)
+            for index in unsaved.indices {
+                let old = unsaved[index].id
+                let new = RowID(unsaved[index].message.priority, merged.nextSequence)
+                merged.nextSequence += 1
+                unsaved[index].id = new
+                if inFlight.removeValue(forKey: old) != nil {
+                    inFlight[new] = RowID(new.value - 1)
+                    aliases[old] = new
+                }
+            }
+        }
+        isLedgerChanged = isLedgerChanged || merged != stored.ledger
+        isLedgerKnown = true
+        ledger = merged
+        last = stored.last
+        neverExpiring = Priority.allCases.map(\.floor)
+        mustEnforceLimits = true
+    }
+
+    /// Goes on in memory.
+    func degrade(_ error: any Error) {
+        let reason = (error as? QueueLock.Unavailable)?.reason ?? "\(error)"
+        if state == .durable {
+            logger.error("the queue's disk fails; new messages wait in memory", metadata: ["reason": "\(reason)"])
+        }
+        state = .memory(reason: reason)
+        // A connection that met such an error may never work again, even when its disk does.
+        if let error = error as? SQLiteError, error.isInputOutput || error.isCannotOpen { database = nil }
+        trimUnsaved()
+        thread.setTimer(after: Self.retryInterval)
+    }
+
+    /// Moves a damaged file aside and takes over what can be read of it.
+    ///
+    /// The new file is built beside the old one and put in its place when it is complete, so that a crash in between
+    /// loses nothing. Does not open the new file.
+    func recover(from error: SQLiteError) {
+        logger.error("the queue's file is damaged", metadata: ["path": "\(path)", "reason": "\(error.message)"])
+        let expected = isLedgerKnown ? ledger.rows : nil
+        database = nil
+        let files = DamagedFiles(queue: path)
+        var salvaged: Salvage.Result?
+        do {
+            salvaged = try Salvage.run(from: path, to: files.repaired, skipping: done)
+        } catch {
+            logger.error("nothing could be salvaged", metadata: ["reason": "\(error)"])
+            QueueFile.remove(files.repaired)
+        }
+        let moved = files.moveAside(now())
+        try? files.finishRepair()
+        let report = DamageReport(reason: error.message, movedTo: moved, salvaged: salvaged?.rows ?? 0)
+        damage = report
+        let lost = (expected ?? salvaged?.rowsExpected ?? 0) - doneCount - report.salvaged
+        ledger.losses.damaged += Int64(max(0, lost))
+        isLedgerChanged = true
+        done.removeAll()
+        doneCount = 0
+        logger.notice(
+            "the damaged file was moved aside",
+            metadata: ["to": "\(moved)", "salvaged": "\(report.salvaged)", "lost": "\(max(0, lost))"])
+        do {
+            let database = try openDatabase()
+            for id in inFlight.keys where indexOfUnsaved(id) == nil {
+                if try !database.contains(id) { inFlight[id] = nil }
+            }
+        } catch {
+            degrade(error)
+        }
+    }
+}

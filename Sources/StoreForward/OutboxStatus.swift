@@ -1,0 +1,62 @@
+public import Units
+
+/// What lies in a queue, and how it fares.
+public struct OutboxStatus: Sendable, Hashable {
+    public enum State: Sendable, Hashable {
+        /// What is accepted is on disk.
+        case durable
+        /// The disk fails, for the reason given: new messages wait in memory, as far as there is room.
+        case memory(reason: String)
+        /// Looked at from another process: what its agent holds in memory does not show.
+        case observed
+    }
+
+    /// Messages that are gone without having been delivered, by cause, since the queue was created.
+    public struct Losses: Sendable, Hashable {
+        /// Evicted because the queue had reached its maximum size.
+        public var evictedBySize: Int64 = 0
+        /// Evicted because the queue had reached its maximum number of messages.
+        public var evictedByRows: Int64 = 0
+        /// Older than the maximum age, or than their own expiry.
+        public var expired: Int64 = 0
+        /// Pushed out of the memory buffer while the disk failed.
+        public var droppedUnsaved: Int64 = 0
+        /// Known to have been in a file that was damaged, and not readable any more.
+        public var damaged: Int64 = 0
+        /// Deleted by hand.
+        public var purged: Int64 = 0
+
+        public init() {}
+    }
+
+    public var state: State
+    /// Messages that wait: neither acknowledged nor lost, on disk and in memory.
+    public var queued: Int
+    /// Of these, those that were given out and not yet acknowledged.
+    public var inFlight: Int
+    /// Of these, those that are in memory only.
+    public var unsaved: Int
+    /// Used pages of the file, in bytes; this is what the maximum size limits.
+    public var bytesUsed: Int
+    /// When the message that waits longest was accepted, as the clock said then.
+    public var oldest: Timestamp?
+    /// The number that the next message will get.
+    public var nextSequence: Int64
+    public var losses: Losses
+    /// Transactions that this process has committed.
+    public var commits: Int
+    /// The latest damaged file that this process moved aside.
+    public var damage: DamageReport?
+    /// Damaged files that lie beside the queue, the newest first; they may be removed.
+    public var damagedFiles: [String]
+}
+
+/// What became of a damaged queue file.
+public struct DamageReport: Sendable, Hashable {
+    /// What SQLite found.
+    public var reason: String
+    /// Where the damaged file lies now.
+    public var movedTo: String
+    /// Messages that could still be read and were taken over.
+    public var salvaged: Int
+}
