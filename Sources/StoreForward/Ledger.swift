@@ -11,6 +11,7 @@ struct Ledger: Hashable {
     private static let lossNames: [(String, any WritableKeyPath<OutboxStatus.Losses, Int64> & Sendable)] = [
         ("lost.size", \.evictedBySize), ("lost.rows", \.evictedByRows), ("lost.expired", \.expired),
         ("lost.unsaved", \.droppedUnsaved), ("lost.damaged", \.damaged), ("lost.purged", \.purged),
+        ("lost.refused", \.refused), ("lost.unsendable", \.unsendable),
     ]
     private static let counterPrefix = "counter."
 

@@ -169,6 +169,24 @@ public actor Outbox: SessionStore {
 
     public func acknowledge(_ ids: [MessageID]) throws {
         guard !isClosed else { throw OutboxError.closed }
+        forget(ids)
+    }
+
+    public func discard(_ ids: [MessageID], because reason: DiscardReason) throws {
+        guard !isClosed else { throw OutboxError.closed }
+        let count = Int64(forget(ids))
+        switch reason {
+        case .refused: ledger.losses.refused += count
+        case .tooLarge, .unencodable: ledger.losses.unsendable += count
+        }
+        // Written with the deletion: a crash before it undoes both, and the message is tried again.
+        isLedgerChanged = true
+    }
+
+    /// - Returns: how many of the messages were there.
+    @discardableResult
+    private func forget(_ ids: [MessageID]) -> Int {
+        var known = 0
         for id in ids {
             guard let given = RowID(id) else { continue }
             let row = aliases.removeValue(forKey: given) ?? given
@@ -176,12 +194,15 @@ public actor Outbox: SessionStore {
             if let index = indexOfUnsaved(row) {
                 unsavedBytes -= unsaved.remove(at: index).message.size
                 isLedgerChanged = true
+                known += 1
             } else if !done.contains(row), lower != nil || (try? database?.contains(row)) == true {
                 done.insert(behind: lower ?? RowID(row.value - 1), through: row)
                 doneCount += 1
+                known += 1
             }
         }
         thread.setTimer(after: doneCount >= Self.deletionCount ? .zero : Self.deletionInterval)
+        return known
     }
 
     public func rewind() throws {

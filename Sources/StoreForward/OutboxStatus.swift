@@ -25,8 +25,20 @@ public struct OutboxStatus: Sendable, Hashable {
         public var damaged: Int64 = 0
         /// Deleted by hand.
         public var purged: Int64 = 0
+        /// The broker answered with an error code (MQTT 5.0).
+        public var refused: Int64 = 0
+        /// Larger than the broker's largest packet, or not to be said in the connection's version of the protocol.
+        public var unsendable: Int64 = 0
 
         public init() {}
+
+        /// Each cause under the name that statuses use.
+        public var byCause: [(cause: String, count: Int64)] {
+            [
+                ("size", evictedBySize), ("rows", evictedByRows), ("expired", expired), ("unsaved", droppedUnsaved),
+                ("damaged", damaged), ("purged", purged), ("refused", refused), ("unsendable", unsendable),
+            ]
+        }
     }
 
     public var state: State
