@@ -87,6 +87,11 @@ public struct Session: Sendable {
         /// Messages that are sent anew because the server has lost the session: those it had already received arrive
         /// a second time.
         public var possibleDuplicates = 0
+
+        public init(repeated: Int = 0, possibleDuplicates: Int = 0) {
+            self.repeated = repeated
+            self.possibleDuplicates = possibleDuplicates
+        }
     }
 
     /// A CONNACK accepted us.

@@ -69,7 +69,7 @@ import Testing
             await relay.cut(newcomers: .refused)
             try await withClient(port: relay.port) { client in
                 for number in 1...5 { try await client.publish(message("t", "\(number)")) }
-                var alarm = message("t", "alarm")
+                var alarm = try message("t", "alarm")
                 alarm.priority = .urgent
                 try await client.publish(alarm)
                 try await relay.mend()

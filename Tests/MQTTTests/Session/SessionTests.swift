@@ -198,16 +198,21 @@ import Testing
         }
     }
 
+    private func request(_ session: inout Session, _ subscriptions: [Subscription]) throws -> Subscribe {
+        let subscribe = session.subscribe(subscriptions)
+        return try #require(subscribe)
+    }
+
     @Test func subscribingWantsOneCodeForEachFilter() throws {
         var session = connected()
         let subscriptions = [
             Subscription(filter: try TopicFilter("a/#")), Subscription(filter: try TopicFilter("b")),
         ]
-        let subscribe = try #require(session.subscribe(subscriptions))
+        let subscribe = try request(&session, subscriptions)
         #expect(throws: ProtocolViolation.self) {
             try session.received(suback: SubAck(packetIdentifier: subscribe.packetIdentifier, reasonCodes: [.grantedQoS1]))
         }
-        let again = try #require(session.subscribe(subscriptions))
+        let again = try request(&session, subscriptions)
         try session.received(
             suback: SubAck(packetIdentifier: again.packetIdentifier, reasonCodes: [.grantedQoS1, .notAuthorized]))
         #expect(throws: ProtocolViolation.self) {
