@@ -1,0 +1,182 @@
+public import Logging
+internal import MQTT
+internal import NIOCore
+internal import NIOPosix
+internal import Sensing
+internal import StoreForward
+internal import Units
+internal import Uplink
+
+/// A running agent: sensors are read into the queue, the queue is emptied to the broker, and the fleet is told how the
+/// board fares.
+///
+///     let agent = Agent(configuration, logger: logger)
+///     try await agent.run { await firstSignal() }
+public actor Agent {
+    private let configuration: AgentConfiguration
+    private let logger: Logger
+
+    public init(_ configuration: AgentConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// How long each part of stopping may take; together they stay well below the five seconds that a service
+    /// manager or an impatient owner grants.
+    private enum Grace {
+        static let status = Duration.milliseconds(1500)
+        static let goodbye = Duration.milliseconds(500)
+    }
+
+    /// Runs until `stopped` returns, and then stops cleanly: what was read is on disk, the status says `offline` and
+    /// why, and the broker was told goodbye. A broker that does not answer delays this by no more than two seconds.
+    ///
+    /// - Throws: ``AgentError`` if it could not begin.
+    public func run(until stopped: @escaping @Sendable () async -> StopReason) async throws(AgentError) {
+        let outbox: Outbox
+        let boot: Int64
+        do {
+            outbox = try await Outbox.open(
+                path: configuration.queue.path, options: configuration.queue.options, logger: logger)
+            boot = try await outbox.increment(counter: "boot")
+        } catch {
+            throw .queue("\(error)")
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let board = Board(Presence(configuration, boot: boot), outbox: outbox)
+        let client = MQTTClient(
+            configuration.client(board), store: outbox, eventLoop: group.next(), logger: logger)
+        logger.info(
+            "started",
+            metadata: [
+                "device": "\(configuration.device.id)", "boot": "\(boot)", "sensors": "\(configuration.sensors.count)",
+                "queue": "\(configuration.queue.path)", "version": "\(FieldpostVersion.string)",
+            ])
+
+        let connecting = Task { await client.run() }
+        let reporting = Task { await report(from: board, through: client) }
+        let reading = Task { await read(into: outbox, client, board) }
+        let reason = await stopped()
+
+        logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
+        reading.cancel()
+        reporting.cancel()
+        await reading.value
+        await reporting.value
+        try? await outbox.flush()
+        await sayGoodbye(reason, board, client)
+        connecting.cancel()
+        await connecting.value
+        await outbox.close()
+        try? await group.shutdownGracefully()
+    }
+
+    /// P1: after a clean stop the status reads `offline` with the reason. If the broker does not take that message it
+    /// must not be told to forget the will, which then says as much.
+    private func sayGoodbye(_ reason: StopReason, _ board: Board, _ client: MQTTClient) async {
+        var isTold = false
+        if await client.isConnected {
+            do {
+                try await client.publishNow(await board.presence.offline(reason, at: .now()), timeout: Grace.status)
+                isTold = true
+            } catch {
+                logger.warning("the broker was not told", metadata: ["reason": "\(error)"])
+            }
+        }
+        await client.disconnect(within: Grace.goodbye, keepingWill: !isTold)
+    }
+
+    // MARK: Reading
+
+    private func read(into outbox: Outbox, _ client: MQTTClient, _ board: Board) async {
+        let profile = PlainProfile(device: configuration.device.id)
+        let routes = Dictionary(
+            configuration.sensors.map { ($0.source.name, ($0.route, $0.unit)) }, uniquingKeysWith: { first, _ in first })
+        let logger = logger
+        await SensorRunner(configuration.sensors.map(\.source)).run { event in
+            switch event {
+            case .readings(let readings):
+                guard let sensor = readings.first?.sensor, let (route, unit) = routes[sensor] else { return }
+                do {
+                    try await outbox.append { first in
+                        try readings.enumerated().map { index, reading in
+                            var reading = reading
+                            reading.unit = unit ?? reading.unit
+                            return try profile.message(for: reading, by: route, sequence: first + Int64(index))
+                        }
+                    }
+                    await client.storeDidChange()
+                } catch {
+                    logger.error("a reading was not accepted", metadata: ["sensor": "\(sensor)", "error": "\(error)"])
+                }
+            case .failed(let sensor, let error, let failures, let retry):
+                logger.warning(
+                    "sensor failed",
+                    metadata: [
+                        "sensor": "\(sensor)", "error": "\(error)", "failures": "\(failures)", "retry-in": "\(retry)",
+                    ])
+                await board.set(sensor, failing: "\(error)")
+            case .recovered(let sensor, let failures, let time):
+                logger.info(
+                    "sensor recovered", metadata: ["sensor": "\(sensor)", "failures": "\(failures)", "after": "\(time)"])
+                await board.set(sensor, failing: nil)
+            }
+        }
+    }
+
+    // MARK: Reporting
+
+    /// Repeats the status: now and then, and when a sensor began or ceased to fail.
+    private func report(from board: Board, through client: MQTTClient) async {
+        let every = configuration.status.every
+        let changes = board.changes
+        let logger = logger
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask {
+                while (try? await Task.sleep(for: every)) != nil { board.wake() }
+            }
+            tasks.addTask {
+                for await _ in changes {
+                    guard await client.isConnected else { continue }
+                    do {
+                        try await client.publishNow(await board.online())
+                    } catch {
+                        logger.debug("status not published", metadata: ["error": "\(error)"])
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The board's presence, shared by those who change it and those who tell it.
+actor Board {
+    private(set) var presence: Presence
+    private let outbox: Outbox
+    /// One element when there is something new to tell; what comes while nobody looks is told once.
+    nonisolated let changes: AsyncStream<Void>
+    private let changed: AsyncStream<Void>.Continuation
+
+    init(_ presence: Presence, outbox: Outbox) {
+        self.presence = presence
+        self.outbox = outbox
+        (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    nonisolated func wake() { changed.yield() }
+
+    func set(_ sensor: String, failing reason: String?) {
+        guard presence.failing[sensor] != reason else { return }
+        presence.failing[sensor] = reason
+        wake()
+    }
+
+    /// What the next connection says of us, first in its will and then in the status that makes it untrue.
+    func introduce(connection: Int) async -> (will: Will, birth: Message) {
+        presence.connection = connection
+        presence.since = .now()
+        return (presence.will, await online())
+    }
+
+    func online() async -> Message { presence.online(try? await outbox.status()) }
+}

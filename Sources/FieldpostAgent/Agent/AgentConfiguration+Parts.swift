@@ -1,0 +1,43 @@
+internal import MQTT
+internal import NIOCore
+internal import StoreForward
+internal import Uplink
+
+// What the configuration means to the parts of the agent.
+extension AgentConfiguration {
+    func client(_ board: Board) -> ClientConfiguration {
+        let (username, password) = (broker.username, broker.password)
+        var client = ClientConfiguration(
+            endpoints: broker.servers.map { Endpoint(host: $0.host, port: $0.port) },
+            version: broker.version, clientIdentifier: broker.clientID
+        ) { connection in
+            let (will, birth) = await board.introduce(connection: connection)
+            return ConnectParameters(
+                username: username, password: password.map { ByteBuffer(string: $0.text) }, will: will, birth: birth)
+        }
+        client.keepAlive = broker.keepAlive
+        client.connectTimeout = broker.connectTimeout
+        client.responseTimeout = broker.responseTimeout
+        client.sessionExpiry = broker.sessionExpiry
+        client.maximumInFlight = broker.maximumInFlight
+        client.backoff = Backoff(
+            base: broker.reconnect.base, cap: broker.reconnect.cap, stableAfter: broker.reconnect.stableAfter)
+        return client
+    }
+}
+
+extension AgentConfiguration.Queue {
+    var options: OutboxOptions {
+        OutboxOptions(
+            durability: durability == .strict ? .strict : .relaxed, commitInterval: commitInterval,
+            commitCount: commitCount, maximumSize: Int(clamping: maximumSize.bytes), maximumRows: maximumRows,
+            maximumAge: maximumAge)
+    }
+}
+
+extension AgentConfiguration.Sensor {
+    var route: Route {
+        Route(
+            topic: topic, qos: qos, retain: retain, priority: priority, expiry: expiry, includesSequence: sequence)
+    }
+}

@@ -1,0 +1,74 @@
+internal import MQTT
+internal import MQTTWire
+internal import NIOCore
+internal import StoreForward
+internal import Units
+internal import Uplink
+
+/// What the fleet is told of this board (P1 to P3): the retained status while it is there, the will for when it is not.
+///
+///     {"state":"online","since":"…","boot":12,"connection":3,"version":"0.1.0","queue":{"messages":0,…}}
+///     {"state":"offline","reason":"connection lost","boot":12,"connection":3,"version":"0.1.0"}
+///
+/// `boot` counts the agent's starts and `connection` its connections since then, so that a reader who has seen a
+/// later one knows a stale will when it comes.
+struct Presence: Sendable {
+    let topic: TopicName
+    let boot: Int64
+    let position: AgentConfiguration.Device.Position?
+    /// By name, why a sensor gives nothing.
+    var failing: [String: String] = [:]
+    /// When the present connection was made.
+    var since = Timestamp.now()
+    var connection = 0
+
+    init(_ configuration: AgentConfiguration, boot: Int64) {
+        topic = configuration.status.topic
+        position = configuration.device.position
+        self.boot = boot
+    }
+
+    /// What the broker is to publish when it loses us. It knows no time: the broker's death notice cannot be dated.
+    var will: Will {
+        Will(topic: topic, payload: payload(of: state("offline", "connection lost")), qos: .atLeastOnce, retain: true)
+    }
+
+    func online(_ queue: OutboxStatus?) -> Message {
+        var members = state("online")
+        members.insert(JSON.Member("since", .string(since.iso8601)), at: 1)
+        if let position {
+            members.append(
+                JSON.Member(
+                    "position", ["latitude": .number(position.latitude), "longitude": .number(position.longitude)]))
+        }
+        if let queue { members.append(JSON.Member("queue", queue.json)) }
+        if !failing.isEmpty {
+            members.append(
+                JSON.Member(
+                    "failing",
+                    .object(failing.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .string($0.value)) })))
+        }
+        return message(members)
+    }
+
+    func offline(_ reason: StopReason, at time: Timestamp) -> Message {
+        var members = state("offline", reason.rawValue)
+        members.insert(JSON.Member("since", .string(time.iso8601)), at: 2)
+        return message(members)
+    }
+
+    private func state(_ state: String, _ reason: String? = nil) -> [JSON.Member] {
+        var members = [JSON.Member("state", .string(state))]
+        if let reason { members.append(JSON.Member("reason", .string(reason))) }
+        members.append(JSON.Member("boot", .integer(boot)))
+        members.append(JSON.Member("connection", .integer(Int64(connection))))
+        members.append(JSON.Member("version", .string(FieldpostVersion.string)))
+        return members
+    }
+
+    private func message(_ members: [JSON.Member]) -> Message {
+        Message(topic: topic, payload: payload(of: members), qos: .atLeastOnce, retain: true, priority: .urgent)
+    }
+
+    private func payload(of members: [JSON.Member]) -> ByteBuffer { ByteBuffer(string: JSON.object(members).text) }
+}
