@@ -94,7 +94,7 @@ let package = Package(
             name: "SensingTests", dependencies: ["Sensing", "Settings", "Units", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "UplinkTests", dependencies: ["Uplink", "Sensing", "MQTTWire", "Units", nioCore],
+            name: "UplinkTests", dependencies: ["Uplink", "Sensing", "MQTT", "MQTTWire", "Units", nioCore],
             swiftSettings: settings),
         .testTarget(
             name: "FieldpostAgentTests",

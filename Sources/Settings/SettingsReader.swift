@@ -51,7 +51,7 @@ public final class SettingsReader {
             problems.add(
                 Problem(
                     at: path(of: entry.key), position: entry.keyPosition,
-                    message: "unknown key \"\(entry.key)\"", mend: mend ?? known(others)))
+                    message: "unknown key", mend: mend ?? known(others)))
         }
     }
 
@@ -86,6 +86,12 @@ public final class SettingsReader {
     /// Reports `key` as missing if it is.
     public func require(_ key: String, mend: String? = nil) {
         if !has(key) { problem(at: key, message: "is missing", mend: mend) }
+    }
+
+    /// Whether a string stands under `key` in the file itself, and does not come from the environment.
+    public func holdsLiterally(_ key: String) -> Bool {
+        guard case .string(let text)? = table[key]?.value.kind else { return false }
+        return !text.contains("${")
     }
 
     func lookUp(_ key: String) -> Value? {

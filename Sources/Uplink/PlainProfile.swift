@@ -20,7 +20,7 @@ public struct PlainProfile: Sendable {
     public func message(for reading: Reading, by route: Route, sequence: Int64) throws(TopicError) -> Message {
         var members: [JSON.Member] = [JSON.Member("time", .string(reading.time.iso8601))]
         if !reading.time.isPlausible { members.append(JSON.Member("clock", "unsynced")) }
-        if let channel = reading.channel, !route.topic.uses(.channel) {
+        if let channel = reading.channel, !route.topic.contains(.channel) {
             members.append(JSON.Member("channel", .string(channel)))
         }
         members.append(JSON.Member("value", Self.json(reading.value)))

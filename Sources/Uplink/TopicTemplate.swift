@@ -1,70 +1,65 @@
 public import MQTTWire
+public import Units
 
-/// A topic with places to be filled in: `fieldpost/{device}/{sensor}`.
+/// A topic with places to fill: `fieldpost/{device}/{sensor}`.
 ///
-/// The places are `{device}`, `{sensor}` and `{channel}`. A sensor's channels have names from the kernel or from a
-/// configuration; characters in them that a topic level cannot hold (`/`, `+`, `#`) become `-`.
+/// A channel's name may come from the kernel ("+3.3V", "Core 0"): the characters that a topic level cannot hold become
+/// `-`.
 public struct TopicTemplate: Sendable, Hashable {
-    public enum Place: String, Sendable, Hashable, CaseIterable {
+    public enum Placeholder: String, Sendable, Hashable, CaseIterable {
         case device, sensor, channel
     }
 
-    /// Why a text is no template.
-    public enum Problem: Error, Sendable, Hashable, CustomStringConvertible {
-        case unknownPlace(String, allowed: [Place])
-        case unbalancedBrace
-        case topic(TopicError)
-
-        public var description: String {
-            switch self {
-            case .unknownPlace(let name, let allowed):
-                "unknown place {\(name)}; there are \(allowed.map { "{\($0.rawValue)}" }.joined(separator: ", "))"
-            case .unbalancedBrace: "a { without its }, or the other way round"
-            case .topic(let error): "no topic: \(error)"
-            }
-        }
-    }
-
-    private enum Piece: Hashable, Sendable {
+    private enum Part: Sendable, Hashable {
         case text(String)
-        case place(Place)
+        case placeholder(Placeholder)
     }
 
-    public let string: String
-    private let pieces: [Piece]
+    private var parts: [Part]
 
-    /// - Parameter allowed: the places that can be filled where this template is used.
-    public init(_ string: String, allowed: [Place] = Place.allCases) throws(Problem) {
-        var pieces: [Piece] = []
-        var rest = Substring(string)
+    /// `fieldpost/{device}/status`
+    public static let status = TopicTemplate(parts: [.text("fieldpost/"), .placeholder(.device), .text("/status")])
+    /// `fieldpost/{device}/{sensor}`
+    public static let reading = TopicTemplate(
+        parts: [.text("fieldpost/"), .placeholder(.device), .text("/"), .placeholder(.sensor)])
+
+    private init(parts: [Part]) { self.parts = parts }
+
+    /// - Parameter allowed: what may stand in braces here.
+    /// - Throws: ``InvalidText`` if something else does, or if what comes out could be no topic to publish to.
+    public init(parsing text: String, allowed: [Placeholder] = Placeholder.allCases) throws(InvalidText) {
+        parts = []
+        var rest = text[...]
         while let brace = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
-            guard rest[brace] == "{", let end = rest[brace...].firstIndex(of: "}") else { throw .unbalancedBrace }
-            if brace > rest.startIndex { pieces.append(.text(String(rest[..<brace]))) }
-            let name = String(rest[rest.index(after: brace)..<end])
-            guard let place = Place(rawValue: name), allowed.contains(place) else {
-                throw .unknownPlace(name, allowed: allowed)
+            if brace > rest.startIndex { parts.append(.text(String(rest[..<brace]))) }
+            guard rest[brace] == "{", let end = rest[brace...].firstIndex(of: "}") else {
+                throw InvalidText("\"\(text)\" has a brace without its partner", mend: "write placeholders as in {device}")
             }
-            pieces.append(.place(place))
+            let name = String(rest[rest.index(after: brace)..<end])
+            guard let placeholder = Placeholder(rawValue: name), allowed.contains(placeholder) else {
+                let known = allowed.map { "{\($0.rawValue)}" }.joined(separator: ", ")
+                throw InvalidText("\"\(text)\" has the unknown placeholder {\(name)}", mend: "possible here: \(known)")
+            }
+            parts.append(.placeholder(placeholder))
             rest = rest[rest.index(after: end)...]
         }
-        if !rest.isEmpty { pieces.append(.text(String(rest))) }
-        self.string = string
-        self.pieces = pieces
-        // What stands between the places must be fit for a topic by itself.
-        do throws(TopicError) {
-            _ = try TopicName(fill { _ in "x" })
+        if !rest.isEmpty { parts.append(.text(String(rest))) }
+        do {
+            // As long as names may be.
+            _ = try TopicName(filled { _ in String(repeating: "x", count: 128) })
         } catch {
-            throw .topic(error)
+            throw InvalidText("\"\(text)\" is no topic", mend: Self.mend(error))
         }
     }
 
-    public func uses(_ place: Place) -> Bool { pieces.contains(.place(place)) }
+    public func contains(_ placeholder: Placeholder) -> Bool { parts.contains(.placeholder(placeholder)) }
 
-    /// - Throws: ``TopicError`` when the names that are filled in make the topic too long or empty.
+    /// The topic for one reading; a reading without a channel fills `{channel}` with "value".
+    /// - Throws: ``TopicError`` if the topic gets longer than 65,535 bytes.
     public func topic(device: String, sensor: String = "", channel: String? = nil) throws(TopicError) -> TopicName {
         try TopicName(
-            fill { place in
-                switch place {
+            filled { placeholder in
+                switch placeholder {
                 case .device: Self.level(device)
                 case .sensor: Self.level(sensor)
                 case .channel: Self.level(channel ?? "value")
@@ -72,16 +67,32 @@ public struct TopicTemplate: Sendable, Hashable {
             })
     }
 
-    private func fill(_ name: (Place) -> String) -> String {
-        pieces.map { piece in
-            switch piece {
-            case .text(let text): text
-            case .place(let place): name(place)
+    private func filled(_ value: (Placeholder) -> String) -> String {
+        parts.reduce(into: "") { text, part in
+            switch part {
+            case .text(let fixed): text += fixed
+            case .placeholder(let placeholder): text += value(placeholder)
             }
-        }.joined()
+        }
     }
 
     private static func level(_ name: String) -> String {
-        String(String.UnicodeScalarView(name.unicodeScalars.map { "/+#\0".unicodeScalars.contains($0) ? "-" : $0 }))
+        guard name.utf8.contains(where: { "/+#\0".utf8.contains($0) }) else { return name }
+        return String(
+            String.UnicodeScalarView(name.unicodeScalars.map { "/+#\0".unicodeScalars.contains($0) ? "-" : $0 }))
     }
+
+    private static func mend(_ error: TopicError) -> String {
+        switch error {
+        case .empty: "write at least one level"
+        case .tooLong: "a topic has at most 65535 bytes"
+        case .containsNUL: "take out the NUL"
+        case .wildcardInName: "take out + and #, which only subscriptions have"
+        case .misplacedWildcard, .malformedShare: "write it without wildcards"
+        }
+    }
+}
+
+extension TopicTemplate: CustomStringConvertible {
+    public var description: String { filled { "{\($0.rawValue)}" } }
 }

@@ -1,3 +1,4 @@
+import MQTT
 import MQTTWire
 import NIOCore
 import Sensing
@@ -13,7 +14,7 @@ import Units
     private func payload(_ reading: Reading, topic: String = "f/{device}/{sensor}", sequence: Bool = false) throws
         -> (String, String)
     {
-        let route = Route(topic: try TopicTemplate(topic), includesSequence: sequence)
+        let route = Route(topic: try TopicTemplate(parsing: topic), includesSequence: sequence)
         let message = try profile.message(for: reading, by: route, sequence: 42)
         return (message.topic.string, String(buffer: message.payload))
     }
@@ -45,7 +46,7 @@ import Units
     @Test(arguments: [
         (25.080000000000002, "25.08"), (0.1 + 0.2, "0.3"), (1e-7 * 3, "3e-07"), (-12345.678, "-12345.678"), (0, "0"),
         (100_000, "100000"), (1.0 / 3, "0.333333333333"), (6.02214076e23, "6.02214076e+23"),
-    ])
+    ] as [(Double, String)])
     func numbersAreWrittenAsPeopleReadThem(value: Double, text: String) {
         #expect(JSON.number(PlainProfile.rounded(value)).text == text)
     }
@@ -62,18 +63,18 @@ import Units
 
 @Suite struct TopicTemplateTests {
     @Test(arguments: [
-        ("a/{devise}", "unknown place {devise}; there are {device}, {sensor}, {channel}"),
-        ("a/{device", "a { without its }, or the other way round"),
-        ("a/}", "a { without its }, or the other way round"),
+        ("a/{devise}", "\"a/{devise}\" has the unknown placeholder {devise}: possible here: {device}, {sensor}, {channel}"),
+        ("a/{device", "\"a/{device\" has a brace without its partner: write placeholders as in {device}"),
+        ("a/}", "\"a/}\" has a brace without its partner: write placeholders as in {device}"),
     ])
     func mistakesAreNamed(text: String, problem: String) {
-        #expect { try TopicTemplate(text) } throws: { "\($0)" == problem }
+        #expect { try TopicTemplate(parsing: text) } throws: { "\($0)" == problem }
     }
 
     @Test func wildcardsAreRefusedInTheTemplateAndReplacedInNames() throws {
-        #expect(throws: TopicTemplate.Problem.self) { try TopicTemplate("a/+/{device}") }
-        #expect(throws: TopicTemplate.Problem.self) { try TopicTemplate("") }
-        #expect(try TopicTemplate("{device}/{sensor}").topic(device: "a+b", sensor: "c#").string == "a-b/c-")
+        #expect(throws: InvalidText.self) { try TopicTemplate(parsing: "a/+/{device}") }
+        #expect(throws: InvalidText.self) { try TopicTemplate(parsing: "") }
+        #expect(try TopicTemplate(parsing: "{device}/{sensor}").topic(device: "a+b", sensor: "c#").string == "a-b/c-")
     }
 }
 

@@ -1,5 +1,6 @@
 public import Logging
 internal import MQTT
+internal import MQTTWire
 internal import NIOCore
 internal import NIOPosix
 internal import Sensing
@@ -90,15 +91,16 @@ public actor Agent {
 
     private func read(into outbox: Outbox, _ client: MQTTClient, _ board: Board) async {
         let profile = PlainProfile(device: configuration.device.id)
+        let sequence = configuration.uplink.sequence
         let routes = Dictionary(
-            configuration.sensors.map { ($0.source.name, ($0.route, $0.unit)) }, uniquingKeysWith: { first, _ in first })
+            configuration.sensors.map { ($0.source.name, ($0.route(sequence: sequence), $0.unit)) }, uniquingKeysWith: { first, _ in first })
         let logger = logger
         await SensorRunner(configuration.sensors.map(\.source)).run { event in
             switch event {
             case .readings(let readings):
                 guard let sensor = readings.first?.sensor, let (route, unit) = routes[sensor] else { return }
                 do {
-                    try await outbox.append { first in
+                    _ = try await outbox.append { first in
                         try readings.enumerated().map { index, reading in
                             var reading = reading
                             reading.unit = unit ?? reading.unit

@@ -1,6 +1,8 @@
 internal import MQTT
 internal import NIOCore
+internal import Settings
 internal import StoreForward
+internal import Units
 internal import Uplink
 
 // What the configuration means to the parts of the agent.
@@ -13,7 +15,7 @@ extension AgentConfiguration {
         ) { connection in
             let (will, birth) = await board.introduce(connection: connection)
             return ConnectParameters(
-                username: username, password: password.map { ByteBuffer(string: $0.text) }, will: will, birth: birth)
+                username: username, password: password.map { ByteBuffer(bytes: $0.bytes) }, will: will, birth: birth)
         }
         client.keepAlive = broker.keepAlive
         client.connectTimeout = broker.connectTimeout
@@ -36,7 +38,7 @@ extension AgentConfiguration.Queue {
 }
 
 extension AgentConfiguration.Sensor {
-    var route: Route {
+    func route(sequence: Bool) -> Route {
         Route(
             topic: topic, qos: qos, retain: retain, priority: priority, expiry: expiry, includesSequence: sequence)
     }

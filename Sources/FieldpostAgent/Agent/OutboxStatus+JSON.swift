@@ -1,4 +1,5 @@
 public import StoreForward
+internal import Units
 public import Uplink
 
 extension OutboxStatus {

@@ -46,13 +46,17 @@ extension MQTTClient: ConnectionOwner {
 
     /// Says goodbye to the server, which then forgets the will, and ends ``run()``.
     ///
-    /// - Parameter deadline: after it the connection is closed even when the goodbye could not be written.
-    public func disconnect(within deadline: Duration = .seconds(2)) {
+    /// - Parameters:
+    ///   - deadline: after it the connection is closed even when the goodbye could not be written.
+    ///   - keepingWill: the server is to publish the will all the same (5.0 §3.14.2.1, reason 0x04). Under 3.1.1,
+    ///     which cannot say so, the connection is closed without a goodbye.
+    public func disconnect(within deadline: Duration = .seconds(2), keepingWill: Bool = false) {
         stopping = true
         endPause()
         let id = link.id
         guard link.isUp, let channel = link.channel else { return end(id, .stopped) }
-        send(.disconnect(Disconnect()))
+        if keepingWill, configuration.version == .v3_1_1 { return end(id, .requested) }
+        send(.disconnect(Disconnect(reasonCode: keepingWill ? .disconnectWithWill : .normalDisconnection)))
         let bytes = link.outbound
         link.outbound = ByteBuffer()
         channel.writeAndFlush(bytes).whenComplete { [weak self] _ in
