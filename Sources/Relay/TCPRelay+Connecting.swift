@@ -1,3 +1,8 @@
+#if canImport(Musl)
+internal import Musl
+#else
+internal import Glibc
+#endif
 internal import NIOCore
 internal import NIOPosix
 
@@ -6,21 +11,34 @@ extension TCPRelay {
     func listen() async throws {
         guard reservation != nil else { throw RelayError.stopped }
         guard listener == nil else { return }
-        let channel = try await ServerBootstrap(group: eventLoop)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let id = self.assumeIsolated { $0.takeID() }
-                    try self.prepare(channel, id, .client)
-                }
-            }
-            .bind(host: "127.0.0.1", port: port)
-            .get()
+        let channel = try await bind()
         // The relay may have been cut, stopped or mended a second time meanwhile.
         if listener == nil && reservation != nil && faults.newcomers != .refused {
             listener = channel
         } else {
             channel.close(promise: nil)
+        }
+    }
+
+    /// A listener that was just closed may linger: a child process that is being started elsewhere in this program holds
+    /// a copy of its descriptor until it becomes its program. So a port in use is asked for again, for two seconds.
+    private func bind() async throws -> any Channel {
+        let deadline = ContinuousClock.now + .seconds(2)
+        while true {
+            do {
+                return try await ServerBootstrap(group: eventLoop)
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .childChannelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            let id = self.assumeIsolated { $0.takeID() }
+                            try self.prepare(channel, id, .client)
+                        }
+                    }
+                    .bind(host: "127.0.0.1", port: port)
+                    .get()
+            } catch let error as IOError where error.errnoCode == EADDRINUSE && ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(5))
+            }
         }
     }
 
