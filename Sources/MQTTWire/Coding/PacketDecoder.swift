@@ -51,11 +51,11 @@ public struct PacketDecoder: Sendable {
         var reader = PacketReader(body, packet: type, version: version ?? .v5)
         let packet = try Packet(first: first, from: &reader)
         try reader.finish()
-        if version == nil, case .connect(let connect) = packet {
+        if case .connect(let connect) = packet {
             if connect.version == .v5, !isMinimal {
                 throw reader.failure(.variableByteIntegerNotMinimal, found: length)
             }
-            version = connect.version
+            version = version ?? connect.version
         }
         buffer.moveReaderIndex(forwardBy: total)
         return packet

@@ -1,0 +1,19 @@
+/// SplitMix64: small, fast, and the same on every machine.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+        return z ^ z >> 31
+    }
+
+    /// 0 up to, but not including, the bound. Cheap, and slightly uneven, which does not matter here.
+    mutating func below(_ bound: Int) -> Int { Int(truncatingIfNeeded: next() >> 33) % bound }
+
+    mutating func chance(_ part: Int, in whole: Int) -> Bool { below(whole) < part }
+}
