@@ -78,7 +78,8 @@ public struct SimulatedDriver: SensorDriver {
         }
         guard minimum < maximum else {
             settings.problem(
-                at: settings.has("maximum") ? "maximum" : "minimum", message: "the maximum is not above the minimum")
+                at: settings.has("maximum") ? "maximum" : "minimum", 
+                message: "the maximum (\(maximum)) is not above the minimum (\(minimum))")
             settings.ignoreUnknownKeys()
             return nil
         }

@@ -6,7 +6,7 @@ import Musl
 
 /// A thread that nobody waits for.
 enum WorkerThread {
-    private final class Start {
+    private final class Start: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
@@ -22,21 +22,23 @@ enum WorkerThread {
         pthread_attr_setstacksize(&attributes, stackSize)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
 
-        let start = Unmanaged.passRetained(Start(body))
+        let argument = Unmanaged.passRetained(Start(body)).toOpaque()
         var thread = pthread_t()
-        let code = pthread_create(
-            &thread, &attributes,
-            { argument in
-                // Signals are the main thread's: here they would only interrupt reads.
-                var all = sigset_t()
-                sigfillset(&all)
-                pthread_sigmask(SIG_BLOCK, &all, nil)
-                setName("fieldpost-read")
-                if let argument { Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body() }
-                return nil
-            }, start.toOpaque())
-        if code != 0 { start.release() }
-        return code == 0
+        guard pthread_create(&thread, &attributes, enter, argument) == 0 else {
+            Unmanaged<Start>.fromOpaque(argument).release()
+            return false
+        }
+        return true
+    }
+
+    private static let enter: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
+        // Signals are the main thread's: here they would only interrupt reads.
+        var all = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, nil)
+        setName("fieldpost-read")
+        if let argument { Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body() }
+        return nil
     }
 
     /// As `pthread_setname_np` does, which Swift does not see.
