@@ -1,5 +1,4 @@
 import Sensing
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct BlockingPoolTests {
@@ -13,16 +12,16 @@ import Testing
 
     @Test("Threads are used again, and there are never more at work than the pool is wide") func width() async throws {
         let pool = BlockingPool(width: 3)
-        let running = Mutex((now: 0, most: 0))
+        let running = Shared((now: 0, most: 0))
         try await withThrowingTaskGroup(of: Int.self) { group in
             for index in 0..<200 {
                 group.addTask {
                     try await pool.run(timeout: .seconds(30)) {
-                        running.withLock {
+                        running.change {
                             $0.now += 1
                             $0.most = max($0.most, $0.now)
                         }
-                        defer { running.withLock { $0.now -= 1 } }
+                        defer { running.change { $0.now -= 1 } }
                         return index
                     }
                 }
@@ -31,7 +30,7 @@ import Testing
             for try await index in group { sum += index }
             #expect(sum == 199 * 200 / 2)
         }
-        #expect((1...3).contains(running.withLock { $0.most }))
+        #expect((1...3).contains(running.current.most))
         #expect((1...3).contains(pool.status.threads))
         #expect(pool.status.stuck == 0)
         #expect(pool.status.refused == 0)
@@ -76,12 +75,12 @@ import Testing
     @Test("What waits for the last thread is refused when that gets stuck") func queueBehindStuck() async throws {
         let pool = BlockingPool(width: 1, stuckLimit: 0)
         let gate = try Gate()
-        async let hanging: Void = pool.run(timeout: .milliseconds(200)) { gate.pass() }
+        let hanging = Task { try await pool.run(timeout: .milliseconds(200)) { gate.pass() } }
         try await eventually({ pool.status.working == 1 }, "work began")
         await #expect(throws: BlockingPoolError.refused(stuck: 1, queued: 0)) {
             try await pool.run(timeout: .seconds(30)) {}
         }
-        await #expect(throws: BlockingPoolError.timedOut(after: .milliseconds(200))) { try await hanging }
+        await #expect(throws: BlockingPoolError.timedOut(after: .milliseconds(200))) { try await hanging.value }
         gate.open()
     }
 
@@ -131,12 +130,12 @@ import Testing
     }
 
     @Test("A pool that nobody has any more leaves no thread behind") func end() async throws {
-        let threads = Mutex<Set<String>>([])
+        let threads = Shared<Set<String>>([])
         do {
             let pool = BlockingPool(width: 2)
-            try await pool.run(timeout: .seconds(30)) { _ = threads.withLock { $0.insert(ownThread()) } }
+            try await pool.run(timeout: .seconds(30)) { _ = threads.change { $0.insert(ownThread()) } }
         }
-        let own = try #require(threads.withLock { $0.first })
+        let own = try #require(threads.current.first)
         try await eventually({ !exists("/proc/self/task/\(own)") }, "the thread ended")
     }
 }

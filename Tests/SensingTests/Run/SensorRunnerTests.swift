@@ -1,6 +1,5 @@
 import Sensing
 import Settings
-import Synchronization
 import Testing
 import Units
 
@@ -36,11 +35,11 @@ import Units
     static func events(
         of runner: SensorRunner, until isEnough: @escaping @Sendable ([SensorEvent]) -> Bool
     ) async -> [SensorEvent] {
-        let all = Mutex<[SensorEvent]>([])
+        let all = Shared<[SensorEvent]>([])
         let (enough, continuation) = AsyncStream.makeStream(of: Void.self)
         let run = Task {
             await runner.run { event in
-                let done = all.withLock {
+                let done = all.change {
                     $0.append(event)
                     return isEnough($0)
                 }
@@ -50,28 +49,29 @@ import Units
         for await _ in enough {}
         run.cancel()
         await run.value
-        return all.withLock { $0 }
+        return all.current
     }
 
     static func readings(_ events: [SensorEvent], of sensor: String) -> [Reading] {
-        events.flatMap { event in
-            if case .readings(let readings) = event { readings.filter { $0.sensor == sensor } } else { [] }
+        events.flatMap { event -> [Reading] in
+            guard case .readings(let readings) = event else { return [] }
+            return readings.filter { $0.sensor == sensor }
         }
     }
 
     @Test("A failing and a stuck sensor do not slow down a good one") func isolation() async throws {
         let gate = try Gate()
-        let underWay = Mutex((now: 0, most: 0))
+        let underWay = Shared((now: 0, most: 0))
         let runner = SensorRunner(
             [
                 Self.sensor("bad") { _, _ throws(SensorError) in throw Self.broken },
                 Self.sensor("stuck", timeout: .milliseconds(30)) { _, _ in
-                    underWay.withLock {
+                    underWay.change {
                         $0.now += 1
                         $0.most = max($0.most, $0.now)
                     }
                     gate.pass()
-                    underWay.withLock { $0.now -= 1 }
+                    underWay.change { $0.now -= 1 }
                     return []
                 },
                 Self.sensor("good") { read, _ in [Measurement(.number(Double(read)), unit: "°C")] },
@@ -90,7 +90,7 @@ import Units
         let told = events.filter { if case .failed("bad", Self.broken, _, _) = $0 { true } else { false } }
         #expect(told.count == 1)
         // The stuck one is not read again while it is stuck, and that it is stuck is told once.
-        #expect(underWay.withLock { $0.most } == 1)
+        #expect(underWay.current.most == 1)
         let stuck = events.compactMap { event -> SensorError? in
             if case .failed("stuck", let error, _, _) = event { error } else { nil }
         }
@@ -176,15 +176,15 @@ import Units
             Self.sensor("quick") { read, _ in [Measurement(.number(Double(read)))] },
         ])
         let (enough, continuation) = AsyncStream.makeStream(of: Void.self)
-        let accepted = Mutex((slow: 0, quick: 0))
+        let accepted = Shared((slow: 0, quick: 0))
         let run = Task {
             await runner.run { event in
                 guard case .readings(let readings) = event else { return }
                 if readings.first?.sensor == "slow" {
-                    accepted.withLock { $0.slow += 1 }
+                    accepted.change { $0.slow += 1 }
                     // Never accepted, until the run is cancelled.
                     try? await Task.sleep(for: .seconds(600))
-                } else if accepted.withLock({
+                } else if accepted.change({
                     $0.quick += 1
                     return $0.quick == 20
                 }) {
@@ -193,7 +193,7 @@ import Units
             }
         }
         for await _ in enough {}
-        #expect(accepted.withLock { $0.slow } == 1)
+        #expect(accepted.current.slow == 1)
         run.cancel()
         await run.value
         let slow = try #require(runner.counters.first)
