@@ -76,7 +76,8 @@ public struct FileDriver: SensorDriver {
         }
         if kind != .boolean {
             for key in ["on", "off"] where settings.has(key) {
-                settings.problem(at: key, message: "is for booleans only", mend: "remove it, or write kind = \"boolean\"")
+                settings.problem(
+                    at: key, message: "is for booleans only", mend: "remove it, or write kind = \"boolean\"")
             }
         }
         if let both = on?.first(where: { off?.contains($0) ?? false }) {

@@ -15,7 +15,7 @@ import Testing
         "Numbers as the kernel prints them are read, exactly",
         arguments: [
             ("25080\n", 25080), ("25080.000000000", 25080), (" 42\n", 42), ("-127", -127), ("0x1f\n", 31), ("+5", 5),
-            ("1e3", 1000), ("0", 0), ("18446744073709551615", 0x1p64), (".5", 0.5), ("7\0", 7),
+            ("1e3", 1000), ("0", 0), ("18446744073709551615", 0x1p64), (".5", 0.5),
         ])
     func numbers(text: String, number: Double) throws {
         let tree = try FakeTree(["/sys/x": text])
@@ -32,7 +32,7 @@ import Testing
             ("inf", #"/sys/x says "inf", which is not a finite number"#),
             ("1e999", #"/sys/x says "1e999", which is not a finite number"#),
             ("1,5", #"/sys/x says "1,5", which is not a number"#),
-            ("\n\0 \n", "/sys/x is empty: the kernel had no value"),
+            (" \t\n", "/sys/x is empty: the kernel had no value"),
             ("", "/sys/x is empty: the kernel had no value"),
             ("1\n2\n", #"/sys/x says "1\n2", which is not a number"#),
         ])
@@ -41,6 +41,19 @@ import Testing
         let driver = try make(FileDriver.self, ["path": "/sys/x"], in: tree)
         let error = try #require(driver.failure())
         #expect(error.text(in: tree).hasPrefix(message), "\(error)")
+    }
+
+    @Test("The NUL that ends a device tree's strings is no part of them") func deviceTree() throws {
+        let tree = try FakeTree(["/proc/device-tree/model": "Raspberry Pi 4 Model B\0"])
+        let driver = try make(FileDriver.self, ["path": "/proc/device-tree/model", "kind": "text"], in: tree)
+        #expect(try driver.values() == ["": "Raspberry Pi 4 Model B"])
+    }
+
+    @Test("The machine's own load and memory can be read") func machine() throws {
+        let load = try make(FileDriver.self, ["path": "/proc/loadavg", "pattern": "^[0-9.]+"])
+        #expect(try #require(load.read(at: noon).first?.number) >= 0)
+        let memory = try make(FileDriver.self, ["path": "/proc/meminfo", "pattern": "^MemTotal: +([0-9]+) kB$"])
+        #expect(try #require(memory.read(at: noon).first?.number) > 1000)
     }
 
     @Test("Garbage bytes are an error, not a crash") func garbage() throws {
@@ -161,11 +174,13 @@ import Testing
         #expect(try read("/sys/folder") == "/sys/folder is a folder; name a file in it")
         #expect(try read("/sys/pipe") == "/sys/pipe is a pipe, socket or device; name a plain file")
         #expect(
-            try read("/sys/long") == "/sys/long holds more than 65536 bytes; name a smaller file: one value's attribute")
+            try read("/sys/long") == "/sys/long holds more than 65536 bytes; name a smaller file: one value's attribute"
+        )
         #expect(try read("/sys/full") == nil)
     }
 
-    @Test("A file closed to us is named with its mode and group", .enabled(if: geteuid() != 0)) func forbidden() throws {
+    @Test("A file closed to us is named with its mode and group", .enabled(if: geteuid() != 0)) func forbidden() throws
+    {
         let tree = try FakeTree()
         try tree.write("/sys/secret", Array("1".utf8), mode: 0)
         let driver = try make(FileDriver.self, ["path": "/sys/secret"], in: tree)
@@ -187,7 +202,7 @@ import Testing
                     #"3:7: sensor[1].all: needs a path with a wildcard: write one like "/sys/class/net/*/statistics/rx_bytes""#,
                     "4:9: sensor[1].scale: 0 would make every value the same",
                     #"5:11: sensor[1].pattern: "([0-9]+" is no POSIX extended regular expression (Unmatched ( or \()"#,
-                    #"6:8: sensor[1].kind: "numeric" is not possible: did you mean "number"? (possible are number, boolean, text)"#,
+                    #"6:8: sensor[1].kind: "numeric" is not possible: possible are number, boolean, text"#,
                     #"7:1: sensor[1].ofset: unknown key "ofset": did you mean "offset"?"#,
                     "8:8: sensor[1].unit: is an integer: expected is a string",
                 ])

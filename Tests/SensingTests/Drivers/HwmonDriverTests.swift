@@ -6,24 +6,36 @@ import Testing
     static func computer() throws -> FakeTree {
         let tree = try FakeTree()
         let chips: [(folder: String, device: String, files: KeyValuePairs<String, String>)] = [
-            ("hwmon0", "../../../coretemp.0", [
-                "name": "coretemp", "temp1_input": "45000", "temp1_label": "Package id 0", "temp1_max": "100000",
-                "temp1_crit_alarm": "0", "temp2_input": "43000", "temp2_label": "Core 0", "temp10_input": "44000",
-                "temp10_label": "Core 8", "uevent": "",
-            ]),
-            ("hwmon1", "../../nvme0", [
-                "name": "nvme", "temp1_input": "38850", "temp1_label": "Composite", "temp1_alarm": "0",
-            ]),
-            ("hwmon2", "../../nvme1", [
-                "name": "nvme", "temp1_input": "41850", "temp1_label": "Composite", "temp2_input": "41850",
-                "temp2_label": "Composite",
-            ]),
-            ("hwmon3", "../../../nct6775.656", [
-                "name": "nct6798", "in0_input": "1032", "in1_input": "16", "fan2_input": "1214", "pwm2": "153",
-                "power1_average": "36500000", "energy1_input": "2500000", "curr1_input": "-250",
-                "humidity1_input": "43250", "temp1_input": "31000", "temp1_fault": "0", "power2_average": "1",
-                "power2_input": "7000000",
-            ]),
+            (
+                "hwmon0", "../../../coretemp.0",
+                [
+                    "name": "coretemp", "temp1_input": "45000", "temp1_label": "Package id 0", "temp1_max": "100000",
+                    "temp1_crit_alarm": "0", "temp2_input": "43000", "temp2_label": "Core 0", "temp10_input": "44000",
+                    "temp10_label": "Core 8", "uevent": "",
+                ]
+            ),
+            (
+                "hwmon1", "../../nvme0",
+                [
+                    "name": "nvme", "temp1_input": "38850", "temp1_label": "Composite", "temp1_alarm": "0",
+                ]
+            ),
+            (
+                "hwmon2", "../../nvme1",
+                [
+                    "name": "nvme", "temp1_input": "41850", "temp1_label": "Composite", "temp2_input": "41850",
+                    "temp2_label": "Composite",
+                ]
+            ),
+            (
+                "hwmon3", "../../../nct6775.656",
+                [
+                    "name": "nct6798", "in0_input": "1032", "in1_input": "16", "fan2_input": "1214", "pwm2": "153",
+                    "power1_average": "36500000", "energy1_input": "2500000", "curr1_input": "-250",
+                    "humidity1_input": "43250", "temp1_input": "31000", "temp1_fault": "0", "power2_average": "1",
+                    "power2_input": "7000000",
+                ]
+            ),
         ]
         for chip in chips {
             for (name, text) in chip.files { try tree.write("/sys/class/hwmon/\(chip.folder)/\(name)", text + "\n") }

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct ConfiguredSensorTests {
     @Test("A sensor's table is read with its driver's options") func table() async throws {
-        let tree = try FakeTree(["/sys/class/thermal/thermal_zone0/type": "cpu\n", "/sys/class/thermal/thermal_zone0/temp": "1000"])
+        let tree = try FakeTree([
+            "/sys/class/thermal/thermal_zone0/type": "cpu\n", "/sys/class/thermal/thermal_zone0/temp": "1000",
+        ])
         let settings = reader(["name": "processor", "driver": "thermal", "every": "1m", "zone": "cpu"])
         let sensor = try #require(ConfiguredSensor(settings, root: tree.root + "/"))
         settings.finish()

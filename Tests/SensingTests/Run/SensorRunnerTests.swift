@@ -150,7 +150,9 @@ import Units
     @Test("NaN and infinity are failures of their channel, not values", arguments: [Double.nan, .infinity, -.infinity])
     func notFinite(number: Double) async throws {
         let runner = SensorRunner([
-            Self.sensor("s") { _, _ in [Measurement(channel: "a", .number(number)), Measurement(channel: "b", .number(1))] }
+            Self.sensor("s") { _, _ in
+                [Measurement(channel: "a", .number(number)), Measurement(channel: "b", .number(1))]
+            }
         ])
         let result = try #require(await runner.readOnce().first)
         #expect(result.readings.map(\.channel) == ["b"])
@@ -163,14 +165,17 @@ import Units
             [
                 Self.sensor("s") { _, now in
                     #expect(now == noon)
-                    return [Measurement(channel: "own", .number(1), time: before), Measurement(channel: "read", .number(2))]
+                    return [
+                        Measurement(channel: "own", .number(1), time: before), Measurement(channel: "read", .number(2)),
+                    ]
                 }
             ], wallClock: { noon })
         let result = try #require(await runner.readOnce().first)
         #expect(result.readings.map(\.time) == [before, noon])
     }
 
-    @Test("Slow acceptance slows its sensor down, is counted, and queues nothing (D5)") func backPressure() async throws {
+    @Test("Slow acceptance slows its sensor down, is counted, and queues nothing (D5)") func backPressure() async throws
+    {
         let runner = SensorRunner([
             Self.sensor("slow") { read, _ in [Measurement(.number(Double(read)))] },
             Self.sensor("quick") { read, _ in [Measurement(.number(Double(read)))] },

@@ -52,7 +52,11 @@ final class FakeTree {
         var folder = root
         for component in path.split(separator: "/").dropLast() {
             folder += "/\(component)"
-            if mkdir(folder, 0o755) == 0 { created.append(folder) } else if errno != EEXIST { throw SystemFailure(code: errno) }
+            if mkdir(folder, 0o755) == 0 {
+                created.append(folder)
+            } else if errno != EEXIST {
+                throw SystemFailure(code: errno)
+            }
         }
     }
 }
