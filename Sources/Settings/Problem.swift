@@ -52,7 +52,10 @@ public final class Problems {
 
     public init() {}
 
-    public func add(_ problem: Problem) { found.append(problem) }
+    /// Adds a problem, once: a key may be asked for by several readers of its table.
+    public func add(_ problem: Problem) {
+        if !found.contains(problem) { found.append(problem) }
+    }
 
     /// In the order of the file; what concerns the file itself comes first.
     public var all: [Problem] {

@@ -6,6 +6,7 @@ extension SettingsReader {
         var result = ""
         var rest = text[...]
         var complete = true
+        let mend = #"write "$${" if "${" is meant"#
         while let dollar = rest.firstIndex(of: "$") {
             result += rest[..<dollar]
             rest = rest[dollar...].dropFirst()
@@ -15,17 +16,20 @@ extension SettingsReader {
                 rest.removeFirst()
             case "{":
                 guard let end = rest.firstIndex(of: "}") else {
-                    add(at: key, position: position, message: "\"${\" has no \"}\"", mend: #"write "$${" if "${" is meant"#)
+                    add(at: key, position: position, message: "\"${\" has no \"}\"", mend: mend)
                     return nil
                 }
                 let name = String(rest[..<end].dropFirst())
                 rest = rest[end...].dropFirst()
-                if let value = environment[name] {
+                if name.isEmpty {
+                    add(at: key, position: position, message: "\"${}\" names no variable", mend: mend)
+                    complete = false
+                } else if let value = environment[name] {
                     result += value
                 } else {
                     add(
                         at: key, position: position, message: "the environment variable \(name) is not set",
-                        mend: #"set it, or write "$${" if "${" is meant"#)
+                        mend: "set it, or \(mend)")
                     complete = false
                 }
             default: result += "$"

@@ -54,7 +54,7 @@ extension SettingsReader {
 
     /// A number; an integer will do, infinity and NaN will not.
     public func number(_ key: String, in range: some RangeExpression<Double>) -> Double? {
-        checked(typed(key, expected: "a number", \.number), key, in: range) { "\($0)" }
+        checked(typed(key, expected: "a finite number", \.number), key, in: range) { $0.compact }
     }
 
     public func number(_ key: String) -> Double? { number(key, in: (-Double.infinity)...) }
@@ -63,7 +63,7 @@ extension SettingsReader {
 
     /// A duration such as "1m30s" (``Duration/init(parsing:)``).
     public func duration(_ key: String, in range: some RangeExpression<Duration>) -> Duration? {
-        checked(quantity(key, "a duration with its unit, as in \"10s\"", "s", Duration.init(parsing:)), key, in: range) {
+        checked(quantity(key, #"a duration with its unit, as in "10s""#, Duration.init(parsing:)), key, in: range) {
             $0.compact
         }
     }
@@ -72,7 +72,7 @@ extension SettingsReader {
 
     /// A size such as "64MB" (``ByteCount/init(parsing:)``).
     public func byteCount(_ key: String, in range: some RangeExpression<ByteCount>) -> ByteCount? {
-        checked(quantity(key, "a size with its unit, as in \"64MB\"", "B", ByteCount.init(parsing:)), key, in: range) {
+        checked(quantity(key, #"a size with its unit, as in "64MB""#, ByteCount.init(parsing:)), key, in: range) {
             $0.description
         }
     }
@@ -80,13 +80,18 @@ extension SettingsReader {
     public func byteCount(_ key: String) -> ByteCount? { byteCount(key, in: ByteCount(bytes: 0)...) }
 
     private func quantity<T>(
-        _ key: String, _ expected: String, _ unit: String, _ parse: (String) throws(InvalidText) -> T
+        _ key: String, _ expected: String, _ parse: (String) throws(InvalidText) -> T
     ) -> T? {
-        switch lookUp(key)?.kind {
-        case .integer(let number): problem(at: key, message: "\(number) has no unit", mend: "write \"\(number)\(unit)\"")
-        case .number(let number): problem(at: key, message: "\(number) has no unit", mend: "write \"\(number)\(unit)\"")
-        case nil, .string: return parsed(key, parse)
-        case let kind?: problem(at: key, message: "is \(kind.name)", mend: "expected is \(expected)")
+        guard let value = lookUp(key) else { return nil }
+        let bare: String
+        switch value.kind {
+        case .integer(let number): bare = "\(number)"
+        case .number(let number): bare = number.compact
+        default: return typed(key, expected: expected, \.string).flatMap { _ in parsed(key, parse) }
+        }
+        // Its parser refuses it too, and knows the mend; but it is not a string here.
+        do { _ = try parse(bare) } catch {
+            problem(at: key, message: error.message.filter { $0 != "\"" }, mend: error.mend)
         }
         return nil
     }
@@ -147,5 +152,13 @@ extension Value.Kind {
         case .number(let value) where value.isFinite: value
         default: nil
         }
+    }
+}
+
+extension Double {
+    /// Without the ".0" of whole numbers.
+    fileprivate var compact: String {
+        let text = "\(self)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 }

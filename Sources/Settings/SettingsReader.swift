@@ -51,7 +51,7 @@ public final class SettingsReader {
             problems.add(
                 Problem(
                     at: path(of: entry.key), position: entry.keyPosition,
-                    message: "unknown key \"\(entry.key)\"", mend: mend ?? known(others)))
+                    message: "unknown key", mend: mend ?? known(others)))
         }
     }
 
@@ -88,6 +88,12 @@ public final class SettingsReader {
         if !has(key) { problem(at: key, message: "is missing", mend: mend) }
     }
 
+    /// Whether a string stands under `key` in the file itself, and does not come from the environment.
+    public func holdsLiterally(_ key: String) -> Bool {
+        guard case .string(let text)? = table[key]?.value.kind else { return false }
+        return !text.contains("${")
+    }
+
     func lookUp(_ key: String) -> Value? {
         if !asked.contains(key) { asked.append(key) }
         return table[key]?.value
@@ -97,8 +103,12 @@ public final class SettingsReader {
     func typed<T>(_ key: String, expected: String, _ read: (Value.Kind) -> T?) -> T? {
         guard let value = lookUp(key) else { return nil }
         if let result = read(value.kind) { return result }
-        problem(at: key, message: "is \(value.kind.name)", mend: "expected is \(expected)")
+        wrongType(value, at: key, expected: expected)
         return nil
+    }
+
+    func wrongType(_ value: Value, at key: String, expected: String) {
+        add(at: key, position: value.position, message: "is \(value.kind.name)", mend: "expected is \(expected)")
     }
 
     func child(_ table: Table, keyPath: String, position: SourcePosition) -> SettingsReader {

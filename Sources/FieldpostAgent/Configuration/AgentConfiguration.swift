@@ -1,21 +1,23 @@
 public import Logging
 public import MQTT
 public import MQTTWire
+public import Sensing
+public import Settings
 public import Units
 
 /// What an agent is told in its configuration file; each property names its key and says what stands there otherwise.
 ///
 /// Strings may hold `${NAME}` for an environment variable. Durations and sizes have units ("30s", "64MB"). Unknown keys
-/// are refused.
+/// are refused. Names of files are relative to the configuration's directory, but for the queue's.
 public struct AgentConfiguration: Sendable {
     public var device: Device
     public var broker: Broker
     public var queue: Queue
     public var status: Status
     public var uplink: Uplink
-    public var log = Log()
+    public var log: Log
     /// `[[sensor]]`, in the file's order.
-    public var sensors: [Sensor] = []
+    public var sensors: [Sensor]
 
     /// `[device]`
     public struct Device: Sendable, Hashable {
@@ -108,7 +110,7 @@ public struct AgentConfiguration: Sendable {
     /// `[uplink]`: how readings become messages. Each sensor may say otherwise for itself.
     public struct Uplink: Sendable, Hashable {
         /// `topic`: with `{device}`, `{sensor}` and `{channel}` to be filled in. Default: "fieldpost/{device}/{sensor}".
-        public var topic: TopicTemplate
+        public var topic = TopicTemplate.reading
         /// `qos`: 0, 1 or 2.
         public var qos = QoS.atLeastOnce
         /// `retain`: whether the broker keeps each sensor's last reading for those who come later.
@@ -123,20 +125,14 @@ public struct AgentConfiguration: Sendable {
         public var level = Logger.Level.info
     }
 
-    /// `[[sensor]]`; the driver's own settings stand in the same table.
+    /// `[[sensor]]`
     public struct Sensor: Sendable {
-        /// `name`: its own, in topics, and as a device's id.
-        public var name: String
-        /// `driver`: which one, and what that made of its settings.
-        public var driverName: String
-        public var driver: any Sendable
-        /// `every`: how often it is read; 10 ms or more.
-        public var every = Duration.seconds(10)
-        /// `timeout`: after which a reading is given up; 10 ms or more.
-        public var timeout = Duration.seconds(5)
+        /// `name`, its own and fit for topics, as a device's id; `driver` with its settings, which stand in the same table;
+        /// `every`, how often it is read; `timeout`, after which a reading is given up.
+        public var source: ConfiguredSensor
         /// `unit`: in the place of the driver's.
         public var unit: String?
-        /// `topic`, `qos`, `retain`. Default: as `[uplink]` says.
+        /// `topic`, `qos` and `retain`. Default: as `[uplink]` says.
         public var topic: TopicTemplate
         public var qos: QoS
         public var retain: Bool

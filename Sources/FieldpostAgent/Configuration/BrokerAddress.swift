@@ -59,7 +59,8 @@ public struct BrokerAddress: Sendable, Hashable {
         if authority.first != "[", !Self.isName(host) {
             throw InvalidText(host.isEmpty ? "\"\(text)\" has no host" : "\"\(host)\" is no host name", mend: example)
         }
-        guard let port = portText.map({ Int($0) ?? 0 }) ?? 1883, (1...65_535).contains(port) else {
+        let port = portText.map { Int($0) ?? 0 } ?? 1883
+        guard (1...65_535).contains(port) else {
             throw InvalidText("\"\(text)\" has no valid port", mend: "a port is 1 to 65535")
         }
         self.port = port

@@ -27,7 +27,7 @@ extension Value {
     /// Takes a node, and all that is in it, from the front of `nodes`. The parser bounds the depth.
     fileprivate init?(takingFrom nodes: inout Slice<UnsafeBufferPointer<ctoml_node>>) {
         guard let node = nodes.popFirst() else { return nil }
-        position = SourcePosition(node.place)
+        let kind: Kind
         switch node.type {
         case CTOML_TABLE:
             var entries: [Table.Entry] = []
@@ -52,6 +52,7 @@ extension Value {
         case CTOML_BOOLEAN: kind = .boolean(node.boolean)
         default: kind = .date(String(node.text))
         }
+        self.init(kind, at: SourcePosition(node.place))
     }
 }
 

@@ -14,6 +14,14 @@ public struct TopicTemplate: Sendable, Hashable {
 
     private var parts: [Part]
 
+    /// `fieldpost/{device}/status`
+    static let status = TopicTemplate(parts: [.text("fieldpost/"), .placeholder(.device), .text("/status")])
+    /// `fieldpost/{device}/{sensor}`
+    static let reading = TopicTemplate(
+        parts: [.text("fieldpost/"), .placeholder(.device), .text("/"), .placeholder(.sensor)])
+
+    private init(parts: [Part]) { self.parts = parts }
+
     /// - Parameter allowed: what may stand in braces here.
     /// - Throws: ``InvalidText`` if something else does, or if what comes out could be no topic to publish to.
     public init(parsing text: String, allowed: [Placeholder] = Placeholder.allCases) throws(InvalidText) {
@@ -33,7 +41,7 @@ public struct TopicTemplate: Sendable, Hashable {
         }
         if !rest.isEmpty { parts.append(.text(String(rest))) }
         do {
-            _ = try TopicName(filled { _ in "x" })
+            _ = try TopicName(filled { _ in String(repeating: "x", count: TopicLevel.maximumLength) })
         } catch {
             throw InvalidText("\"\(text)\" is no topic", mend: Self.mend(error))
         }

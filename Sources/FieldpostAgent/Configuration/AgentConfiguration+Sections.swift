@@ -1,0 +1,209 @@
+internal import Logging
+internal import MQTT
+internal import MQTTWire
+internal import Sensing
+internal import Settings
+internal import Units
+
+extension AgentConfiguration {
+    /// - Returns: nil only after an error; what comes out after one counts for nothing.
+    init?(_ root: SettingsReader, _ surroundings: Surroundings) {
+        let device = Device(root, hostName: surroundings.hostName)
+        root.require("broker", mend: #"write [broker], and under it servers = ["mqtt://host:1883"]"#)
+        broker = Broker(root.table("broker"), device: device.id, isPublic: surroundings.isPublic)
+        queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory)
+        let status = Status(root.table("status"), device: device.id)
+        let uplink = Uplink(root.table("uplink"))
+        log = Log(root.table("log"))
+
+        var owners: [String: String] = [:]
+        sensors = root.tables("sensor").compactMap { settings in
+            let sensor = Sensor(settings, uplink: uplink, registry: surroundings.registry)
+            if let name = settings.string("name") {
+                if let owner = owners[name] {
+                    settings.problem(
+                        at: "name", message: "\"\(name)\" is the name of \(owner) too", mend: "give each sensor its own")
+                }
+                owners[name] = owners[name] ?? settings.keyPath
+            }
+            if let sensor, let topic = try? sensor.topic.topic(device: device.id, sensor: sensor.source.name),
+                topic == status?.topic
+            {
+                settings.problem(
+                    at: settings.has("topic") ? "topic" : "name",
+                    message: "its readings would go to the status's topic \(topic)", mend: "give one of them another")
+            }
+            return sensor
+        }
+        if !root.has("sensor") {
+            root.warning(at: "sensor", message: "there is none", mend: "write one under [[sensor]]")
+        }
+        guard let status else { return nil }
+        self.device = device
+        self.status = status
+        self.uplink = uplink
+    }
+}
+
+extension AgentConfiguration.Device {
+    init(_ root: SettingsReader, hostName: String) {
+        let settings = root.table("device")
+        id = ""
+        if let given = settings?.parsed("id", TopicLevel.check) {
+            id = given
+        } else if settings?.has("id") != true {
+            do {
+                id = try TopicLevel.check(hostName)
+            } catch {
+                (settings ?? root).problem(
+                    at: settings == nil ? "device.id" : "id", message: "is missing, and the host name \(error.message)",
+                    mend: #"write id = "…" under [device]"#)
+            }
+        }
+        if let place = settings?.table("position") {
+            place.require("latitude")
+            place.require("longitude")
+            if let latitude = place.number("latitude", in: -90...90),
+                let longitude = place.number("longitude", in: -180...180)
+            {
+                position = Position(latitude: latitude, longitude: longitude)
+            }
+        }
+    }
+}
+
+extension AgentConfiguration.Broker {
+    init(_ settings: SettingsReader?, device: String, isPublic: Bool) {
+        clientID = device
+        guard let settings else { return }
+        settings.require("servers", mend: #"write servers = ["mqtt://host:1883"]"#)
+        if let servers = settings.parsedAll("servers", BrokerAddress.init(parsing:)) {
+            self.servers = servers
+            if servers.isEmpty { settings.problem(at: "servers", message: "is empty", mend: "name one server at least") }
+        }
+        version = settings.choice("version", of: ["5": .v5, "3.1.1": .v3_1_1]) ?? version
+        clientID = settings.parsed("client_id", Self.checkClientID) ?? clientID
+        username = settings.parsed("username", Self.checkUsername)
+        password = settings.secret("password")
+        if isPublic, settings.holdsLiterally("password") {
+            settings.warning(
+                at: "password", message: "every user can read this file", mend: "take the password out into a password_file")
+        }
+        if version == .v3_1_1, password != nil, !settings.has("username") {
+            settings.problem(
+                at: settings.has("password") ? "password" : "password_file", message: "stands without a username",
+                mend: "write one; only version 5 can do without")
+        }
+        keepAlive = settings.wholeSeconds("keep_alive", in: .seconds(1) ... .seconds(65_535)) ?? keepAlive
+        let timeouts = Duration.milliseconds(100) ... .seconds(300)
+        connectTimeout = settings.duration("connect_timeout", in: timeouts) ?? connectTimeout
+        responseTimeout = settings.duration("response_timeout", in: timeouts) ?? responseTimeout
+        // 4,294,967,295 would mean for ever (5.0 §3.1.2.11.2).
+        sessionExpiry = settings.wholeSeconds("session_expiry", in: .zero ... .seconds(4_294_967_294)) ?? sessionExpiry
+        maximumInFlight = settings.integer("maximum_in_flight", in: 1...65_535) ?? maximumInFlight
+        reconnect = Reconnect(settings.table("reconnect"))
+    }
+
+    /// 3.1.1 would take an empty one too, but then the broker keeps no session.
+    private static func checkClientID(_ text: String) throws(InvalidText) -> String {
+        if text.isEmpty { throw InvalidText("is empty", mend: "leave it out to use the device's id") }
+        return try checkUsername(text)
+    }
+
+    private static func checkUsername(_ text: String) throws(InvalidText) -> String {
+        if text.utf8.count > 65_535 { throw InvalidText("is longer than 65535 bytes") }
+        try TopicLevel.checkControlCharacters(text)
+        return text
+    }
+}
+
+extension AgentConfiguration.Broker.Reconnect {
+    init(_ settings: SettingsReader?) {
+        guard let settings else { return }
+        base = settings.duration("base", in: .milliseconds(10)...) ?? base
+        cap = settings.duration("cap", in: .milliseconds(10)...) ?? cap
+        stableAfter = settings.duration("stable_after") ?? stableAfter
+        if cap < base {
+            settings.problem(
+                at: settings.has("cap") ? "cap" : "base", message: "the cap (\(cap.compact)) is below the base (\(base.compact))",
+                mend: "exchange them")
+        }
+    }
+}
+
+extension AgentConfiguration.Queue {
+    init(_ settings: SettingsReader?, stateDirectory: String) {
+        let path = settings?.string("path") ?? "queue.db"
+        self.path = path.hasPrefix("/") ? path : "\(stateDirectory)/\(path)"
+        guard let settings else { return }
+        if path.isEmpty || path.last == "/" {
+            settings.problem(at: "path", message: "\"\(path)\" is no file's name", mend: #"write one like "queue.db""#)
+        }
+        maximumSize = settings.byteCount("max_size", in: ByteCount(bytes: 1_000_000)...) ?? maximumSize
+        maximumRows = settings.integer("max_rows", in: 1...)
+        maximumAge = settings.duration("max_age", in: .seconds(1)...) ?? maximumAge
+        durability = settings.choice("durability", of: Durability.self) ?? durability
+        commitInterval = settings.duration("commit_interval", in: .zero ... .seconds(10)) ?? commitInterval
+        commitCount = settings.integer("commit_count", in: 1...10_000) ?? commitCount
+    }
+}
+
+extension AgentConfiguration.Status {
+    /// - Returns: nil only after an error.
+    init?(_ settings: SettingsReader?, device: String) {
+        let template =
+            settings?.parsed("topic") { text throws(InvalidText) in
+                try TopicTemplate(parsing: text, allowed: [.device])
+            } ?? .status
+        every = settings?.duration("every", in: .seconds(1)...) ?? every
+        guard let topic = try? template.topic(device: device) else { return nil }
+        self.topic = topic
+    }
+}
+
+extension AgentConfiguration.Uplink {
+    init(_ settings: SettingsReader?) {
+        guard let settings else { return }
+        topic = settings.topicTemplate() ?? topic
+        qos = settings.qos() ?? qos
+        retain = settings.boolean("retain") ?? retain
+        sequence = settings.boolean("sequence") ?? sequence
+    }
+}
+
+extension AgentConfiguration.Log {
+    init(_ settings: SettingsReader?) { level = settings?.choice("level", of: Logger.Level.self) ?? level }
+}
+
+extension AgentConfiguration.Sensor {
+    /// - Returns: nil only after an error.
+    init?(_ settings: SettingsReader, uplink: AgentConfiguration.Uplink, registry: DriverRegistry) {
+        let source = ConfiguredSensor(settings, registry: registry)
+        if settings.string("name") != "" { _ = settings.parsed("name", TopicLevel.check) }
+        unit = settings.string("unit")
+        topic = settings.topicTemplate() ?? uplink.topic
+        qos = settings.qos() ?? uplink.qos
+        retain = settings.boolean("retain") ?? uplink.retain
+        priority =
+            settings.choice("priority", of: ["low": .low, "normal": .normal, "high": .high, "urgent": .urgent]) ?? priority
+        expiry = settings.duration("expiry", in: .seconds(1)...)
+        guard let source else { return nil }
+        self.source = source
+    }
+}
+
+extension SettingsReader {
+    fileprivate func topicTemplate() -> TopicTemplate? {
+        parsed("topic") { text throws(InvalidText) in try TopicTemplate(parsing: text) }
+    }
+
+    fileprivate func qos() -> QoS? { integer("qos", in: 0...2).flatMap { QoS(rawValue: UInt8($0)) } }
+
+    /// MQTT counts these in seconds.
+    fileprivate func wholeSeconds(_ key: String, in range: ClosedRange<Duration>) -> Duration? {
+        guard let duration = duration(key, in: range) else { return nil }
+        if duration.components.attoseconds == 0 { return duration }
+        problem(at: key, message: "\(duration.compact) is no whole number of seconds", mend: "MQTT counts it in seconds")
+        return nil
+    }
+}
