@@ -130,7 +130,7 @@ public struct FileDriver: SensorDriver {
     private func channel(of match: String) -> String {
         let actual = match.split(separator: "/")
         let pattern = path.split(separator: "/")
-        return zip(pattern, actual.suffix(pattern.count)).filter { String($0.0).hasWildcard }.map(\.1)
+        return zip(pattern, actual.suffix(pattern.count)).filter { $0.0.hasWildcard }.map(\.1)
             .joined(separator: ".")
     }
 
@@ -168,8 +168,4 @@ public struct FileDriver: SensorDriver {
             return .text(text)
         }
     }
-}
-
-extension String {
-    fileprivate var hasWildcard: Bool { utf8.contains { $0 == 0x2A || $0 == 0x3F || $0 == 0x5B } }
 }

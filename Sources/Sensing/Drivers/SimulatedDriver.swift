@@ -79,7 +79,7 @@ public struct SimulatedDriver: SensorDriver {
         guard minimum < maximum else {
             settings.problem(
                 at: settings.has("maximum") ? "maximum" : "minimum",
-                message: "the maximum (\(maximum)) is not above the minimum (\(minimum))")
+                message: "the maximum is not above the minimum")
             settings.ignoreUnknownKeys()
             return nil
         }

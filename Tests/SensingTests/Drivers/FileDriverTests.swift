@@ -203,7 +203,7 @@ import Testing
                     "4:9: sensor[1].scale: 0 would make every value the same",
                     #"5:11: sensor[1].pattern: "([0-9]+" is no POSIX extended regular expression (Unmatched ( or \()"#,
                     #"6:8: sensor[1].kind: "numeric" is not possible: possible are number, boolean, text"#,
-                    #"7:1: sensor[1].ofset: unknown key "ofset": did you mean "offset"?"#,
+                    #"7:1: sensor[1].ofset: unknown key: did you mean "offset"?"#,
                     "8:8: sensor[1].unit: is an integer: expected is a string",
                 ])
         #expect(

@@ -135,7 +135,7 @@ import Testing
         #expect(
             problems(of: HwmonDriver.self, ["chanel": "temp1"]) == [
                 "1:1: sensor[1].chip: is missing",
-                #"2:1: sensor[1].chanel: unknown key "chanel": did you mean "channel"?"#,
+                #"2:1: sensor[1].chanel: unknown key: did you mean "channel"?"#,
             ])
     }
 }

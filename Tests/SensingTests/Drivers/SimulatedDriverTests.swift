@@ -106,14 +106,14 @@ import Units
             problems(
                 of: SimulatedDriver.self,
                 ["kind": "bin", "period": "1m", "empty_at": 101, "fill_time": "10ms", "fail_every": 0]) == [
-                    #"3:1: sensor[1].period: unknown key "period": known here are also decimals, maximum, minimum, noise, seed, unit"#,
-                    "4:12: sensor[1].empty_at: 101.0 is out of range: allowed is 0.0 to 100.0",
+                    #"3:1: sensor[1].period: unknown key: known here are also decimals, maximum, minimum, noise, seed, unit"#,
+                    "4:12: sensor[1].empty_at: 101 is out of range: allowed is 0 to 100",
                     "5:13: sensor[1].fill_time: 10ms is out of range: allowed is 1s and more",
                     "6:14: sensor[1].fail_every: 0 is out of range: allowed is 1 and more",
                 ])
         #expect(
             problems(of: SimulatedDriver.self, ["kind": "sine", "minimum": 200, "period": 60]) == [
-                "3:11: sensor[1].minimum: the maximum (100.0) is not above the minimum (200.0)"
+                "3:11: sensor[1].minimum: the maximum is not above the minimum"
             ])
         #expect(
             problems(of: SimulatedDriver.self, ["kind": "cosine"]) == [

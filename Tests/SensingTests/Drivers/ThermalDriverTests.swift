@@ -69,7 +69,7 @@ import Testing
         #expect(
             problems(of: ThermalDriver.self, ["zone": 0, "zones": "x"]) == [
                 "2:8: sensor[1].zone: is an integer: expected is a string",
-                #"3:1: sensor[1].zones: unknown key "zones""#,
+                #"3:1: sensor[1].zones: unknown key"#,
             ])
     }
 }
