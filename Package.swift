@@ -98,7 +98,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "FieldpostAgentTests",
-            dependencies: ["FieldpostAgent", "Settings", "Sensing", "Units", "TestSupport", "Relay"],
+            dependencies: [
+                "FieldpostAgent", "Settings", "Sensing", "MQTT", "MQTTWire", "Units", "TestSupport", "Relay", logging,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "EndToEnd", dependencies: ["TestSupport", "Relay", subprocess, "fieldpost"],

@@ -2,11 +2,11 @@ extension Collection<String> {
     /// The name that was probably meant by `misspelled`: the one with the fewest changed letters, if they are few.
     func nearest(to misspelled: String) -> String? {
         let folded = misspelled.lowercased()
-        let limit = Swift.max(1, folded.count / 3)
         var nearest: (name: String, distance: Int)?
         for name in self {
             let distance = editDistance(folded, name.lowercased())
-            if distance <= limit, distance < nearest?.distance ?? .max { nearest = (name, distance) }
+            let few = Swift.max(1, Swift.max(folded.count, name.count) / 3)
+            if distance <= few, distance < nearest?.distance ?? .max { nearest = (name, distance) }
         }
         return nearest?.name
     }

@@ -11,36 +11,31 @@ extension SettingsReader {
     /// What `parse` makes of each of an array's strings, or of a single one; each that it refuses is a problem at its
     /// own place. Nil if any is wrong.
     public func parsedAll<T>(_ key: String, _ parse: (String) throws(InvalidText) -> T) -> [T]? {
-        elements(key, expected: "a string") { value, path in
-            guard case .string(let raw) = value.kind else { return nil }
-            guard let text = filled(raw, at: path, position: value.position) else { return .some(nil) }
-            return parsed(text, at: path, position: value.position, parse)
+        elements(key) { value, path in
+            guard case .string(let raw) = value.kind else {
+                wrongType(value, at: path, expected: "a string")
+                return nil
+            }
+            return filled(raw, at: path, position: value.position).flatMap {
+                parsed($0, at: path, position: value.position, parse)
+            }
         }
     }
 
     /// An array of numbers; a single number stands for an array of one.
     public func numbers(_ key: String) -> [Double]? {
-        elements(key, expected: "a number") { value, _ in value.kind.number.map { .some($0) } }
+        elements(key) { value, path in
+            if let number = value.kind.number { return number }
+            wrongType(value, at: path, expected: "a finite number")
+            return nil
+        }
     }
 
-    /// - Parameter read: nil for a wrong type, `.some(nil)` if it has reported the problem itself.
-    private func elements<T>(_ key: String, expected: String, _ read: (Value, String) -> T??) -> [T]? {
+    /// - Parameter read: makes something of the value at a path, or reports why not.
+    private func elements<T>(_ key: String, _ read: (Value, String) -> T?) -> [T]? {
         guard let value = lookUp(key) else { return nil }
-        let isArray: Bool
-        let elements: [Value]
-        if case .array(let array) = value.kind { (isArray, elements) = (true, array) } else { (isArray, elements) = (false, [value]) }
-        var results: [T] = []
-        for (index, element) in elements.enumerated() {
-            let path = isArray ? "\(key)[\(index + 1)]" : key
-            switch read(element, path) {
-            case .some(let result?): results.append(result)
-            case .some(nil): break
-            case nil:
-                add(
-                    at: path, position: element.position, message: "is \(element.kind.name)",
-                    mend: "expected is \(expected)")
-            }
-        }
+        guard case .array(let elements) = value.kind else { return read(value, key).map { [$0] } }
+        let results = elements.enumerated().compactMap { read($1, "\(key)[\($0 + 1)]") }
         return results.count == elements.count ? results : nil
     }
 
@@ -50,7 +45,7 @@ extension SettingsReader {
     public func table(_ key: String) -> SettingsReader? {
         guard let value = lookUp(key) else { return nil }
         guard case .table(let table) = value.kind else {
-            problem(at: key, message: "is \(value.kind.name)", mend: "expected is a table")
+            wrongType(value, at: key, expected: "a table")
             return nil
         }
         return child(table, keyPath: path(of: key), position: value.position)
@@ -60,14 +55,13 @@ extension SettingsReader {
     public func tables(_ key: String) -> [SettingsReader] {
         guard let value = lookUp(key) else { return [] }
         guard case .array(let elements) = value.kind else {
-            problem(
-                at: key, message: "is \(value.kind.name)", mend: "expected is an array of tables, each under [[\(key)]]")
+            wrongType(value, at: key, expected: "an array of tables, each under [[\(key)]]")
             return []
         }
         return elements.enumerated().compactMap { index, element in
             let name = "\(key)[\(index + 1)]"
             guard case .table(let table) = element.kind else {
-                add(at: name, position: element.position, message: "is \(element.kind.name)", mend: "expected is a table")
+                wrongType(element, at: name, expected: "a table")
                 return nil
             }
             return child(table, keyPath: path(of: name), position: element.position)
@@ -79,7 +73,7 @@ extension SettingsReader {
     public func dictionary(_ key: String) -> [Table.Entry]? {
         guard let value = lookUp(key) else { return nil }
         guard case .table(let table) = value.kind else {
-            problem(at: key, message: "is \(value.kind.name)", mend: "expected is a table, as in { open = 1, closed = 0 }")
+            wrongType(value, at: key, expected: "a table, as in { open = 1, closed = 0 }")
             return nil
         }
         var entries: [Table.Entry] = []
@@ -91,9 +85,7 @@ extension SettingsReader {
                 entry.value.kind = .string(text)
             case .integer, .number, .boolean: break
             case .array, .table, .date:
-                add(
-                    at: path, position: entry.value.position, message: "is \(entry.value.kind.name)",
-                    mend: "expected is a string, a number or a boolean")
+                wrongType(entry.value, at: path, expected: "a string, a number or a boolean")
                 continue
             }
             entries.append(entry)

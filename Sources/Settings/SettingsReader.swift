@@ -103,8 +103,12 @@ public final class SettingsReader {
     func typed<T>(_ key: String, expected: String, _ read: (Value.Kind) -> T?) -> T? {
         guard let value = lookUp(key) else { return nil }
         if let result = read(value.kind) { return result }
-        problem(at: key, message: "is \(value.kind.name)", mend: "expected is \(expected)")
+        wrongType(value, at: key, expected: expected)
         return nil
+    }
+
+    func wrongType(_ value: Value, at key: String, expected: String) {
+        add(at: key, position: value.position, message: "is \(value.kind.name)", mend: "expected is \(expected)")
     }
 
     func child(_ table: Table, keyPath: String, position: SourcePosition) -> SettingsReader {

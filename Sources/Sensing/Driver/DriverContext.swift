@@ -13,7 +13,7 @@ public struct DriverContext: Sendable {
     }
 
     /// An absolute path on the board, as a path that can be opened.
-    func path(_ path: String) -> String { root + path }
+    public func path(_ path: String) -> String { root + path }
 
     /// The paths under the root that match a pattern, sorted.
     func matches(_ pattern: String) -> [String] { KernelFolder.matches(pattern, under: root) }

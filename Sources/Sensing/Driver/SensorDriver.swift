@@ -14,7 +14,7 @@ public import Units
 ///
 ///         init?(_ settings: SettingsReader, context: DriverContext) {
 ///             perCore = settings.number("cores", in: 1...1024) ?? 1
-///             path = "/proc/loadavg"
+///             path = context.path("/proc/loadavg")
 ///         }
 ///
 ///         mutating func read(at now: Timestamp) throws(SensorError) -> [Measurement] {

@@ -76,7 +76,8 @@ public struct FileDriver: SensorDriver {
         }
         if kind != .boolean {
             for key in ["on", "off"] where settings.has(key) {
-                settings.problem(at: key, message: "is for booleans only", mend: "remove it, or write kind = \"boolean\"")
+                settings.problem(
+                    at: key, message: "is for booleans only", mend: "remove it, or write kind = \"boolean\"")
             }
         }
         if let both = on?.first(where: { off?.contains($0) ?? false }) {
@@ -129,7 +130,7 @@ public struct FileDriver: SensorDriver {
     private func channel(of match: String) -> String {
         let actual = match.split(separator: "/")
         let pattern = path.split(separator: "/")
-        return zip(pattern, actual.suffix(pattern.count)).filter { String($0.0).hasWildcard }.map(\.1)
+        return zip(pattern, actual.suffix(pattern.count)).filter { $0.0.hasWildcard }.map(\.1)
             .joined(separator: ".")
     }
 
@@ -167,8 +168,4 @@ public struct FileDriver: SensorDriver {
             return .text(text)
         }
     }
-}
-
-extension String {
-    fileprivate var hasWildcard: Bool { utf8.contains { $0 == 0x2A || $0 == 0x3F || $0 == 0x5B } }
 }

@@ -2,9 +2,9 @@ public import Settings
 public import Units
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// `driver = "simulated"`: values of a sensor that is not there, for demonstrations and tests.
@@ -78,7 +78,8 @@ public struct SimulatedDriver: SensorDriver {
         }
         guard minimum < maximum else {
             settings.problem(
-                at: settings.has("maximum") ? "maximum" : "minimum", message: "the maximum is not above the minimum")
+                at: settings.has("maximum") ? "maximum" : "minimum",
+                message: "the maximum is not above the minimum")
             settings.ignoreUnknownKeys()
             return nil
         }

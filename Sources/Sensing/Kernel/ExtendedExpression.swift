@@ -1,9 +1,9 @@
 internal import Units
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// A POSIX extended regular expression (`regex(7)`), from the C library: Swift's own would weigh megabytes.
@@ -21,7 +21,7 @@ final class ExtendedExpression: @unchecked Sendable {
                 "POSIX extended regular expressions have no \(escape)",
                 mend: "write \(escape == "\\d" ? "[0-9]" : "[^0-9]")")
         }
-        compiled = .allocate(capacity: 1)
+        let compiled = UnsafeMutablePointer<regex_t>.allocate(capacity: 1)
         compiled.initialize(to: regex_t())
         let code = regcomp(compiled, source, REG_EXTENDED | REG_NEWLINE)
         guard code == 0 else {
@@ -31,6 +31,8 @@ final class ExtendedExpression: @unchecked Sendable {
             let reason = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             throw InvalidText("\(KernelFile.quoted(source)) is no POSIX extended regular expression (\(reason))")
         }
+        // Last of all: once it is set, a throw would run the deinitializer.
+        self.compiled = compiled
     }
 
     deinit {

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// Looking around in sysfs and procfs.
@@ -37,15 +37,26 @@ enum KernelFolder {
     }
 
     /// The paths under `root` that match a pattern of `glob(7)`, sorted. Folders closed to us match nothing.
+    ///
+    /// Not `glob(3)`, which knows of home directories and therefore loads shared libraries for user names.
     static func matches(_ pattern: String, under root: String) -> [String] {
-        var literalRoot = ""
-        for character in root {
-            if #"*?[\"#.contains(character) { literalRoot.append("\\") }
-            literalRoot.append(character)
+        var paths = [root]
+        for component in pattern.split(separator: "/").map(String.init) {
+            if component.hasWildcard {
+                let found = paths.lazy.flatMap { folder in
+                    ((try? names(in: folder)) ?? []).lazy.filter { fnmatch(component, $0, FNM_PERIOD) == 0 }
+                        .map { "\(folder)/\($0)" }
+                }
+                paths = Array(found.prefix(limit))
+            } else {
+                paths = paths.map { "\($0)/\(component)" }
+            }
         }
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard glob(literalRoot + pattern, 0, nil, &found) == 0 else { return [] }
-        return (0..<Int(found.gl_pathc)).compactMap { index in found.gl_pathv[index].map { String(cString: $0) } }
+        return paths.filter { access($0, F_OK) == 0 }
     }
+}
+
+extension StringProtocol {
+    /// Whether it holds a wildcard of `glob(7)`.
+    var hasWildcard: Bool { utf8.contains { $0 == 0x2A || $0 == 0x3F || $0 == 0x5B } }
 }

@@ -35,7 +35,8 @@ final class SensorSlot: Sendable {
             result.error =
                 switch error {
                 case .timedOut:
-                    SensorError(.timedOut, place, "\(error)", mend: "check its device; a slow one needs a longer timeout")
+                    SensorError(
+                        .timedOut, place, "\(error)", mend: "check its device; a slow one needs a longer timeout")
                 case .refused: SensorError(.refused, place, "\(error)", mend: "mend the sensors that hang")
                 }
         } catch {

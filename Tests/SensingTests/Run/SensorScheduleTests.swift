@@ -1,0 +1,140 @@
+import Sensing
+import Testing
+
+@Suite struct SensorScheduleTests {
+    static let broken = SensorError(.unavailable, "/sys/x", "gave no answer")
+    static let gone = SensorError(.missing, "/sys/x", "does not exist")
+
+    /// One read that begins when it is due and takes so long; what is told of it.
+    @discardableResult
+    static func fail(
+        _ schedule: inout SensorSchedule, _ error: SensorError = broken, partly: Bool = false,
+        taking time: Duration = .zero
+    ) -> SensorSchedule.Failure? {
+        let now = schedule.due + time
+        schedule.begin()
+        defer { schedule.end(at: now) }
+        return schedule.failed(error, partly: partly, at: now)
+    }
+
+    @discardableResult
+    static func succeed(_ schedule: inout SensorSchedule, taking time: Duration = .zero) -> SensorSchedule.Recovery? {
+        let now = schedule.due + time
+        schedule.begin()
+        defer { schedule.end(at: now) }
+        return schedule.succeeded(at: now)
+    }
+
+    @Test("The grid holds, however long reads take, and points that pass are counted") func grid() {
+        var schedule = SensorSchedule(every: .seconds(10), start: .seconds(3))
+        let table: [(takes: Duration, due: Int, overruns: UInt64)] = [
+            (.zero, 13, 0), (.seconds(4), 23, 0), (.milliseconds(9999), 33, 0), (.seconds(10), 43, 0),
+            (.milliseconds(10001), 63, 1), (.seconds(35), 103, 4), (.zero, 113, 4),
+        ]
+        #expect(schedule.due == .seconds(3))
+        for row in table {
+            Self.succeed(&schedule, taking: row.takes)
+            #expect(schedule.due == .seconds(row.due))
+            #expect(schedule.overruns == row.overruns)
+        }
+    }
+
+    @Test("After failures the pauses double, up to five minutes, and the first success ends them") func backoff() {
+        var schedule = SensorSchedule(every: .seconds(10), start: .zero)
+        var pauses: [Duration] = []
+        for _ in 0..<9 {
+            let before = schedule.due
+            Self.fail(&schedule)
+            pauses.append(schedule.due - before)
+        }
+        let seconds = [10, 20, 40, 80, 160, 300, 300, 300, 300]
+        #expect(pauses == seconds.map { Duration.seconds($0) })
+        let recovery = Self.succeed(&schedule)
+        #expect(recovery?.failures == 9)
+        #expect(recovery?.after == .seconds(10 + 20 + 40 + 80 + 160 + 4 * 300))
+        #expect(Self.succeed(&schedule) == nil)
+        #expect(schedule.due == .seconds(1530))
+        #expect(schedule.overruns == 0)
+    }
+
+    @Test("A sensor that is read once an hour is retried after five minutes, and keeps its hours") func rareReads() {
+        var schedule = SensorSchedule(every: .seconds(3600), start: .zero)
+        Self.succeed(&schedule)
+        #expect(Self.fail(&schedule)?.retryIn == .seconds(300))
+        #expect(schedule.due == .seconds(3900))
+        Self.fail(&schedule, taking: .seconds(10))
+        #expect(schedule.due == .seconds(4210))
+        Self.succeed(&schedule)
+        #expect(schedule.due == .seconds(7200))
+        Self.fail(&schedule)
+        for _ in 0..<10 { Self.fail(&schedule) }
+        #expect(schedule.due == .seconds(7200 + 11 * 300))
+        Self.fail(&schedule)
+        #expect(schedule.due == .seconds(10800))
+        #expect(schedule.overruns == 0)
+    }
+
+    @Test("Sensors of which some channels fail keep their pace") func partly() {
+        var schedule = SensorSchedule(every: .seconds(10), start: .zero)
+        for _ in 0..<9 { Self.fail(&schedule, partly: true) }
+        #expect(schedule.due == .seconds(90))
+    }
+
+    @Test("A failure is told at first, when its reason changes, and at each twelfth") func telling() {
+        var schedule = SensorSchedule(every: .seconds(10), start: .zero)
+        var told: [Int] = []
+        for count in 1...30 {
+            if let failure = Self.fail(&schedule, count < 8 ? Self.broken : Self.gone) {
+                #expect(failure.count == count)
+                told.append(count)
+            }
+        }
+        #expect(told == [1, 8, 12, 24])
+        Self.succeed(&schedule)
+        let anew = Self.fail(&schedule, Self.gone)
+        #expect(anew?.count == 1)
+        #expect(anew?.retryIn == .seconds(10))
+    }
+
+    @Test("Whatever happens: never two reads at once, no read before its time, pauses bounded, the grid kept")
+    func simulation() {
+        for seed in UInt64(0)..<3000 {
+            var random = Seeded(state: seed)
+            let every = Duration.milliseconds(Int.random(in: 10...700_000, using: &random))
+            var now = Duration.milliseconds(Int.random(in: 0...1_000_000, using: &random))
+            let start = now
+            var schedule = SensorSchedule(every: every, start: start)
+            for _ in 0..<60 {
+                now = max(now, schedule.due)
+                #expect(!schedule.isReading, "seed \(seed)")
+                schedule.begin()
+                #expect(schedule.isReading, "seed \(seed)")
+                now += .milliseconds(Int.random(in: 0...20_000, using: &random))
+                let succeeded = Bool.random(using: &random)
+                if succeeded {
+                    _ = schedule.succeeded(at: now)
+                } else if let failure = schedule.failed(Self.broken, at: now) {
+                    #expect(failure.retryIn <= max(SensorSchedule.retryLimit, every), "seed \(seed)")
+                }
+                // Acceptance takes its time too.
+                now += .milliseconds(Int.random(in: 0...2_000, using: &random))
+                schedule.end(at: now)
+                #expect(schedule.due - now <= max(SensorSchedule.retryLimit, every), "seed \(seed)")
+                if succeeded || every <= SensorSchedule.retryLimit {
+                    let steps = (schedule.due - start) / every
+                    #expect(abs(steps - steps.rounded()) < 1e-6, "seed \(seed)")
+                    #expect(schedule.due >= now, "seed \(seed)")
+                }
+            }
+        }
+    }
+}
+
+struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state ^ (state >> 29)
+    }
+}

@@ -1,0 +1,66 @@
+import Glibc
+
+/// A folder that stands for a board's root, removed at the end.
+final class FakeTree {
+    let root: String
+    private var created: [String] = []
+
+    init(_ files: KeyValuePairs<String, String> = [:]) throws {
+        var template = Array("/tmp/sensing-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw SystemFailure(code: errno) }
+        root = String(cString: made)
+        for (path, text) in files { try write(path, text) }
+    }
+
+    deinit {
+        for path in created.reversed() { remove(path) }
+        rmdir(root)
+    }
+
+    func path(_ path: String) -> String { root + path }
+
+    func write(_ path: String, _ text: String) throws { try write(path, Array(text.utf8)) }
+
+    func write(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) throws {
+        try makeFolders(above: path)
+        let file = open(root + path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard file >= 0 else { throw SystemFailure(code: errno) }
+        defer { close(file) }
+        guard Glibc.write(file, bytes, bytes.count) == bytes.count else { throw SystemFailure(code: errno) }
+        chmod(root + path, mode)
+        created.append(root + path)
+    }
+
+    func makeFolder(_ path: String) throws { try makeFolders(above: path + "/x") }
+
+    func link(_ path: String, to target: String) throws {
+        try makeFolders(above: path)
+        guard symlink(target, root + path) == 0 else { throw SystemFailure(code: errno) }
+        created.append(root + path)
+    }
+
+    /// A pipe that nobody writes to: opening it blocks.
+    func makePipe(_ path: String) throws {
+        try makeFolders(above: path)
+        guard mkfifo(root + path, 0o600) == 0 else { throw SystemFailure(code: errno) }
+        created.append(root + path)
+    }
+
+    func delete(_ path: String) { unlink(root + path) }
+
+    private func makeFolders(above path: String) throws {
+        var folder = root
+        for component in path.split(separator: "/").dropLast() {
+            folder += "/\(component)"
+            if mkdir(folder, 0o755) == 0 {
+                created.append(folder)
+            } else if errno != EEXIST {
+                throw SystemFailure(code: errno)
+            }
+        }
+    }
+}
+
+struct SystemFailure: Error {
+    var code: Int32
+}
