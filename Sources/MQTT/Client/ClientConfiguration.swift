@@ -19,8 +19,11 @@ public struct ClientConfiguration: Sendable {
     public var acknowledgementTimeout: Duration = .seconds(60)
     /// How long the server keeps the session after a connection; whole seconds. Zero: it ends with the connection.
     public var sessionExpiry: Duration = .seconds(3600)
-    /// QoS 1 and 2 messages that may wait for their acknowledgement: 1 to 32,768.
-    public var maximumInFlight: Int = 32
+    /// QoS 1 and 2 messages that may wait for their acknowledgement: 1 to 32,768. A server may ask for fewer (5.0).
+    ///
+    /// Under 3.1.1 a server cannot ask, and more than it is prepared for is dangerous: Mosquitto 2.0 acknowledges QoS 2
+    /// messages beyond its `max_inflight_messages`, 20 by default, and then loses them.
+    public var maximumInFlight: Int = 20
     /// Incoming QoS 1 and 2 messages that the server may have under way (5.0): 1 to 65,535.
     public var receiveMaximum: Int = 256
     /// Bytes of the largest packet that is accepted from the server.

@@ -63,7 +63,7 @@ public struct Session: Sendable {
     /// - Parameters:
     ///   - maximumInFlight: 1 to 32,768; values beyond are brought inside.
     ///   - receiveMaximum: 1 to 65,535; to be announced in CONNECT under 5.0.
-    public init(version: ProtocolVersion, maximumInFlight: Int = 32, receiveMaximum: Int = 65_535) {
+    public init(version: ProtocolVersion, maximumInFlight: Int = 20, receiveMaximum: Int = 65_535) {
         self.version = version
         // Half the identifiers stay free, so that looking for one is short and subscribing always possible.
         self.maximumInFlight = min(max(maximumInFlight, 1), 32_768)
