@@ -12,7 +12,8 @@ struct QueueLock: ~Copyable {
     /// - Throws: ``OutboxError/inUse(path:pid:)`` when somebody else holds it, ``OutboxError/notAccessible(path:reason:)``
     ///   when the place is wrong, ``QueueLock/Unavailable`` when the disk fails.
     init(queue path: String) throws {
-        descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        // Becomes `self.descriptor` at the end only: what is thrown behind that would close it a second time.
+        let descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else {
             switch errno {
             case ENOENT, ENOTDIR, EACCES, EISDIR, ENAMETOOLONG:
@@ -31,6 +32,7 @@ struct QueueLock: ~Copyable {
         ftruncate(descriptor, 0)
         var text = "\(getpid())\n"
         text.withUTF8 { _ = pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+        self.descriptor = descriptor
     }
 
     deinit { close(descriptor) }

@@ -11,7 +11,7 @@ enum Salvage {
 
     /// Reads from both ends of each priority towards the damage, and halves what lies between; each reading that
     /// fails costs one of so many attempts.
-    private static let attempts = 256
+    private static let attempts = 1024
 
     /// - Parameter done: rows that are not wanted any more.
     /// - Throws: when the new file cannot be written; then it is incomplete.
@@ -21,7 +21,9 @@ enum Salvage {
         // Its own durability does not matter before it is complete: the checkpoint at the end synchronizes.
         let target = try QueueDatabase(path: repaired, durability: .relaxed)
         var result = Result()
+        // Only with this setting does SQLite read a file that is shorter than it says itself.
         guard let source = try? Connection(path: damaged, mode: .readOnly),
+            (try? source.execute("PRAGMA writable_schema = ON")) != nil,
             let forward = try? source.prepare("SELECT * FROM message WHERE id > ?1 AND id < ?2 ORDER BY id"),
             let backward = try? source.prepare("SELECT * FROM message WHERE id > ?1 AND id < ?2 ORDER BY id DESC")
         else { return result }
@@ -62,9 +64,11 @@ enum Salvage {
             let (second, isCompleteBackward) = try copy(backward, low, upper)
             if isCompleteBackward { return }
             let high = second ?? upper
+            // A single row that could not be read: nothing to halve.
+            guard high.value - low.value > 2 else { return }
             let middle = RowID(low.value + (high.value - low.value) / 2)
-            try copyAll(between: low, and: middle)
-            try copyAll(between: RowID(middle.value - 1), and: high)
+            try copyAll(between: low, and: RowID(middle.value + 1))
+            try copyAll(between: middle, and: high)
         }
 
         try target.connection.transaction {

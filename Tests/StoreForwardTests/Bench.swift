@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import MQTT
 import MQTTWire
 import NIOCore
@@ -121,7 +122,9 @@ extension Outbox {
     static func opened(
         _ folder: Folder, _ options: OutboxOptions = .test, clock: TestClock = TestClock()
     ) async throws -> Outbox {
-        try await open(path: folder.queue, options: options) { clock.now }
+        try await open(
+            path: folder.queue, options: options, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        ) { clock.now }
     }
 
     func fail(with error: SQLiteError?) { injectedFailure = error }

@@ -1,0 +1,160 @@
+import Glibc
+import MQTT
+import MQTTWire
+import NIOCore
+import SQLite
+import Testing
+import Units
+
+@testable import StoreForward
+
+@Suite struct RepairTests {
+    let folder: Folder
+
+    init() throws { folder = try Folder() }
+
+    /// A closed queue of 400 messages of about 500 bytes; number n has the text "n:…".
+    private func prepare() async throws -> [UInt8] {
+        let outbox = try await Outbox.opened(folder)
+        for _ in 0..<8 {
+            _ = try await outbox.append { first in
+                try (first..<first + 50).map { try message("\($0):" + String(repeating: "x", count: 500)) }
+            }
+        }
+        _ = try await outbox.increment(counter: "boot")
+        await outbox.close()
+        return try Folder.read(folder.queue)
+    }
+
+    private func numbers(_ texts: [String]) -> [Int] { texts.map { Int($0.prefix { $0 != ":" }) ?? -1 } }
+
+    @Test func `a file of nothing but NUL is moved aside (D6)`() async throws {
+        let size = try await prepare().count
+        try Folder.write([UInt8](repeating: 0, count: size), to: folder.queue)
+        let outbox = try await Outbox.opened(folder)
+        let status = try await outbox.status()
+        #expect(status.state == .durable)
+        #expect(status.damage?.salvaged == 0)
+        #expect(status.damagedFiles == [status.damage?.movedTo])
+        #expect(try Folder.read(try #require(status.damage?.movedTo)).count == size)
+        _ = try await outbox.append([message("1")])
+        #expect(try await outbox.texts() == ["1"])
+    }
+
+    @Test func `what lies around damaged pages is taken over in order (D6)`() async throws {
+        var bytes = try await prepare()
+        let pages = bytes.count / QueueDatabase.pageSize
+        for page in [pages / 4, pages / 2, pages * 3 / 4] {
+            for offset in 0..<QueueDatabase.pageSize { bytes[page * QueueDatabase.pageSize + offset] = 0xA5 }
+        }
+        try Folder.write(bytes, to: folder.queue)
+        let outbox = try await Outbox.opened(folder)
+        var texts: [String] = []
+        while case let more = try await outbox.texts(maximumCount: 20), !more.isEmpty { texts += more }
+        let found = numbers(texts)
+        // A page holds seven messages.
+        #expect((376...382).contains(found.count))
+        #expect(found == Array(Set(found)).sorted())
+        let status = try await outbox.status()
+        #expect(status.damage?.reason.contains("malformed") == true)
+        #expect(status.losses.damaged == Int64(400 - found.count))
+        #expect(status.nextSequence == 401)
+        #expect(try await outbox.increment(counter: "boot") == 2)
+        #expect(folder.names.filter { $0.hasSuffix(".repaired") }.isEmpty)
+    }
+
+    @Test func `a file that was cut off gives what is left of it (D6)`() async throws {
+        let bytes = try await prepare()
+        try Folder.write(Array(bytes.prefix(bytes.count / 2)), to: folder.queue)
+        let outbox = try await Outbox.opened(folder)
+        let found = numbers(try await outbox.texts())
+        #expect(found.count > 100)
+        #expect(found == Array(Set(found)).sorted())
+        #expect(try await outbox.status().damage != nil)
+        _ = try await outbox.append([message("new")])
+        #expect(try await outbox.status().state == .durable)
+    }
+
+    @Test func `damage during work keeps what was acknowledged, in flight and pending apart (D6)`() async throws {
+        var bytes = try await prepare()
+        let outbox = try await Outbox.opened(folder)
+        let given = try await outbox.next(maximumCount: 100, maximumBytes: .max)
+        #expect(given.count == 100)
+        try await outbox.acknowledge(given.prefix(60).map(\.id))
+        // Somebody writes over the file's end, where rows lie that were not read yet.
+        for offset in bytes.count - 2 * QueueDatabase.pageSize..<bytes.count { bytes[offset] = 0x77 }
+        try Folder.write(bytes, to: folder.queue)
+        let found = numbers(try await outbox.texts())
+        #expect(found.first == 101)
+        #expect(found.count < 300 && found.count > 270)
+        var status = try await outbox.status()
+        #expect(status.damage != nil)
+        #expect(status.inFlight == 40 + found.count)
+        #expect(status.queued == 40 + found.count)
+        #expect(status.losses.damaged == Int64(300 - found.count))
+        try await outbox.rewind()
+        #expect(numbers(try await outbox.texts()) == Array(61...100) + found)
+        _ = try await outbox.append([message("401:")])
+        status = try await outbox.status()
+        #expect(status.state == .durable)
+        #expect(status.nextSequence == 402)
+    }
+
+    @Test func `only the newest damaged files are kept (D5)`() async throws {
+        for _ in 0..<5 {
+            try Folder.write([UInt8](repeating: 0, count: 8192), to: folder.queue)
+            let outbox = try await Outbox.opened(folder)
+            #expect(try await outbox.status().damage != nil)
+            await outbox.close()
+        }
+        let kept = folder.names.filter { $0.contains(".damaged-") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }
+        #expect(kept.count == 3)
+        #expect(kept.last?.hasSuffix("04") == true)
+    }
+
+    @Test func `a repair that a crash interrupted is finished at the next start`() async throws {
+        let bytes = try await prepare()
+        try Folder.write(bytes, to: folder.queue + ".repaired")
+        unlink(folder.queue)
+        let outbox = try await Outbox.opened(folder)
+        #expect(try await outbox.status().queued == 400)
+        await outbox.close()
+        // One that was not complete has its log beside it, and the damaged file is still there.
+        try Folder.write(Array(bytes.prefix(4096)), to: folder.queue + ".repaired")
+        try Folder.write([1], to: folder.queue + ".repaired-wal")
+        try Folder.write([UInt8](repeating: 0, count: 8192), to: folder.queue)
+        let again = try await Outbox.opened(folder)
+        #expect(try await again.status().damage != nil)
+        #expect(try await again.status().queued == 0)
+    }
+
+    @Test func `somebody else's database and a newer queue are refused and left alone`() async throws {
+        try Connection(path: folder.queue).execute("CREATE TABLE t (i)")
+        await #expect(throws: OutboxError.notAQueue(path: folder.queue)) { _ = try await Outbox.opened(folder) }
+        unlink(folder.queue)
+        await (try await Outbox.opened(folder)).close()
+        try Connection(path: folder.queue).pragma("user_version", 7)
+        let error = await #expect(throws: OutboxError.self) { _ = try await Outbox.opened(folder) }
+        #expect(error == .newerSchema(path: folder.queue, found: 7, known: 1))
+        #expect("\(try #require(error))".contains("format 7, this one knows 1"))
+    }
+
+    @Test func `two agents do not share a queue`() async throws {
+        let outbox = try await Outbox.opened(folder)
+        let error = await #expect(throws: OutboxError.self) { _ = try await Outbox.opened(folder) }
+        #expect(error == .inUse(path: folder.queue, pid: getpid()))
+        _ = try await outbox.append([message("1")])
+        await outbox.close()
+        #expect(try await folder.reopenedTexts() == ["1"])
+    }
+
+    @Test func `a missing directory is the owner's mistake`() async throws {
+        let error = await #expect(throws: OutboxError.self) {
+            _ = try await Outbox.open(path: folder.path + "/missing/queue.db")
+        }
+        guard case .notAccessible = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+}
