@@ -40,6 +40,16 @@ final class Peer: ChannelInboundHandler, Sendable {
         return peer
     }
 
+    /// Connects to one who closes at once. The reset may come so early that the connect already fails.
+    static func connectAndSeeTheEnd(of port: Int) async throws -> Ending {
+        do {
+            return try await connect(to: port).waitForEnding()
+        } catch let error as NIOConnectionError {
+            let reasons = error.connectionErrors.map { ($0.error as? IOError)?.errnoCode }
+            return reasons == [ECONNRESET] ? .reset : .none
+        }
+    }
+
     func attach(to channel: any Channel) throws {
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         try channel.pipeline.syncOperations.addHandler(self)
