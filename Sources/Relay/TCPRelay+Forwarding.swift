@@ -2,7 +2,7 @@ internal import NIOCore
 
 /// The least time between two bytes of the byte-wise mode: enough for a receiver on the same event loop to read the
 /// first, which would else meet both together.
-private let byteSpacing = TimeAmount.microseconds(20)
+private let byteSpacing = TimeAmount.microseconds(50)
 
 /// What happens to the bytes of a connection; called by its two handlers.
 extension TCPRelay {

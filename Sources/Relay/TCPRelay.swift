@@ -137,8 +137,8 @@ public actor TCPRelay {
         }
     }
 
-    /// Whether each byte is written on its own, 20 µs or more after the one before, so that a receiver meets packets in
-    /// pieces. Some 20 kB/s pass then.
+    /// Whether each byte is written on its own, 50 µs or more after the one before, so that a receiver meets packets in
+    /// pieces. At most 20 kB/s pass then.
     public func setByteWise(_ on: Bool) {
         faults.isByteWise = on
     }
