@@ -18,8 +18,10 @@ need_swift() {
         say "Swift $version"
         return
     fi
+    local found="none was found in PATH"
+    [[ -z $version ]] || found="here is $version"
     cat >&2 <<ADVICE
-error: Fieldpost is built with Swift 6.2 or newer; ${version:+here is $version}${version:-none was found in PATH}.
+error: Fieldpost is built with Swift 6.2 or newer; $found.
   Any Linux:  https://www.swift.org/install/linux/ has a toolchain for your distribution;
               unpack it and put its usr/bin in front of PATH.
   Debian:     apt-get install swiftlang, where "apt-cache policy swiftlang" names 6.2 or newer.

@@ -25,7 +25,6 @@ scratch=.build/static
 build=(
     swift build -c release --product fieldpost --scratch-path "$scratch"
     --static-swift-stdlib -Xswiftc -static-executable -Xswiftc "-use-ld=$linker" -Xswiftc -Osize
-    -Xlinker --gc-sections
 )
 say "building fieldpost statically with $linker in $scratch"
 "${build[@]}"

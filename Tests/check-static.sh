@@ -42,7 +42,7 @@ imports=$(grep -rnE --include='*.swift' \
 check "no import of Foundation" "$(verdict test -z "$imports")" "${imports:-none}"
 essentials=$(grep -rlE --include='*.swift' '^[^/]*\bimport +.*FoundationEssentials' Sources |
     grep -v '^Sources/fieldpost/' || true)
-check "FoundationEssentials in fieldpost only" "$(verdict test -z "$essentials")" "${essentials:-none elsewhere}"
+check "Essentials in fieldpost only" "$(verdict test -z "$essentials")" "${essentials:-none elsewhere}"
 
 for option in --version --help; do
     output=$(timeout 10 "$binary" "$option" 2>&1) && status=0 || status=$?

@@ -93,6 +93,10 @@ struct TestSupportTests {
     }
 
     @Test func `The package's own program is found beside the tests`() async throws {
+        let path = try Program.built("fieldpost")
+        #expect(path.hasSuffix("/fieldpost"))
+        let program = try await Program.start(path, ["--help"])
+        #expect(try await program.wait() == .exited(0))
         #expect(throws: ProgramError.self) { try Program.built("no-such-product") }
     }
 
