@@ -34,7 +34,8 @@ struct Pipe {
     /// Takes the first item, of bytes no more than `limit`.
     mutating func take(atMost limit: Int) -> Item? {
         guard let first = queue.first else { return nil }
-        guard case .bytes(var buffer) = first.item, let part = buffer.readSlice(length: min(limit, buffer.readableBytes))
+        guard case .bytes(var buffer) = first.item,
+            let part = buffer.readSlice(length: min(limit, buffer.readableBytes))
         else {
             queue.removeFirst()
             return first.item

@@ -103,6 +103,8 @@ extension TCPRelay {
             counters.connections += 1
             link[.client]?.read()
             channel.read()
+            // A client that sent its bytes and its FIN at once was read to its end already.
+            drain(link, .toServer)
         case .failure:
             counters.unreachable += 1
             close(link, .reset)

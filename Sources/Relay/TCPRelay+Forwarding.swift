@@ -1,5 +1,9 @@
 internal import NIOCore
 
+/// The least time between two bytes of the byte-wise mode: enough for a receiver on the same event loop to read the
+/// first, which would else meet both together.
+private let byteSpacing = TimeAmount.microseconds(50)
+
 /// What happens to the bytes of a connection; called by its two handlers.
 extension TCPRelay {
     /// Bytes came from one side.
@@ -82,6 +86,10 @@ extension TCPRelay {
                 break
             }
             if links[link.id] == nil { return }
+            if faults.isByteWise && link.pipes[direction].nextDue != nil {
+                setAlarm(.now() + byteSpacing, link.id, direction)
+                break
+            }
         }
         if Direction.allCases.allSatisfy({ link.pipes[$0].isEnded }) {
             // Both have been told; the kernel brings what is under way to its end.

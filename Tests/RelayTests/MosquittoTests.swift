@@ -23,7 +23,7 @@ struct MosquittoTests {
             await subscriber.kill()
             try await mosquittoPub(port: broker.port, "a", "while away")
             try await broker.stop()
-            #expect(!accepts(port: broker.port))
+            try await eventually("nobody to listen") { !accepts(port: broker.port) }
             try await broker.restart()
             let again = try await MosquittoSub.start(port: broker.port, ["a"], clientID: "counter")
             #expect(try await again.next() == "a 1 0 while away")

@@ -40,6 +40,22 @@ final class Peer: ChannelInboundHandler, Sendable {
         return peer
     }
 
+    /// Connects to one who may reset at once, and so early that the connect already fails: nil then.
+    static func connectUnlessReset(to port: Int) async throws -> Peer? {
+        do {
+            return try await connect(to: port)
+        } catch let error as NIOConnectionError
+            where error.connectionErrors.allSatisfy({ ($0.error as? IOError)?.errnoCode == ECONNRESET })
+        {
+            return nil
+        }
+    }
+
+    /// Connects to one who closes at once, and sees how.
+    static func connectAndSeeTheEnd(of port: Int) async throws -> Ending {
+        try await connectUnlessReset(to: port)?.waitForEnding() ?? .reset
+    }
+
     func attach(to channel: any Channel) throws {
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         try channel.pipeline.syncOperations.addHandler(self)
@@ -113,9 +129,11 @@ final class PeerServer: Sendable {
         let peers = Mutex<[Peer]>([])
     }
 
-    static func start(isEcho: Bool = true) async throws -> PeerServer {
+    static func start(
+        isEcho: Bool = true, on eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    ) async throws -> PeerServer {
         let accepted = Accepted()
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton.next())
+        let listener = try await ServerBootstrap(group: eventLoop)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let peer = Peer(isEcho: isEcho)

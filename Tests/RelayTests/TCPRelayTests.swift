@@ -1,4 +1,6 @@
+import Glibc
 import NIOCore
+import NIOPosix
 import Relay
 import TestSupport
 import Testing
@@ -32,7 +34,10 @@ struct TCPRelayTests {
             let far = try await server.peer()
             try await far.setReading(false)
             var random = SplitMix64(seed: 2)
-            let bytes = random.bytes(32 * 1024 * 1024)
+            // Longer than all buffers on the way, and of a period that no buffer has.
+            let part = random.bytes(100_003)
+            var bytes: [UInt8] = []
+            for _ in 1...240 { bytes += part }
             client.send(bytes)
             // The kernel's buffers and the relay's take some; then it stands still.
             var before = -1
@@ -46,7 +51,8 @@ struct TCPRelayTests {
             #expect(before < bytes.count)
             try await far.setReading(true)
             try await far.waitFor(bytes)
-            #expect(far.received == bytes)
+            let received = far.received
+            #expect(received.count == bytes.count && memcmp(received, bytes, bytes.count) == 0)
         }
     }
 
@@ -78,8 +84,7 @@ struct TCPRelayTests {
 
     @Test func `A client whose server is not there is reset and counted`() async throws {
         let relay = try await TCPRelay.start(port: try freePort())
-        let client = try await Peer.connect(to: relay.port)
-        #expect(try await client.waitForEnding() == .reset)
+        #expect(try await Peer.connectAndSeeTheEnd(of: relay.port) == .reset)
         try await relay.wait(for: "the failure") { $0.unreachable == 1 && $0.open == 0 }
         await relay.stop()
     }
@@ -103,7 +108,8 @@ struct TCPRelayTests {
         try await withRelay { relay, _ in
             for _ in 1...3 {
                 await relay.cut()
-                #expect(!accepts(port: relay.port))
+                // A process that is being started beside us holds our sockets for a moment, until its exec.
+                try await eventually("nobody to listen") { !accepts(port: relay.port) }
                 try await relay.mend()
                 try await expectEcho("again", through: relay)
             }
@@ -113,8 +119,7 @@ struct TCPRelayTests {
     @Test func `Newcomers can be kicked after their connect`() async throws {
         try await withRelay { relay, _ in
             await relay.cut(newcomers: .closed)
-            let client = try await Peer.connect(to: relay.port)
-            #expect(try await client.waitForEnding() == .reset)
+            #expect(try await Peer.connectAndSeeTheEnd(of: relay.port) == .reset)
             #expect(await relay.counters.turnedAway == 1)
             try await relay.mend()
             try await expectEcho("again", through: relay)
@@ -144,7 +149,7 @@ struct TCPRelayTests {
                 let far = try await server.peer()
                 #expect(try await far.waitForEnding() == .end)
                 #expect(far.received == Array(bytes[..<count]), "seed 3, cut after \(count)")
-                #expect(!accepts(port: relay.port))
+                try await eventually("nobody to listen") { !accepts(port: relay.port) }
             }
         }
     }
@@ -256,19 +261,22 @@ struct TCPRelayTests {
         }
     }
 
-    @Test func `Byte-wise, everything arrives, and mostly in small pieces`() async throws {
-        try await withRelay(isEcho: false) { relay, server in
-            await relay.setByteWise(true)
-            let client = try await Peer.connect(to: relay.port)
-            var random = SplitMix64(seed: 4)
-            let bytes = random.bytes(5000)
-            client.send(bytes)
-            try await relay.waitForConnection()
-            let far = try await server.peer()
-            try await far.waitFor(bytes)
-            #expect(far.received == bytes)
-            #expect(far.pieces.count > 100, "pieces of \(bytes.count / far.pieces.count) bytes")
-        }
+    @Test func `Byte-wise, a receiver that keeps up sees small pieces`() async throws {
+        // On one event loop, which cannot fall behind as another thread could.
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let server = try await PeerServer.start(isEcho: false, on: eventLoop)
+        let relay = try await TCPRelay.start(port: server.port, on: eventLoop)
+        await relay.setByteWise(true)
+        let client = try await Peer.connect(to: relay.port)
+        var random = SplitMix64(seed: 4)
+        let bytes = random.bytes(2000)
+        client.send(bytes)
+        let far = try await server.peer()
+        try await far.waitFor(bytes)
+        #expect(far.received == bytes)
+        #expect(far.pieces.count > bytes.count / 10)
+        await relay.stop()
+        try await server.stop()
     }
 
     @Test func `A wait ends at its timeout, and says for what it waited`() async throws {
@@ -295,7 +303,7 @@ struct TCPRelayTests {
         await #expect(throws: RelayError.stopped) { try await wait.value }
         await #expect(throws: RelayError.stopped) { try await relay.mend() }
         #expect(try await client.waitForEnding() == .reset)
-        #expect(!accepts(port: relay.port))
+        try await eventually("nobody to listen") { !accepts(port: relay.port) }
         try await server.stop()
     }
 
@@ -316,11 +324,11 @@ struct TCPRelayTests {
                     await relay.cut(after: count, .toServer, ending: .random(&random), newcomers: .served)
                 default: try await relay.mend()
                 }
-                let client = try await Peer.connect(to: relay.port)
+                let client = try await Peer.connectUnlessReset(to: relay.port)
                 let bytes = random.bytes(Int.random(in: 1...2000, using: &random))
                 sent.append(bytes)
-                client.send(bytes)
-                if Bool.random(using: &random) { client.finish() }
+                client?.send(bytes)
+                if Bool.random(using: &random) { client?.finish() }
             }
             try await relay.mend()
             let last = try await Peer.connect(to: relay.port)

@@ -47,7 +47,8 @@ struct TestSupportTests {
     }
 
     @Test func `A program's lines, exit status and signals are seen`() async throws {
-        let result = try await runProgram("/bin/sh", ["-c", "echo out; echo $WORD >&2; pwd; exit 3"],
+        let result = try await runProgram(
+            "/bin/sh", ["-c", "echo out; echo $WORD >&2; pwd; exit 3"],
             environment: ["WORD": "err"], directory: "/usr")
         #expect(result.ending == .exited(3))
         #expect(result.output == ["out", "/usr"])
@@ -74,10 +75,10 @@ struct TestSupportTests {
         let runner = try await Program.start(
             "/bin/sh", ["-c", "setpriv --pdeathsig KILL -- sleep 1000 & echo $!; wait"])
         let child = try #require(pid_t(try await runner.output.next()))
-        #expect(kill(child, 0) == 0)
+        try await eventually("setpriv to have become sleep") { status(of: child)?.contains("(sleep)") == true }
         runner.send(SIGKILL)
         // Its orphan may stay a zombie if nobody reaps it here.
-        try await eventually("the child's end") { kill(child, 0) != 0 || isZombie(child) }
+        try await eventually("the child's end") { status(of: child)?.contains(") Z ") ?? true }
     }
 
     @Test func `A line log drops the oldest lines and counts them`() async throws {
@@ -92,6 +93,10 @@ struct TestSupportTests {
     }
 
     @Test func `The package's own program is found beside the tests`() async throws {
+        let path = try Program.built("fieldpost")
+        #expect(path.hasSuffix("/fieldpost"))
+        let program = try await Program.start(path, ["--help"])
+        #expect(try await program.wait() == .exited(0))
         #expect(throws: ProgramError.self) { try Program.built("no-such-product") }
     }
 
@@ -102,7 +107,7 @@ struct TestSupportTests {
         client.send("ping")
         #expect(try await client.waitForEnding() == .end)
         #expect(client.received == [1, 2, 3])
-        #expect(try await Peer.connect(to: server.port).waitForEnding() == .reset)
+        #expect(try await Peer.connectAndSeeTheEnd(of: server.port) == .reset)
         let third = try await Peer.connect(to: server.port)
         third.send("anyone?")
         try await eventually("the bytes") { server.received.last == Array("anyone?".utf8) }
@@ -113,10 +118,11 @@ struct TestSupportTests {
     }
 }
 
-private func isZombie(_ processIdentifier: pid_t) -> Bool {
-    guard let status = fopen("/proc/\(processIdentifier)/stat", "re") else { return true }
-    defer { fclose(status) }
+/// The line that the kernel has on a process, see `proc(5)`; nil if there is none.
+private func status(of processIdentifier: pid_t) -> String? {
+    guard let file = fopen("/proc/\(processIdentifier)/stat", "re") else { return nil }
+    defer { fclose(file) }
     var line = [UInt8](repeating: 0, count: 512)
-    let count = fread(&line, 1, line.count, status)
-    return String(decoding: line[..<count], as: UTF8.self).contains(") Z ")
+    let count = fread(&line, 1, line.count, file)
+    return count > 0 ? String(decoding: line[..<count], as: UTF8.self) : nil
 }

@@ -35,7 +35,10 @@ public final class MosquittoSub: Sendable, AsyncSequence {
         // By itself it would keep what it says back until there is more of it.
         let program = try await Program.start(
             systemProgram("stdbuf"),
-            ["-oL", systemProgram("mosquitto_sub"), "-h", "127.0.0.1", "-p", "\(port)", "-V", version.rawValue, "-q", "\(qos)", "-d", "-F", Self.mark + format]
+            [
+                "-oL", systemProgram("mosquitto_sub"), "-h", "127.0.0.1", "-p", "\(port)", "-V", version.rawValue, "-q",
+                "\(qos)", "-d", "-F", Self.mark + format,
+            ]
                 + topics.flatMap { ["-t", $0] } + session + extra)
         let subscriber = MosquittoSub(program)
         // What it says about itself (-d) shows when the subscription stands.
@@ -130,7 +133,10 @@ public func mosquittoPub(
 public func retained(port: Int, _ topic: String, seconds: Int = 1) async throws -> String? {
     let result = try await runProgram(
         systemProgram("mosquitto_sub"),
-        ["-h", "127.0.0.1", "-p", "\(port)", "-t", topic, "-C", "1", "-W", "\(seconds)", "--retained-only", "-F", "%p"],
+        [
+            "-h", "127.0.0.1", "-p", "\(port)", "-t", topic, "-C", "1", "-W", "\(seconds)", "--retained-only", "-F",
+            "%p",
+        ],
         timeout: .seconds(seconds + 10))
     switch result.ending {
     case .exited(0): return result.output.joined(separator: "\n")

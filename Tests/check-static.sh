@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Checks what the agent's binary carries: that it is one static file within its budget, without Foundation and ICU.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# The most that the stripped file may weigh, in MB (10^6 bytes), linked with lld. A deliberate addition raises it in the
+# same commit.
+budget_mb=24
+
+failures=0
+check() { # check NAME VERDICT VALUE
+    printf '%-34s %-5s %s\n' "$1" "$2" "$3"
+    [[ $2 == ok ]] || failures=$((failures + 1))
+}
+verdict() { if "$@"; then echo ok; else echo FAIL; fi; }
+count() { grep -cE "$1" "$symbols" || true; }
+
+Deploy/static.sh lld
+binary=.build/static/fieldpost
+symbols=$(mktemp)
+trap 'rm -f "$symbols"' EXIT
+nm .build/static/fieldpost.unstripped >"$symbols"
+
+echo
+printf '%-34s %-5s %s\n' check "" found
+
+linkage=$(ldd "$binary" 2>&1 | sed 's/^[[:space:]]*//' | head -n 1 || true)
+check "static" "$(verdict grep -qE 'not a dynamic executable|statically linked' <<<"$linkage")" "$linkage"
+
+size=$(stat -c %s "$binary")
+check "size up to $budget_mb MB" "$(verdict test "$size" -le $((budget_mb * 1000000)))" \
+    "$((size / 1000000)).$(printf '%02d' $((size / 10000 % 100))) MB"
+
+# A mangled name holds its module's name after that name's length, so that FoundationEssentials (20), which comes with
+# the argument parser and has no ICU, does not count here.
+icu=$(count 'icudt|_foundation_icu_|udata_')
+check "no ICU" "$(verdict test "$icu" -eq 0)" "$icu symbols"
+foundation=$(count '(^|[^0-9])10Foundation|(^|[^0-9])28FoundationInternationalization')
+check "no full Foundation" "$(verdict test "$foundation" -eq 0)" "$foundation symbols"
+imports=$(grep -rnE --include='*.swift' \
+    '^[^/]*\bimport +((struct|class|enum|protocol|typealias|func|var|let) +)?Foundation([. ]|$)' Sources Tests || true)
+check "no import of Foundation" "$(verdict test -z "$imports")" "${imports:-none}"
+essentials=$(grep -rlE --include='*.swift' '^[^/]*\bimport +.*FoundationEssentials' Sources |
+    grep -v '^Sources/fieldpost/' || true)
+check "Essentials in fieldpost only" "$(verdict test -z "$essentials")" "${essentials:-none elsewhere}"
+
+for option in --version --help; do
+    output=$(timeout 10 "$binary" "$option" 2>&1) && status=0 || status=$?
+    check "fieldpost $option" "$(verdict test "$status" -eq 0)" "exit $status, $(head -n 1 <<<"$output")"
+done
+
+echo
+if ((failures)); then
+    echo "$failures of these checks failed" >&2
+    exit 1
+fi

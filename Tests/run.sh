@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds and runs them, and checks the static binary.
+#
+#   Tests/run.sh            everything
+#   Tests/run.sh FILTER     only the tests whose names match, as in swift test --filter; nothing static
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Deploy/lib.sh
+source Deploy/lib.sh
+
+need_swift
+want_build
+want mosquitto has_program mosquitto
+want mosquitto-clients has_program mosquitto_sub
+want binutils has_program nm
+want lld has_program ld.lld
+want coreutils has_program stdbuf
+want util-linux has_program setpriv
+install_missing
+
+say "building the tests"
+swift build --build-tests
+say "running the tests"
+if (($#)); then
+    swift test --skip-build --filter "$@"
+    say "passed; a full run checks the static binary too"
+else
+    swift test --skip-build
+    say "checking the static binary"
+    Tests/check-static.sh
+    say "all passed"
+fi
