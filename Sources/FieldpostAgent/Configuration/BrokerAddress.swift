@@ -1,11 +1,12 @@
-#if canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#elseif canImport(Darwin)
-internal import Darwin
-#endif
 public import Units
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
 
 /// Where a broker listens: `mqtt://host:1883`.
 public struct BrokerAddress: Sendable, Hashable {
@@ -44,7 +45,9 @@ public struct BrokerAddress: Sendable, Hashable {
         if authority.first == "[" {
             guard let (address, behind) = authority.dropFirst().split(at: "]"), behind.isEmpty || behind.first == ":",
                 Self.isIPv6(address)
-            else { throw InvalidText("\"\(text)\" has no IPv6 address in its brackets", mend: #"write it as in "[::1]""#) }
+            else {
+                throw InvalidText("\"\(text)\" has no IPv6 address in its brackets", mend: #"write it as in "[::1]""#)
+            }
             host = String(address)
             if !behind.isEmpty { portText = behind.dropFirst() }
         } else if let (name, port) = authority.split(at: ":") {
@@ -54,7 +57,8 @@ public struct BrokerAddress: Sendable, Hashable {
             host = String(authority)
         }
         if portText?.contains(":") == true {
-            throw InvalidText("\"\(text)\" has too many colons", mend: #"write an IPv6 address in brackets: "mqtt://[::1]:1883""#)
+            throw InvalidText(
+                "\"\(text)\" has too many colons", mend: #"write an IPv6 address in brackets: "mqtt://[::1]:1883""#)
         }
         if authority.first != "[", !Self.isName(host) {
             throw InvalidText(host.isEmpty ? "\"\(text)\" has no host" : "\"\(host)\" is no host name", mend: example)

@@ -30,7 +30,8 @@ public struct TopicTemplate: Sendable, Hashable {
         while let brace = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
             if brace > rest.startIndex { parts.append(.text(String(rest[..<brace]))) }
             guard rest[brace] == "{", let (name, behind) = rest[brace...].dropFirst().split(at: "}") else {
-                throw InvalidText("\"\(text)\" has a brace without its partner", mend: "write placeholders as in {device}")
+                throw InvalidText(
+                    "\"\(text)\" has a brace without its partner", mend: "write placeholders as in {device}")
             }
             guard let placeholder = Placeholder(rawValue: String(name)), allowed.contains(placeholder) else {
                 let known = allowed.map { "{\($0.rawValue)}" }.joined(separator: ", ")
