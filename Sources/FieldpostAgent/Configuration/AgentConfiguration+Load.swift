@@ -65,7 +65,7 @@ extension AgentConfiguration {
         let configuration = AgentConfiguration(root, surroundings)
         root.finish()
         guard let configuration, problems.errors.isEmpty else {
-            throw ConfigurationErrors(cause: .invalid, file: path, problems: problems.all)
+            throw ConfigurationErrors(cause: .invalid, file: path, problems: problems.all, omitted: problems.omitted)
         }
         return (configuration, problems.warnings)
     }

@@ -24,6 +24,10 @@ public struct BrokerAddress: Sendable, Hashable {
     /// - Throws: ``InvalidText`` for anything else; for other schemes, user names and paths it says what to do.
     public init(parsing text: String) throws(InvalidText) {
         let example = #"write one like "mqtt://broker.example:1883""#
+        // First of all: what follows repeats the text, which may hold a password.
+        if text.contains("@") {
+            throw InvalidText("a URL holds no user here", mend: #"use "username" and "password_file""#)
+        }
         guard let (scheme, rest) = text.split(at: "://") else {
             throw InvalidText("\"\(text)\" is no broker's URL", mend: example)
         }
@@ -32,10 +36,6 @@ public struct BrokerAddress: Sendable, Hashable {
         case "mqtts", "ws", "wss":
             throw InvalidText("this version does not speak \(scheme)://", mend: #"it speaks only "mqtt://""#)
         default: throw InvalidText("\"\(scheme)://\" is no broker's scheme", mend: example)
-        }
-        // From here on the text may hold a password, and is not repeated.
-        if rest.contains("@") {
-            throw InvalidText("a URL holds no user here", mend: #"use "username" and "password_file""#)
         }
         let authority = rest.prefix { $0 != "/" }
         if rest.count - authority.count > 1 || authority.contains(where: { "?#".contains($0) }) {

@@ -212,12 +212,12 @@ import Units
     @Test func `S2: no answer repeats a secret`() {
         let text = """
             [broker]
-            servers = ["mqtt://user:sesame@host", "mqtt://user:ses/ame@host"]
+            servers = ["mqtt://user:sesame@host", "mqtts://user:ses/ame@host", "user:sesame@host"]
             password = 1234567
             username = "u"
             """
         let error = #expect(throws: ConfigurationErrors.self) { try read(text) }
-        #expect(error?.problems.count == 4)
+        #expect(error?.problems.count == 5)
         #expect(error?.description.contains("sesame") == false)
         #expect(error?.description.contains("ses/ame") == false)
         #expect(error?.description.contains("1234567") == false)

@@ -252,6 +252,20 @@ import Testing
                 == "bins.toml:1:1: device.id: is missing, and the host name is empty: write id = \"…\" under [device]")
     }
 
+    @Test func `Control characters in an answer are escaped`() {
+        #expect(
+            answer("[device]\nid = \"a\\u001B[2J/\\n\"")
+                == #"bins.toml:2:6: device.id: "a\u{1B}[2J/\n" holds "/": it becomes a part of topics: use letters, digits, - and _"#
+        )
+    }
+
+    @Test func `S3: an answer has an end`() {
+        let lines = answer((0..<5000).map { "k\($0) = 1" }.joined(separator: "\n")).split(separator: "\n")
+        #expect(lines.count == 101)
+        #expect(lines.first == "bins.toml:1:1: k0: unknown key: known here are also device, log, queue, status, uplink")
+        #expect(lines.last == "bins.toml: and 4900 more")
+    }
+
     @Test func `Tables that are none`() {
         #expect(
             answer("broker = 1 # [broker]\nsensor = 1\nlog = []") == """
