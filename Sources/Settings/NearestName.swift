@@ -6,7 +6,9 @@ extension Collection<String> {
         for name in self {
             let distance = editDistance(folded, name.lowercased())
             let few = Swift.max(1, Swift.max(folded.count, name.count) / 3)
-            if distance <= few, distance < nearest?.distance ?? .max { nearest = (name, distance) }
+            if distance <= few, distance < folded.count, distance < nearest?.distance ?? .max {
+                nearest = (name, distance)
+            }
         }
         return nearest?.name
     }

@@ -42,33 +42,9 @@ extension Problem: CustomStringConvertible {
         if !keyPath.isEmpty { text += "\(keyPath): " }
         text += message
         if let mend { text += ": \(mend)" }
-        return text
-    }
-}
-
-/// What was found wrong while a configuration was read; one collector for a whole file.
-public final class Problems {
-    private var found: [Problem] = []
-
-    public init() {}
-
-    /// Adds a problem, once: a key may be asked for by several readers of its table.
-    public func add(_ problem: Problem) {
-        if !found.contains(problem) { found.append(problem) }
-    }
-
-    /// In the order of the file; what concerns the file itself comes first.
-    public var all: [Problem] {
-        // The sort is stable, so that what was found at one place stays in the order of finding.
-        found.sorted { left, right in
-            switch (left.position, right.position) {
-            case (let left?, let right?): (left.line, left.column) < (right.line, right.column)
-            case (nil, _?): true
-            default: false
-            }
+        // What the file says is repeated here, and is not to move a terminal's cursor.
+        return text.unicodeScalars.reduce(into: "") { line, scalar in
+            line += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
         }
     }
-
-    public var errors: [Problem] { all.filter { $0.severity == .error } }
-    public var warnings: [Problem] { all.filter { $0.severity == .warning } }
 }

@@ -45,13 +45,14 @@ public final class SettingsReader {
     public func finish() {
         for child in children { child.finish() }
         guard checksUnknownKeys else { return }
+        let absent = asked.filter { table[$0] == nil }
+        let others = absent.isEmpty ? nil : "known here are also \(absent.sorted().joined(separator: ", "))"
         for entry in table.entries where !asked.contains(entry.key) {
-            let others = asked.filter { table[$0] == nil }
-            let mend = others.nearest(to: entry.key).map { "did you mean \"\($0)\"?" }
+            let mend = absent.nearest(to: entry.key).map { "did you mean \"\($0)\"?" }
             problems.add(
                 Problem(
                     at: path(of: entry.key), position: entry.keyPosition,
-                    message: "unknown key", mend: mend ?? known(others)))
+                    message: "unknown key", mend: mend ?? others))
         }
     }
 
@@ -120,10 +121,6 @@ public final class SettingsReader {
     }
 
     func path(of key: String) -> String { keyPath.isEmpty ? key : "\(keyPath).\(key)" }
-
-    private func known(_ others: [String]) -> String? {
-        others.isEmpty ? nil : "known here are also \(others.sorted().joined(separator: ", "))"
-    }
 }
 
 extension Value.Kind {

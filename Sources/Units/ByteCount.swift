@@ -15,7 +15,8 @@ public struct ByteCount: Sendable, Hashable, Comparable {
         let number = text.filter { $0.isNumber || $0 == "." }
         switch quantity.unit {
         case "":
-            throw InvalidText("\"\(text)\" has no unit", mend: "write \"\(number)B\", \"\(number)kB\" or \"\(number)MB\"")
+            throw InvalidText(
+                "\"\(text)\" has no unit", mend: "write \"\(number)B\", \"\(number)kB\" or \"\(number)MB\"")
         case "k", "K", "M", "G", "T":
             let unit = quantity.unit == "K" ? "k" : quantity.unit
             throw InvalidText(

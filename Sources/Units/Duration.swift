@@ -22,7 +22,8 @@ extension Duration {
             }
             guard let unit = Self.units[quantity.unit] else {
                 throw InvalidText(
-                    "\"\(text)\" has the unknown unit \"\(quantity.unit)\"", mend: "known are d, h, m, s, ms, us and ns")
+                    "\"\(text)\" has the unknown unit \"\(quantity.unit)\"", mend: "known are d, h, m, s, ms, us and ns"
+                )
             }
             if unit >= smallest {
                 throw InvalidText("\"\(text)\" has its units out of order", mend: #"write them as in "1h30m15s""#)

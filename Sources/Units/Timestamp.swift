@@ -1,9 +1,14 @@
 #if canImport(Glibc)
-import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-import Musl
+internal import Musl
 #elseif canImport(Darwin)
-import Darwin
+internal import Darwin
+#endif
+#if canImport(SwiftOverlayShims)
+// The compiler calls this timespec's home when an earlier file of the module was the first to need it, through one of
+// Duration's initializers (optimized builds of Swift 6.3).
+internal import SwiftOverlayShims
 #endif
 
 /// An instant of wall-clock time: milliseconds since 1970-01-01T00:00:00Z, without leap seconds (as Unix counts).
@@ -68,8 +73,12 @@ extension Timestamp {
         guard Self.date(daysSince1970: days) == (year, month, day) else { return nil }
         var thousandths: Int64 = 0
         if bytes.count > 20 {
-            guard bytes[19] == UInt8(ascii: "."), bytes.count > 21, number(20..<bytes.count - 1) != nil else { return nil }
-            for place in 20..<23 { thousandths = thousandths * 10 + (place < bytes.count - 1 ? number(place..<place + 1) ?? 0 : 0) }
+            guard bytes[19] == UInt8(ascii: "."), bytes.count > 21, number(20..<bytes.count - 1) != nil else {
+                return nil
+            }
+            for place in 20..<23 {
+                thousandths = thousandths * 10 + (place < bytes.count - 1 ? number(place..<place + 1) ?? 0 : 0)
+            }
         }
         self.init(milliseconds: (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + thousandths)
     }

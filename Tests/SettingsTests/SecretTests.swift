@@ -1,10 +1,11 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 import Settings
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 @Suite final class SecretTests {
     let problems = Problems()
@@ -34,19 +35,19 @@ import Testing
         return reader.secret("password")
     }
 
-    func write(_ content: String, mode: mode_t = 0o600) {
-        let file = open("\(directory)/s", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        defer { close(file) }
-        #expect(file >= 0 && fchmod(file, mode) == 0)
-        #expect(Glibc.write(file, content, content.utf8.count) == content.utf8.count)
+    func write(_ content: String, mode: mode_t = 0o600) throws {
+        let file = try #require(fopen("\(directory)/s", "we"))
+        defer { fclose(file) }
+        try #require(fchmod(fileno(file), mode) == 0)
+        try #require(fwrite(content, 1, content.utf8.count, file) == content.utf8.count)
     }
 
     var printed: [String] { problems.all.map { $0.description.replacing(directory, with: "DIR") } }
 
-    @Test func `A secret stands in the configuration, in the environment or in a file`() {
+    @Test func `A secret stands in the configuration, in the environment or in a file`() throws {
         #expect(secret(["password": "open sesame"]) == Secret("open sesame".utf8))
         #expect(secret(["password": "${P}"]) == Secret("from outside".utf8))
-        write("open sesame\n")
+        try write("open sesame\n")
         #expect(secret(["password_file": "s"]) == Secret("open sesame".utf8))
         #expect(secret(["password_file": "\(directory)/s"]) == Secret("open sesame".utf8))
         #expect(secret([:]) == nil)
@@ -56,8 +57,8 @@ import Testing
     @Test(
         "One newline at the file's end does not count",
         arguments: [("a\r\n", "a"), ("a", "a"), ("a\n\n", "a\n"), (" a \n", " a "), ("\n a", "\n a")])
-    func newline(content: String, expected: String) {
-        write(content)
+    func newline(content: String, expected: String) throws {
+        try write(content)
         #expect(secret(["password_file": "s"]) == Secret(expected.utf8))
     }
 
@@ -66,17 +67,17 @@ import Testing
         #expect(printed == ["2:9: broker.password_file: stands beside \"password\": keep one of them"])
     }
 
-    @Test func `A file that every user can read is worth a warning`() {
-        write("a", mode: 0o644)
+    @Test func `A file that every user can read is worth a warning`() throws {
+        try write("a", mode: 0o644)
         #expect(secret(["password_file": "s"]) != nil)
         #expect(printed == ["1:9: warning: broker.password_file: every user can read DIR/s: chmod o-r DIR/s"])
     }
 
-    @Test func `A file that cannot be is told`() {
+    @Test func `A file that cannot be is told`() throws {
         #expect(secret(["password_file": "s"]) == nil)
-        write("\n")
+        try write("\n")
         #expect(secret(["password_file": "s"]) == nil)
-        write(String(repeating: "x", count: 70_000))
+        try write(String(repeating: "x", count: 70_000))
         #expect(secret(["password_file": "s"]) == nil)
         mkdir("\(directory)/dir", 0o700)
         #expect(secret(["password_file": "dir"]) == nil)

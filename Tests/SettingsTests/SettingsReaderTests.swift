@@ -162,7 +162,10 @@ import Units
 
     @Test func `Environment variables are filled in`() {
         let reader = reader(
-            ["a": .string("${A}-${B}"), "b": .string("$${A} costs $5, $SYS"), "c": array(.string("${A}"), .string("$$$$"))],
+            [
+                "a": .string("${A}-${B}"), "b": .string("$${A} costs $5, $SYS"),
+                "c": array(.string("${A}"), .string("$$$$")),
+            ],
             environment: ["A": "1", "B": "$$"])
         #expect(reader.string("a") == "1-$$")
         #expect(reader.string("b") == "${A} costs $5, $SYS")
@@ -226,7 +229,8 @@ import Units
     @Test func `A dictionary has free keys and plain values`() {
         let map: Value.Kind = .table(
             table(["open": .integer(1), "closed": .boolean(false), "name": .string("${A}"), "bad": array()]))
-        let reader = reader(["map": map, "good": .table(table(["b": .integer(1), "a": .integer(2)]))], environment: ["A": "x"])
+        let reader = reader(
+            ["map": map, "good": .table(table(["b": .integer(1), "a": .integer(2)]))], environment: ["A": "x"])
         #expect(reader.dictionary("map") == nil)
         #expect(printed == ["5:10: sensor[1].map.bad: is an array: expected is a string, a number or a boolean"])
         #expect(reader.dictionary("good")?.map(\.key) == ["b", "a"])

@@ -30,7 +30,10 @@ import Units
             ("1s1s", #""1s1s" has its units out of order: write them as in "1h30m15s""#),
             ("200000d", #""200000d" is too long: a duration ends at 292 years"#),
             ("106751d24h", #""106751d24h" is too long: a duration ends at 292 years"#),
-            ("99999999999999999999s", #""99999999999999999999s" is no duration: write one like "30s", "1m30s" or "250ms""#),
+            (
+                "99999999999999999999s",
+                #""99999999999999999999s" is no duration: write one like "30s", "1m30s" or "250ms""#
+            ),
         ])
     func refused(text: String, answer: String) {
         let error = #expect(throws: InvalidText.self) { try Duration(parsing: text) }

@@ -1,13 +1,14 @@
-#if canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#elseif canImport(Darwin)
-internal import Darwin
-#endif
 public import Sensing
 public import Settings
 internal import Units
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
 
 extension AgentConfiguration {
     /// Reads the configuration file at `path`, up to 1 MiB of it.
@@ -27,7 +28,8 @@ extension AgentConfiguration {
             file = try SmallFile(path: path, limit: 1 << 20)
         } catch {
             // The path stands in front of every problem already.
-            let message = error.message.hasPrefix("\(path) ") ? String(error.message.dropFirst(path.count + 1)) : error.message
+            let message =
+                error.message.hasPrefix("\(path) ") ? String(error.message.dropFirst(path.count + 1)) : error.message
             throw ConfigurationErrors(
                 cause: .unreadable, file: path,
                 problems: [Problem(at: "", position: nil, message: message, mend: error.mend)])
@@ -50,9 +52,9 @@ extension AgentConfiguration {
         } catch {
             throw ConfigurationErrors(
                 cause: .malformed, file: path,
-                problems: [Problem(at: "", position: error.position, message: error.message)])
+                problems: [Problem(at: "", position: error.position, message: error.message, mend: error.mend)])
         }
-        let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
         let problems = Problems()
         let root = SettingsReader(
             table, keyPath: "", position: SourcePosition(line: 1, column: 1), problems: problems,
@@ -63,7 +65,7 @@ extension AgentConfiguration {
         let configuration = AgentConfiguration(root, surroundings)
         root.finish()
         guard let configuration, problems.errors.isEmpty else {
-            throw ConfigurationErrors(cause: .invalid, file: path, problems: problems.all)
+            throw ConfigurationErrors(cause: .invalid, file: path, problems: problems.all, omitted: problems.omitted)
         }
         return (configuration, problems.warnings)
     }

@@ -23,11 +23,13 @@ extension AgentConfiguration {
             if let name = settings.string("name") {
                 if let owner = owners[name] {
                     settings.problem(
-                        at: "name", message: "\"\(name)\" is the name of \(owner) too", mend: "give each sensor its own")
+                        at: "name", message: "\"\(name)\" is the name of \(owner) too", mend: "give each sensor its own"
+                    )
                 }
                 owners[name] = owners[name] ?? settings.keyPath
             }
-            if let sensor, let topic = try? sensor.topic.topic(device: device.id, sensor: sensor.source.name),
+            if !device.id.isEmpty, let sensor,
+                let topic = try? sensor.topic.topic(device: device.id, sensor: sensor.source.name),
                 topic == status?.topic
             {
                 settings.problem(
@@ -80,7 +82,9 @@ extension AgentConfiguration.Broker {
         settings.require("servers", mend: #"write servers = ["mqtt://host:1883"]"#)
         if let servers = settings.parsedAll("servers", BrokerAddress.init(parsing:)) {
             self.servers = servers
-            if servers.isEmpty { settings.problem(at: "servers", message: "is empty", mend: "name one server at least") }
+            if servers.isEmpty {
+                settings.problem(at: "servers", message: "is empty", mend: "name one server at least")
+            }
         }
         version = settings.choice("version", of: ["5": .v5, "3.1.1": .v3_1_1]) ?? version
         clientID = settings.parsed("client_id", Self.checkClientID) ?? clientID
@@ -88,7 +92,8 @@ extension AgentConfiguration.Broker {
         password = settings.secret("password")
         if isPublic, settings.holdsLiterally("password") {
             settings.warning(
-                at: "password", message: "every user can read this file", mend: "take the password out into a password_file")
+                at: "password", message: "every user can read this file",
+                mend: "take the password out into a password_file")
         }
         if version == .v3_1_1, password != nil, !settings.has("username") {
             settings.problem(
@@ -126,7 +131,8 @@ extension AgentConfiguration.Broker.Reconnect {
         stableAfter = settings.duration("stable_after") ?? stableAfter
         if cap < base {
             settings.problem(
-                at: settings.has("cap") ? "cap" : "base", message: "the cap (\(cap.compact)) is below the base (\(base.compact))",
+                at: settings.has("cap") ? "cap" : "base",
+                message: "the cap (\(cap.compact)) is below the base (\(base.compact))",
                 mend: "exchange them")
         }
     }
@@ -186,7 +192,8 @@ extension AgentConfiguration.Sensor {
         qos = settings.qos() ?? uplink.qos
         retain = settings.boolean("retain") ?? uplink.retain
         priority =
-            settings.choice("priority", of: ["low": .low, "normal": .normal, "high": .high, "urgent": .urgent]) ?? priority
+            settings.choice("priority", of: ["low": .low, "normal": .normal, "high": .high, "urgent": .urgent])
+            ?? priority
         expiry = settings.duration("expiry", in: .seconds(1)...)
         guard let source else { return nil }
         self.source = source
@@ -204,7 +211,8 @@ extension SettingsReader {
     fileprivate func wholeSeconds(_ key: String, in range: ClosedRange<Duration>) -> Duration? {
         guard let duration = duration(key, in: range) else { return nil }
         if duration.components.attoseconds == 0 { return duration }
-        problem(at: key, message: "\(duration.compact) is no whole number of seconds", mend: "MQTT counts it in seconds")
+        problem(
+            at: key, message: "\(duration.compact) is no whole number of seconds", mend: "MQTT counts it in seconds")
         return nil
     }
 }

@@ -1,11 +1,12 @@
-#if canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#elseif canImport(Darwin)
-internal import Darwin
-#endif
 public import Units
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
 
 /// Where a broker listens: `mqtt://host:1883`.
 public struct BrokerAddress: Sendable, Hashable {
@@ -23,6 +24,10 @@ public struct BrokerAddress: Sendable, Hashable {
     /// - Throws: ``InvalidText`` for anything else; for other schemes, user names and paths it says what to do.
     public init(parsing text: String) throws(InvalidText) {
         let example = #"write one like "mqtt://broker.example:1883""#
+        // First of all: what follows repeats the text, which may hold a password.
+        if text.contains("@") {
+            throw InvalidText("a URL holds no user here", mend: #"use "username" and "password_file""#)
+        }
         guard let (scheme, rest) = text.split(at: "://") else {
             throw InvalidText("\"\(text)\" is no broker's URL", mend: example)
         }
@@ -32,10 +37,6 @@ public struct BrokerAddress: Sendable, Hashable {
             throw InvalidText("this version does not speak \(scheme)://", mend: #"it speaks only "mqtt://""#)
         default: throw InvalidText("\"\(scheme)://\" is no broker's scheme", mend: example)
         }
-        // From here on the text may hold a password, and is not repeated.
-        if rest.contains("@") {
-            throw InvalidText("a URL holds no user here", mend: #"use "username" and "password_file""#)
-        }
         let authority = rest.prefix { $0 != "/" }
         if rest.count - authority.count > 1 || authority.contains(where: { "?#".contains($0) }) {
             throw InvalidText("\"\(text)\" goes on behind the port", mend: example)
@@ -44,7 +45,9 @@ public struct BrokerAddress: Sendable, Hashable {
         if authority.first == "[" {
             guard let (address, behind) = authority.dropFirst().split(at: "]"), behind.isEmpty || behind.first == ":",
                 Self.isIPv6(address)
-            else { throw InvalidText("\"\(text)\" has no IPv6 address in its brackets", mend: #"write it as in "[::1]""#) }
+            else {
+                throw InvalidText("\"\(text)\" has no IPv6 address in its brackets", mend: #"write it as in "[::1]""#)
+            }
             host = String(address)
             if !behind.isEmpty { portText = behind.dropFirst() }
         } else if let (name, port) = authority.split(at: ":") {
@@ -54,7 +57,8 @@ public struct BrokerAddress: Sendable, Hashable {
             host = String(authority)
         }
         if portText?.contains(":") == true {
-            throw InvalidText("\"\(text)\" has too many colons", mend: #"write an IPv6 address in brackets: "mqtt://[::1]:1883""#)
+            throw InvalidText(
+                "\"\(text)\" has too many colons", mend: #"write an IPv6 address in brackets: "mqtt://[::1]:1883""#)
         }
         if authority.first != "[", !Self.isName(host) {
             throw InvalidText(host.isEmpty ? "\"\(text)\" has no host" : "\"\(host)\" is no host name", mend: example)

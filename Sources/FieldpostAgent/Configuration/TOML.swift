@@ -4,7 +4,20 @@ public import Settings
 /// Why a text is no TOML.
 public struct TOMLError: Error, Hashable {
     public var message: String
+    public var mend: String?
     public var position: SourcePosition
+
+    /// - Parameter message: as toml++ gives it: `Error while parsing decimal integer: expected digit, saw 's'`.
+    fileprivate init(toml message: String, position: SourcePosition) {
+        self.message = "no TOML: \(message)"
+        self.position = position
+        guard message.hasPrefix("Error while parsing "), let (thing, error) = message.dropFirst(20).split(at: ": ")
+        else { return }
+        self.message = "no TOML (\(thing)): \(error)"
+        if ["value", "boolean", "decimal integer", "floating-point"].contains(thing) {
+            mend = #"a value with letters stands in quotes, as in "10s""#
+        }
+    }
 }
 
 /// Reads a TOML 1.0 document into settings, its tables in the document's order.
@@ -15,8 +28,8 @@ public func parseTOML(_ text: some Sequence<UInt8>) throws(TOMLError) -> Table {
     defer { ctoml_free(document) }
     guard let document, let nodes = document.pointee.nodes else {
         let error = document.map { String($0.pointee.error) } ?? "out of memory"
-        throw TOMLError(
-            message: error, position: document.map { SourcePosition($0.pointee.error_place) } ?? .init(line: 1, column: 1))
+        let place = document.map { SourcePosition($0.pointee.error_place) } ?? SourcePosition(line: 1, column: 1)
+        throw TOMLError(toml: error, position: place)
     }
     var rest = UnsafeBufferPointer(start: nodes, count: document.pointee.count)[...]
     guard case .table(let table)? = Value(takingFrom: &rest)?.kind else { return Table() }

@@ -1,0 +1,24 @@
+import ArgumentParser
+import FieldpostAgent
+
+struct Demo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Three garbage bins and this machine's own sensors, a cut cable, the will, the recovery.",
+        discussion: """
+            Needs no set-up: it starts a Mosquitto of its own on a free port, an agent that reaches it through a \
+            relay, and somebody who watches the broker. After some seconds the cable is cut. Takes about half a minute.
+            """)
+
+    @Flag(help: "Go on until Ctrl-C.")
+    var keepRunning = false
+
+    func run() async throws {
+        do {
+            guard try await FieldpostAgent.Demonstration(keepRunning: keepRunning, print: Console.print).run() else {
+                throw ExitCode.negative
+            }
+        } catch let error as DemonstrationError {
+            throw fail(error, .unavailable)
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import FieldpostAgent
+
+struct Read: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Reads sensors once and prints what they say; publishes nothing.",
+        discussion: "Exit code 1 if a sensor gave no value.")
+
+    @OptionGroup var options: ConfigurationOption
+
+    @Flag(help: "One JSON object for each reading or failure.")
+    var json = false
+
+    @Argument(help: "The sensors to read. Default: all.")
+    var sensors: [String] = []
+
+    func run() async throws {
+        let configuration = try options.load()
+        let known = configuration.sensors.map(\.source.name)
+        for name in sensors where !known.contains(name) {
+            throw fail(
+                "sensor \"\(name)\" is not in \(options.config); there are \(known.joined(separator: ", "))", .negative)
+        }
+        let report = await configuration.readOnce(sensors.isEmpty ? known : sensors)
+        for line in report.lines(asJSON: json) { Console.print(line) }
+        if !report.isComplete { throw ExitCode.negative }
+    }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import FieldpostAgent
+
+extension ExitCode {
+    /// Checked, and it was not well.
+    static let negative = ExitCode(1)
+    // sysexits.h
+    static let unavailable = ExitCode(69)
+    static let inputOutput = ExitCode(74)
+    static let configuration = ExitCode(78)
+}
+
+/// Says to standard error why nothing more is done.
+func fail(_ message: some CustomStringConvertible, _ code: ExitCode) -> ExitCode {
+    Console.error("\(message)")
+    return code
+}
+
+/// The `--config FILE` of every command that needs one.
+struct ConfigurationOption: ParsableArguments {
+    @Option(
+        name: [.customShort("c"), .long], help: "The configuration file.", completion: .file(extensions: ["toml"]))
+    var config: String
+
+    /// Reads the file; warnings and errors go to standard error.
+    func load() throws -> AgentConfiguration {
+        do {
+            let (configuration, warnings) = try AgentConfiguration.load(path: config)
+            for warning in warnings { Console.error(warning.line(file: config)) }
+            return configuration
+        } catch {
+            throw fail(error, .configuration)
+        }
+    }
+}

@@ -1,0 +1,270 @@
+import FieldpostAgent
+import Logging
+import MQTT
+import MQTTWire
+import Sensing
+import Settings
+import Testing
+import Units
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+@Suite struct AgentConfigurationTests {
+    func read(
+        _ text: String, path: String = "/srv/bins.toml", isPublic: Bool = false, environment: [String: String] = [:]
+    ) throws -> (configuration: AgentConfiguration, warnings: [Problem]) {
+        try AgentConfiguration.read(
+            text.utf8, path: path, isPublic: isPublic, environment: environment, hostName: "bin-7")
+    }
+
+    let smallest = "broker.servers = \"mqtt://broker.example\"\n"
+
+    @Test func `The smallest configuration has all defaults`() throws {
+        let (configuration, warnings) = try read(smallest + "[[sensor]]\nname = \"cpu\"\ndriver = \"thermal\"\n")
+        #expect(warnings.isEmpty)
+        #expect(configuration.device.id == "bin-7")
+        #expect(configuration.device.position == nil)
+
+        let broker = configuration.broker
+        #expect(broker.servers == [BrokerAddress(host: "broker.example", port: 1883)])
+        #expect(broker.version == .v5)
+        #expect(broker.clientID == "bin-7")
+        #expect(broker.username == nil)
+        #expect(broker.password == nil)
+        #expect(broker.keepAlive == .seconds(60))
+        #expect(broker.connectTimeout == .seconds(10))
+        #expect(broker.responseTimeout == .seconds(10))
+        #expect(broker.sessionExpiry == .seconds(86_400))
+        #expect(broker.maximumInFlight == 32)
+        #expect(broker.reconnect.base == .seconds(1))
+        #expect(broker.reconnect.cap == .seconds(120))
+        #expect(broker.reconnect.stableAfter == .seconds(60))
+
+        let queue = configuration.queue
+        #expect(queue.path == "/srv/queue.db")
+        #expect(queue.maximumSize == ByteCount(bytes: 64_000_000))
+        #expect(queue.maximumRows == nil)
+        #expect(queue.maximumAge == .seconds(30 * 86_400))
+        #expect(queue.durability == .strict)
+        #expect(queue.commitInterval == .milliseconds(50))
+        #expect(queue.commitCount == 256)
+
+        #expect(configuration.status.topic.string == "fieldpost/bin-7/status")
+        #expect(configuration.status.every == .seconds(300))
+        #expect(configuration.uplink.topic.description == "fieldpost/{device}/{sensor}")
+        #expect(configuration.uplink.qos == .atLeastOnce)
+        #expect(!configuration.uplink.retain)
+        #expect(!configuration.uplink.sequence)
+        #expect(configuration.log.level == .info)
+
+        let sensor = try #require(configuration.sensors.first)
+        #expect(configuration.sensors.count == 1)
+        #expect(sensor.source.name == "cpu")
+        #expect(sensor.source.every == .seconds(10))
+        #expect(sensor.source.timeout == .seconds(5))
+        #expect(sensor.unit == nil)
+        #expect(sensor.topic == configuration.uplink.topic)
+        #expect(sensor.qos == .atLeastOnce)
+        #expect(!sensor.retain)
+        #expect(sensor.priority == .normal)
+        #expect(sensor.expiry == nil)
+    }
+
+    @Test func `Everything can be told`() throws {
+        let (configuration, warnings) = try read(
+            """
+            [device]
+            id = "bin-0427"
+            position = { latitude = 31.7036, longitude = 119 }
+            [broker]
+            servers = ["mqtt://a.example", "mqtt://10.0.0.1:1884/", "MQTT://[fe80::1%eth0]:1885", "mqtt://[::1]"]
+            version = "3.1.1"
+            client_id = "c"
+            username = "${USER}"
+            password = "${PASSWORD}"
+            keep_alive = "65535s"
+            connect_timeout = "1s"
+            response_timeout = "2s"
+            session_expiry = "0s"
+            maximum_in_flight = 1
+            reconnect = { base = "20ms", cap = "1s", stable_after = "5s" }
+            [queue]
+            path = "/tmp/q.db"
+            max_size = "1GiB"
+            max_rows = 1000
+            max_age = "1d"
+            durability = "relaxed"
+            commit_interval = "0s"
+            commit_count = 1
+            [status]
+            topic = "s/{device}"
+            every = "1m"
+            [uplink]
+            topic = "u/{sensor}/{channel}"
+            qos = 2
+            retain = true
+            sequence = true
+            [log]
+            level = "debug"
+            [[sensor]]
+            name = "b"
+            driver = "thermal"
+            every = "1s"
+            timeout = "100ms"
+            unit = "K"
+            topic = "own/{device}"
+            qos = 0
+            retain = false
+            priority = "urgent"
+            expiry = "1h"
+            [[sensor]]
+            name = "a"
+            driver = "simulated"
+            kind = "bin"
+            """, environment: ["USER": "u", "PASSWORD": "pa$$word"])
+        #expect(warnings.isEmpty)
+        #expect(configuration.device.id == "bin-0427")
+        #expect(configuration.device.position?.latitude == 31.7036)
+        #expect(configuration.device.position?.longitude == 119)
+
+        let broker = configuration.broker
+        #expect(
+            broker.servers.map(\.description) == [
+                "mqtt://a.example:1883", "mqtt://10.0.0.1:1884", "mqtt://[fe80::1%eth0]:1885", "mqtt://[::1]:1883",
+            ])
+        #expect(broker.servers[2].host == "fe80::1%eth0")
+        #expect(broker.version == .v3_1_1)
+        #expect(broker.clientID == "c")
+        #expect(broker.username == "u")
+        #expect(broker.password == Secret("pa$$word".utf8))
+        #expect(broker.keepAlive == .seconds(65_535))
+        #expect(broker.connectTimeout == .seconds(1))
+        #expect(broker.responseTimeout == .seconds(2))
+        #expect(broker.sessionExpiry == .zero)
+        #expect(broker.maximumInFlight == 1)
+        #expect(broker.reconnect.base == .milliseconds(20))
+        #expect(broker.reconnect.cap == .seconds(1))
+        #expect(broker.reconnect.stableAfter == .seconds(5))
+
+        let queue = configuration.queue
+        #expect(queue.path == "/tmp/q.db")
+        #expect(queue.maximumSize == ByteCount(bytes: 1 << 30))
+        #expect(queue.maximumRows == 1000)
+        #expect(queue.maximumAge == .seconds(86_400))
+        #expect(queue.durability == .relaxed)
+        #expect(queue.commitInterval == .zero)
+        #expect(queue.commitCount == 1)
+
+        #expect(configuration.status.topic.string == "s/bin-0427")
+        #expect(configuration.status.every == .seconds(60))
+        #expect(configuration.uplink.qos == .exactlyOnce)
+        #expect(configuration.uplink.retain)
+        #expect(configuration.uplink.sequence)
+        #expect(configuration.log.level == .debug)
+
+        #expect(configuration.sensors.map(\.source.name) == ["b", "a"])
+        let own = configuration.sensors[0], inherited = configuration.sensors[1]
+        #expect(own.source.every == .seconds(1))
+        #expect(own.source.timeout == .milliseconds(100))
+        #expect(own.unit == "K")
+        #expect(try own.topic.topic(device: "d", sensor: "s").string == "own/d")
+        #expect(own.qos == .atMostOnce)
+        #expect(!own.retain)
+        #expect(own.priority == .urgent)
+        #expect(own.expiry == .seconds(3600))
+        #expect(try inherited.topic.topic(device: "d", sensor: "s", channel: "c").string == "u/s/c")
+        #expect(inherited.qos == .exactlyOnce)
+        #expect(inherited.retain)
+    }
+
+    @Test(
+        "The queue lies where its owner looks for it",
+        arguments: [
+            ("/srv/a/bins.toml", "queue.db", [:], "/srv/a/queue.db"),
+            ("bins.toml", "queue.db", [:], "./queue.db"),
+            ("/bins.toml", "queue.db", [:], "/queue.db"),
+            ("/etc/fieldpost/fieldpost.toml", "queue.db", [:], "/var/lib/fieldpost/queue.db"),
+            ("/etcetera/fieldpost.toml", "queue.db", [:], "/etcetera/queue.db"),
+            ("/etc/f.toml", "queue.db", ["STATE_DIRECTORY": "/var/lib/x:/var/lib/y"], "/var/lib/x/queue.db"),
+            ("/etc/f.toml", "/q.db", ["STATE_DIRECTORY": "/var/lib/x"], "/q.db"),
+            ("/srv/f.toml", "${HOME}/q.db", ["HOME": "/root"], "/root/q.db"),
+        ] as [(String, String, [String: String], String)])
+    func queuePath(file: String, path: String, environment: [String: String], expected: String) throws {
+        let text = smallest + "queue.path = \"\(path)\"\nsensor = []\n"
+        #expect(try read(text, path: file, environment: environment).configuration.queue.path == expected)
+    }
+
+    @Test func `S2: a password that every user can read is worth a warning`() throws {
+        let text = smallest + "broker.username = \"u\"\nbroker.password = \"secret\"\nsensor = []"
+        #expect(
+            try read(text, isPublic: true).warnings.map(\.description) == [
+                "3:19: warning: broker.password: every user can read this file: take the password out into a password_file"
+            ])
+        #expect(try read(text).warnings.isEmpty)
+        let fromOutside = smallest + "broker.password = \"${P}\"\nsensor = []"
+        #expect(try read(fromOutside, isPublic: true, environment: ["P": "secret"]).warnings.isEmpty)
+    }
+
+    @Test func `S2: no answer repeats a secret`() {
+        let text = """
+            [broker]
+            servers = ["mqtt://user:sesame@host", "mqtts://user:ses/ame@host", "user:sesame@host"]
+            password = 1234567
+            username = "u"
+            """
+        let error = #expect(throws: ConfigurationErrors.self) { try read(text) }
+        #expect(error?.problems.count == 5)
+        #expect(error?.description.contains("sesame") == false)
+        #expect(error?.description.contains("ses/ame") == false)
+        #expect(error?.description.contains("1234567") == false)
+    }
+
+    @Test func `A file that cannot be read is told`() {
+        func answer(_ path: String) -> ConfigurationErrors? {
+            #expect(throws: ConfigurationErrors.self) { try AgentConfiguration.load(path: path) }
+        }
+        let missing = answer("/nowhere/bins.toml")
+        #expect(missing?.cause == .unreadable)
+        #expect(missing?.description == "/nowhere/bins.toml: does not exist")
+        #expect(answer("/tmp")?.description == "/tmp: is no regular file")
+    }
+
+    @Test func `A file is loaded, with secrets from beside it`() throws {
+        var template = Array("/tmp/fieldpost-config-XXXXXX".utf8CString)
+        let directory = String(cString: try #require(mkdtemp(&template)))
+        defer {
+            for name in ["bins.toml", "password"] { remove("\(directory)/\(name)") }
+            rmdir(directory)
+        }
+        func write(_ text: String, to name: String) throws {
+            let file = try #require(fopen("\(directory)/\(name)", "wxe"))
+            defer { fclose(file) }
+            try #require(fchmod(fileno(file), 0o600) == 0)
+            try #require(fputs(text, file) >= 0)
+        }
+        try write("secret\n", to: "password")
+        try write(smallest + "broker.password_file = \"password\"\nsensor = []\n", to: "bins.toml")
+        let (configuration, warnings) = try AgentConfiguration.load(path: "\(directory)/bins.toml")
+        #expect(warnings.isEmpty)
+        #expect(configuration.broker.password == Secret("secret".utf8))
+        #expect(configuration.queue.path == "\(directory)/queue.db")
+        #expect(!configuration.device.id.isEmpty)
+    }
+
+    @Test func `The example is right`() throws {
+        let repository = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let (configuration, warnings) = try AgentConfiguration.load(path: "/\(repository)/Config/garbage-bins.toml")
+        #expect(warnings.isEmpty)
+        #expect(configuration.sensors.map(\.source.name) == ["bin-1", "bin-2", "bin-3", "load", "memory"])
+    }
+
+    @Test func `The environment is this process's`() {
+        let path = getenv("PATH").map { String(cString: $0) }
+        #expect(path != nil)
+        #expect(AgentConfiguration.currentEnvironment["PATH"] == path)
+    }
+}
