@@ -23,7 +23,7 @@ public struct PlainProfile: Sendable {
         if let channel = reading.channel, !route.topic.contains(.channel) {
             members.append(JSON.Member("channel", .string(channel)))
         }
-        members.append(JSON.Member("value", Self.json(reading.value)))
+        members.append(JSON.Member("value", reading.value.json))
         if let unit = reading.unit { members.append(JSON.Member("unit", .string(unit))) }
         if route.includesSequence { members.append(JSON.Member("seq", .integer(sequence))) }
         return Message(
@@ -31,10 +31,13 @@ public struct PlainProfile: Sendable {
             payload: ByteBuffer(string: JSON.object(members).text), qos: route.qos, retain: route.retain,
             priority: route.priority, expiry: route.expiry)
     }
+}
 
-    private static func json(_ value: Reading.Value) -> JSON {
-        switch value {
-        case .number(let number): .number(rounded(number))
+extension Reading.Value {
+    /// As payloads say it.
+    public var json: JSON {
+        switch self {
+        case .number(let number): .number(Self.rounded(number))
         case .boolean(let boolean): .boolean(boolean)
         case .text(let text): .string(text)
         }

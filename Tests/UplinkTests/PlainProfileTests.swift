@@ -48,14 +48,14 @@ import Units
         (100_000, "100000"), (1.0 / 3, "0.333333333333"), (6.02214076e23, "6.02214076e+23"),
     ] as [(Double, String)])
     func numbersAreWrittenAsPeopleReadThem(value: Double, text: String) {
-        #expect(JSON.number(PlainProfile.rounded(value)).text == text)
+        #expect(JSON.number(Reading.Value.rounded(value)).text == text)
     }
 
     @Test func roundingKeepsTwelveDigits() {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<10_000 {
             let value = Double.random(in: -1e9...1e9, using: &generator)
-            let error = abs(PlainProfile.rounded(value) - value)
+            let error = abs(Reading.Value.rounded(value) - value)
             #expect(error <= abs(value) * 1e-11, "\(value)")
         }
     }

@@ -106,7 +106,7 @@ extension AgentConfiguration.Broker {
         responseTimeout = settings.duration("response_timeout", in: timeouts) ?? responseTimeout
         // 4,294,967,295 would mean for ever (5.0 §3.1.2.11.2).
         sessionExpiry = settings.wholeSeconds("session_expiry", in: .zero ... .seconds(4_294_967_294)) ?? sessionExpiry
-        maximumInFlight = settings.integer("maximum_in_flight", in: 1...65_535) ?? maximumInFlight
+        maximumInFlight = settings.integer("maximum_in_flight", in: 1...32_768) ?? maximumInFlight
         reconnect = Reconnect(settings.table("reconnect"))
     }
 

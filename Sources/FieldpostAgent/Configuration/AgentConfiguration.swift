@@ -59,9 +59,9 @@ public struct AgentConfiguration: Sendable {
         /// `session_expiry`: how long the broker is to keep the session of a board that is away, and with it what makes
         /// QoS 2 exact; whole seconds, up to 4,294,967,294 s. Only under version 5.
         public var sessionExpiry = Duration.seconds(24 * 3600)
-        /// `maximum_in_flight`: how many messages may await their acknowledgement; 1 to 65,535. A broker may ask for
-        /// fewer.
-        public var maximumInFlight = 32
+        /// `maximum_in_flight`: how many messages may await their acknowledgement; 1 to 32,768. A broker may ask for
+        /// fewer under version 5; under 3.1.1 it cannot, and Mosquitto bears no more than its `max_inflight_messages`.
+        public var maximumInFlight = 20
         /// `reconnect`
         public var reconnect = Reconnect()
 
