@@ -11,7 +11,7 @@ extension ExitCode {
 }
 
 /// Says to standard error why nothing more is done.
-func fail(_ message: some CustomStringConvertible, _ code: ExitCode) -> ExitCode {
+func fail(_ message: Any, _ code: ExitCode) -> ExitCode {
     Console.error("\(message)")
     return code
 }
@@ -25,8 +25,8 @@ struct ConfigurationOption: ParsableArguments {
     /// Reads the file; warnings and errors go to standard error.
     func load() throws -> AgentConfiguration {
         do {
-            let (configuration, warnings) = try AgentConfiguration.load(path: config)
-            for warning in warnings { Console.error(warning.line(file: config)) }
+            let (configuration, warnings) = try AgentConfiguration.read(file: config)
+            for warning in warnings { Console.error(warning) }
             return configuration
         } catch {
             throw fail(error, .configuration)

@@ -25,12 +25,14 @@ public actor Agent {
     /// How long each part of stopping may take; together they stay well below the five seconds that a service
     /// manager or an impatient owner grants.
     private enum Grace {
+        static let queue = Duration.milliseconds(1000)
         static let status = Duration.milliseconds(1500)
         static let goodbye = Duration.milliseconds(500)
     }
 
-    /// Runs until `stopped` returns, and then stops cleanly: what was read is on disk, the status says `offline` and
-    /// why, and the broker was told goodbye. A broker that does not answer delays this by no more than two seconds.
+    /// Runs until `stopped` returns, and then stops cleanly: what was read is on disk, and sent if that takes no more
+    /// than a second; the status says `offline` and why, and the broker was told goodbye. A broker that does not
+    /// answer delays this by no more than three seconds.
     ///
     /// - Throws: ``AgentError`` if it could not begin.
     public func run(until stopped: @escaping @Sendable () async -> StopReason) async throws(AgentError) {
@@ -65,11 +67,21 @@ public actor Agent {
         await reading.value
         await reporting.value
         try? await outbox.flush()
+        await sendTheRest(outbox, client)
         await sayGoodbye(reason, board, client)
         connecting.cancel()
         await connecting.value
         await outbox.close()
         try? await group.shutdownGracefully()
+    }
+
+    /// The last readings go out while there is a broker to take them; a backlog stays for the next start.
+    private func sendTheRest(_ outbox: Outbox, _ client: MQTTClient) async {
+        let deadline = ContinuousClock.now.advanced(by: Grace.queue)
+        while await client.isConnected, ContinuousClock.now < deadline {
+            guard let status = try? await outbox.status(), status.queued > 0 else { return }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
     }
 
     /// P1: after a clean stop the status reads `offline` with the reason. If the broker does not take that message it

@@ -49,7 +49,7 @@ struct LocalBroker {
                 try? execution.send(signal: .terminate)
                 throw error
             }
-        }.closureOutput
+        }.closureResult
     }
 
     private static func connect(to port: Int, log: String) async throws {

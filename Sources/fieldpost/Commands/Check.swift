@@ -11,9 +11,9 @@ struct Check: ParsableCommand {
 
     func run() throws {
         do {
-            let (configuration, warnings) = try AgentConfiguration.load(path: file)
-            for warning in warnings { Console.print(warning.line(file: file)) }
-            let sensors = configuration.sensors.count
+            let (configuration, warnings) = try AgentConfiguration.read(file: file)
+            for warning in warnings { Console.print(warning) }
+            let sensors = configuration.sensorNames.count
             Console.print(
                 "\(file): good: device \"\(configuration.device.id)\", \(sensors) sensor\(sensors == 1 ? "" : "s")")
         } catch {

@@ -16,7 +16,7 @@ struct Read: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try options.load()
-        let known = configuration.sensors.map(\.source.name)
+        let known = configuration.sensorNames
         for name in sensors where !known.contains(name) {
             throw fail(
                 "sensor \"\(name)\" is not in \(options.config); there are \(known.joined(separator: ", "))", .negative)

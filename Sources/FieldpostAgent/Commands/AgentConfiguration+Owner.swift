@@ -1,0 +1,13 @@
+internal import Sensing
+internal import Settings
+
+extension AgentConfiguration {
+    /// As ``load(path:environment:hostName:registry:)``, with the warnings as lines to be printed.
+    public static func read(file path: String) throws(ConfigurationErrors) -> (AgentConfiguration, warnings: [String]) {
+        let (configuration, warnings) = try load(path: path)
+        return (configuration, warnings.map { $0.line(file: path) })
+    }
+
+    /// The sensors' names, in the file's order.
+    public var sensorNames: [String] { sensors.map(\.source.name) }
+}
