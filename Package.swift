@@ -99,7 +99,7 @@ let package = Package(
         .testTarget(
             name: "FieldpostAgentTests",
             dependencies: [
-                "FieldpostAgent", "Settings", "Sensing", "MQTT", "MQTTWire", "Units", "TestSupport", "Relay", logging,
+                "FieldpostAgent", "Uplink", "Settings", "Sensing", "MQTT", "MQTTWire", "Units", "TestSupport", "Relay", logging,
             ],
             swiftSettings: settings),
         .testTarget(

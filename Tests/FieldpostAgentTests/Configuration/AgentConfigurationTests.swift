@@ -5,6 +5,7 @@ import MQTTWire
 import Sensing
 import Settings
 import Testing
+import Uplink
 import Units
 
 #if canImport(Glibc)
@@ -39,7 +40,7 @@ import Units
         #expect(broker.connectTimeout == .seconds(10))
         #expect(broker.responseTimeout == .seconds(10))
         #expect(broker.sessionExpiry == .seconds(86_400))
-        #expect(broker.maximumInFlight == 32)
+        #expect(broker.maximumInFlight == 20)
         #expect(broker.reconnect.base == .seconds(1))
         #expect(broker.reconnect.cap == .seconds(120))
         #expect(broker.reconnect.stableAfter == .seconds(60))

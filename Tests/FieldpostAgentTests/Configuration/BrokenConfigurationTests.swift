@@ -1,6 +1,7 @@
 import FieldpostAgent
 import Settings
 import Testing
+import Uplink
 
 /// Each broken configuration and the whole answer that its owner gets.
 @Suite struct BrokenConfigurationTests {
@@ -141,7 +142,7 @@ import Testing
                 bins.toml:3:1: broker.servers[3]: a URL holds no user here: use "username" and "password_file"
                 bins.toml:4:1: broker.servers[4]: "http://" is no broker's scheme: write one like "mqtt://broker.example:1883"
                 bins.toml:5:1: broker.servers[5]: "host" is no broker's URL: write one like "mqtt://broker.example:1883"
-                bins.toml:6:1: broker.servers[6]: "mqtt://host:99999" has no valid port: a port is 1 to 65535
+                bins.toml:6:1: broker.servers[6]: "mqtt://host:99999" has no valid port: a port is 1 to 32768
                 bins.toml:7:1: broker.servers[7]: "mqtt://::1" has too many colons: write an IPv6 address in brackets: "mqtt://[::1]:1883"
                 bins.toml:8:1: broker.servers[8]: "a host" is no host name: write one like "mqtt://broker.example:1883"
                 bins.toml:9:1: broker.servers[9]: "mqtt://" has no host: write one like "mqtt://broker.example:1883"
@@ -201,7 +202,7 @@ import Testing
             answer("", broker: broker, sensor: "every = \"1ms\"\npriority = \"hihg\"\nexpiry = 5") == """
                 bins.toml:3:14: broker.keep_alive: 500ms is out of range: allowed is 1s to 18h12m15s
                 bins.toml:4:18: broker.session_expiry: 1.5s is no whole number of seconds: MQTT counts it in seconds
-                bins.toml:5:21: broker.maximum_in_flight: 0 is out of range: allowed is 1 to 65535
+                bins.toml:5:21: broker.maximum_in_flight: 0 is out of range: allowed is 1 to 32768
                 bins.toml:6:35: broker.reconnect.cap: the cap (5s) is below the base (10s): exchange them
                 bins.toml:7:11: broker.version: "4" is not possible: possible are 5, 3.1.1
                 bins.toml:8:13: broker.client_id: is empty: leave it out to use the device's id

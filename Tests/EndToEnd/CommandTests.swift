@@ -1,0 +1,165 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// The command line as its user meets it.
+@Suite(.timeLimit(.minutes(2))) struct CommandTests {
+    private func fieldpost(_ arguments: String...) async throws -> (
+        ending: Program.Ending, output: [String], errors: [String]
+    ) {
+        try await runProgram(Program.built("fieldpost"), arguments)
+    }
+
+    @Test func checkFindsEverythingAtOnceAndExitsWithOne() async throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write(
+            """
+            [broker]
+            servers = ["mqtts://broker.example"]
+            keep_alive = 60
+            [[sensor]]
+            name = "fill"
+            driver = "simulatd"
+            """, to: "a.toml")
+        let result = try await fieldpost("check", file)
+        #expect(result.ending == .exited(1))
+        #expect(result.output.count == 3)
+        #expect(result.output.allSatisfy { $0.hasPrefix("\(file):") })
+        #expect(result.output.last?.contains("simulated") == true, "the nearest driver is named")
+        let run = try await fieldpost("run", "--config", file)
+        #expect(run.ending == .exited(78))
+        #expect(run.errors == result.output)
+    }
+
+    @Test func checkSaysThatAllIsWell() async throws {
+        let station = try Station(port: 1883)
+        let result = try await fieldpost("check", station.file)
+        #expect(result.ending == .exited(0))
+        #expect(result.output == ["\(station.file): good: device \"station\", 1 sensor"])
+    }
+
+    @Test func aConfigurationThatIsNotThere() async throws {
+        let result = try await fieldpost("run", "--config", "/no/such/file.toml")
+        #expect(result.ending == .exited(78))
+        #expect(result.errors == ["/no/such/file.toml: does not exist"])
+    }
+
+    @Test func readPrintsValuesAndFailures() async throws {
+        let station = try Station(
+            port: 1883,
+            rest: """
+                [[sensor]]
+                name = "load"
+                driver = "file"
+                path = "/proc/loadavg"
+                pattern = "^[0-9.]+"
+                [[sensor]]
+                name = "gone"
+                driver = "file"
+                path = "/sys/no/such/file"
+                """)
+        let both = try await fieldpost("read", "--config", station.file)
+        #expect(both.ending == .exited(1))
+        #expect(both.output.count == 2)
+        #expect(both.output.first?.hasPrefix("load  ") == true)
+        #expect(both.output.last?.hasPrefix("gone  failed: /sys/no/such/file does not exist") == true)
+        let one = try await fieldpost("read", "--config", station.file, "--json", "load")
+        #expect(one.ending == .exited(0))
+        #expect(Double("value".value(in: one.output.first ?? "") ?? "") != nil)
+        let none = try await fieldpost("read", "--config", station.file, "lod")
+        #expect(none.ending == .exited(1))
+        #expect(none.errors.first?.contains("there are load, gone") == true)
+    }
+
+    @Test func theQueueOfAnAgentThatNeverRan() async throws {
+        let station = try Station(port: 1883)
+        let result = try await fieldpost("queue", "status", "--config", station.file)
+        #expect(result.ending == .exited(74))
+        #expect(result.errors.first?.contains("there is no queue; the agent creates it when it first runs") == true)
+    }
+
+    @Test func twoAgentsCannotShareAQueue() async throws {
+        let station = try Station(port: try freePort())
+        let first = try await station.run()
+        try await first.errors.line(containing: "started")
+        let second = try await station.run()
+        #expect(try await second.wait() == .exited(74))
+        let pid = first.processIdentifier
+        #expect(await second.errors.lines.contains { $0.contains("in use by process \(pid)") })
+        let purge = try await fieldpost("queue", "purge", "--all", "--config", station.file)
+        #expect(purge.ending == .exited(74))
+        #expect(purge.errors.first?.contains("in use by process \(pid)") == true)
+        await first.kill()
+    }
+
+    @Test func aHangUpReadsTheConfigurationAgain() async throws {
+        try await withMosquitto { broker in
+            let station = try Station(port: broker.port)
+            let watcher = try await MosquittoSub.start(port: broker.port, ["fieldpost/#"])
+            let agent = try await station.run()
+            try await watcher.wait(for: "s1") { $0.contains { $0.contains("/s1 ") } }
+
+            try station.directory.write("nonsense", to: "station.toml")
+            agent.send(SIGHUP)
+            try await agent.errors.line(containing: "not reloaded")
+
+            try station.directory.write(
+                Station.text(port: broker.port, rest: Station.sensors(2)), to: "station.toml")
+            agent.send(SIGHUP)
+            try await watcher.wait(for: "s2") { $0.contains { $0.contains("/s2 ") } }
+            let lines = await watcher.received.lines
+            #expect(lines.contains { $0.contains(#""reason":"reloading""#) })
+            agent.send(SIGTERM)
+            #expect(try await agent.wait() == .exited(0))
+        }
+    }
+
+    @Test func S2_noSecretIsLoggedWhateverTheLevel() async throws {
+        let directory = try TemporaryDirectory()
+        try await withMosquitto { broker in
+            let password = "correct-horse-battery"
+            let station = try Station(
+                port: broker.port, broker: "username = \"u\"\npassword = \"\(password)\"",
+                rest: "[log]\nlevel = \"trace\"\n" + Station.sensors(1))
+            let watcher = try await MosquittoSub.start(port: broker.port, ["fieldpost/#"])
+            let agent = try await station.run()
+            try await watcher.wait(for: "readings") { $0.count > 5 }
+            agent.send(SIGTERM)
+            try await agent.wait()
+            let everything =
+                await agent.errors.lines + agent.output.lines + watcher.received.lines
+                + (try await station.fieldpost("check", station.file)).output
+            #expect(!everything.contains { $0.contains(password) })
+        }
+        _ = directory
+    }
+
+    @Test func theDemonstrationKeepsItsPromises() async throws {
+        let demo = try await Program.start(Program.built("fieldpost"), ["demo"])
+        #expect(try await demo.wait(timeout: .seconds(90)) == .exited(0))
+        let lines = await demo.output.lines
+        #expect(lines.last == "Nothing was lost.")
+        #expect(lines.contains { $0.contains("<- the will") })
+        #expect(lines.contains { $0.contains("readings wait in queue.db") })
+    }
+
+    @Test func theDemonstrationCanBeInterrupted() async throws {
+        let demo = try await Program.start(Program.built("fieldpost"), ["demo", "--keep-running"])
+        try await demo.output.line(containing: "values", timeout: .seconds(30))
+        demo.send(SIGINT)
+        #expect(try await demo.wait(timeout: .seconds(10)) == .exited(0))
+        #expect(await demo.output.lines.contains { $0.contains("offline: stopped") })
+    }
+
+    @Test(arguments: [["--help"], ["run", "--help"], ["queue", "--help"], ["help", "check"]])
+    func helpIsHelp(arguments: [String]) async throws {
+        let result = try await runProgram(Program.built("fieldpost"), arguments)
+        #expect(result.ending == .exited(0))
+        #expect(result.output.contains { $0.hasPrefix("USAGE: fieldpost") })
+    }
+
+    @Test func anUnknownCommandIsAMatterOfUsage() async throws {
+        #expect(try await fieldpost("rnu").ending == .exited(64))
+        #expect(try await fieldpost("queue", "purge", "--config", "x").ending == .exited(64))
+    }
+}
