@@ -127,12 +127,12 @@ public actor Agent {
                 logger.warning(
                     "sensor failed",
                     metadata: [
-                        "sensor": "\(sensor)", "error": "\(error)", "failures": "\(failures)", "retry-in": "\(retry)",
+                        "sensor": "\(sensor)", "error": "\(error)", "failures": "\(failures)", "retry-in": "\(retry.compact)",
                     ])
                 await board.set(sensor, failing: "\(error)")
             case .recovered(let sensor, let failures, let time):
                 logger.info(
-                    "sensor recovered", metadata: ["sensor": "\(sensor)", "failures": "\(failures)", "after": "\(time)"])
+                    "sensor recovered", metadata: ["sensor": "\(sensor)", "failures": "\(failures)", "after": "\(time.compact)"])
                 await board.set(sensor, failing: nil)
             }
         }

@@ -88,7 +88,7 @@ public struct Service: Sendable {
     }
 
     static func logger(_ level: Logger.Level) -> Logger {
-        var logger = Logger(label: "fieldpost", factory: { StreamLogHandler.standardError(label: $0) })
+        var logger = Logger(label: "fieldpost", factory: { _ in TextLogHandler() })
         logger.logLevel = level
         return logger
     }

@@ -1,0 +1,46 @@
+internal import Logging
+internal import Units
+
+/// Logs as lines for people: what happened first, then its circumstances.
+///
+///     2026-11-21T08:15:02.117Z warning not connected: broker=mqtt://10.0.0.7:1883 reason="not reachable: …" retry-in=850ms
+///
+/// What a broker or a sensor said may stand in a line, but cannot break out of it: ``Console`` makes control
+/// characters visible.
+struct TextLogHandler: LogHandler {
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+    var metadataProvider: Logger.MetadataProvider?
+    private let write: @Sendable (String) -> Void
+    private let now: @Sendable () -> Timestamp
+
+    init(
+        write: @escaping @Sendable (String) -> Void = Console.error, now: @escaping @Sendable () -> Timestamp = { .now() }
+    ) {
+        self.write = write
+        self.now = now
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var all = metadata
+        if let provided = metadataProvider?.get() { all.merge(provided) { _, new in new } }
+        if let given = event.metadata { all.merge(given) { _, new in new } }
+        var line = "\(now().iso8601) \(event.level.rawValue) \(event.message)"
+        if !all.isEmpty {
+            line += ": " + all.sorted { $0.key < $1.key }.map { "\($0.key)=\(Self.text($0.value))" }.joined(separator: " ")
+        }
+        // One line for one event, so that whoever reads line by line is not led astray.
+        write(line.split(whereSeparator: \.isNewline).joined(separator: " | "))
+    }
+
+    private static func text(_ value: Logger.Metadata.Value) -> String {
+        let text = "\(value)"
+        guard text.contains(where: { $0 == " " || $0 == "\"" }) || text.isEmpty else { return text }
+        return "\"" + text.map { $0 == "\"" ? "\\\"" : String($0) }.joined() + "\""
+    }
+}
