@@ -64,9 +64,11 @@ extension Outbox {
     /// Only while the disk fails: a message that is nowhere else may leave.
     func fillUnsaved(_ batch: inout Batch, _ priorities: [Priority]) {
         let now = now()
-        for entry in unsaved where priorities.contains(entry.message.priority) && !batch.isFull {
-            guard inFlight[entry.id] == nil, !isExpired(entry.accepted, entry.message.expiry, now) else { continue }
-            batch.add(remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1))
+        for priority in priorities {
+            for entry in unsaved where entry.message.priority == priority && !batch.isFull {
+                guard inFlight[entry.id] == nil, !isExpired(entry.accepted, entry.message.expiry, now) else { continue }
+                batch.add(remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1))
+            }
         }
     }
 

@@ -150,16 +150,19 @@ public actor Outbox: SessionStore {
 
     public func next(maximumCount: Int, maximumBytes: Int) throws -> [StoredMessage] {
         guard !isClosed else { throw OutboxError.closed }
-        var batch = Batch(maximumCount: max(1, maximumCount), maximumBytes: maximumBytes, cursors: cursors)
+        let empty = Batch(maximumCount: max(1, maximumCount), maximumBytes: maximumBytes, cursors: cursors)
+        var batch = empty
         do {
-            try fill(&batch)
-        } catch let error as SQLiteError where error.isCorrupt {
-            recover(from: error)
-            batch = Batch(maximumCount: max(1, maximumCount), maximumBytes: maximumBytes, cursors: cursors)
-            try fill(&batch)
+            do {
+                try fill(&batch)
+            } catch let error as SQLiteError where error.isCorrupt {
+                recover(from: error)
+                batch = empty
+                try fill(&batch)
+            }
         } catch {
             degrade(error)
-            if batch.messages.isEmpty { fillUnsaved(&batch, Priority.allCases) }
+            if batch.messages.isEmpty { fillUnsaved(&batch, Priority.highestFirst) }
         }
         cursors = batch.cursors
         inFlight.merge(batch.inFlight) { first, _ in first }
