@@ -302,13 +302,14 @@ private struct Model {
         losses = counted
         previousNow = clock.now
 
-        /// The evicted were the oldest of the lowest priority.
+        /// The evicted were the oldest of the lowest priority. (Of what was in the file before: what comes with the
+        /// same transaction may come after the eviction that made room.)
         func checkEviction() {
             for sequence in lost {
                 guard let entry = world[sequence], !isExpired(entry, clock.now), !isExpired(entry, previousNow) else {
                     continue
                 }
-                let better = now.saved.subtracting(inFlight).filter { other in
+                let better = saved.intersection(now.saved).subtracting(inFlight).filter { other in
                     guard let otherEntry = world[other] else { return false }
                     return (otherEntry.priority, other) < (entry.priority, sequence)
                 }
