@@ -49,9 +49,9 @@ struct DamagedFiles {
         defer { closedir(stream) }
         var found: [(time: Int64, path: String)] = []
         while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
+            guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { continue }
+            // In place: the entry is shorter than its type says.
+            let name = String(cString: (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: CChar.self))
             guard name.hasPrefix(prefix), let time = Int64(name.dropFirst(prefix.count)) else { continue }
             found.append((time, queue + ".damaged-" + name.dropFirst(prefix.count)))
         }
