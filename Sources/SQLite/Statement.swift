@@ -77,7 +77,8 @@ public final class Statement {
     }
 
     /// The column's bytes in SQLite's own memory, for as long as `body` runs. NULL reads as empty.
-    public func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    public func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
+    {
         let bytes = sqlite3_column_blob(handle, column)
         let count = Int(sqlite3_column_bytes(handle, column))
         return try body(UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : count))

@@ -1,9 +1,10 @@
-#if canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#endif
 internal import Units
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
 
 /// The files beside a queue: damaged ones that were moved aside, and the one that is to take their place.
 struct DamagedFiles {
@@ -18,21 +19,24 @@ struct DamagedFiles {
     var repaired: String { queue + ".repaired" }
 
     /// Moves the queue's files away, and removes the oldest of those that were moved earlier.
-    /// - Returns: where the database lies now.
-    func moveAside(_ now: Timestamp) -> String {
+    /// - Returns: where the database lies now; nil when the disk does not let it be moved.
+    func moveAside(_ now: Timestamp) -> String? {
         var time = now.milliseconds
         if let newest = all().first, let previous = Self.time(of: newest) { time = max(time, previous + 1) }
         let destination = "\(queue).damaged-\(time)"
-        for suffix in QueueFile.suffixes { rename(queue + suffix, destination + suffix) }
+        guard rename(queue, destination) == 0 else { return nil }
+        for suffix in QueueFile.suffixes.dropFirst() { rename(queue + suffix, destination + suffix) }
         for old in all().dropFirst(Self.kept) { QueueFile.remove(old) }
         return destination
     }
 
     /// Puts a repaired queue in its place, when there is one and the place is free.
-    func finishRepair() throws {
+    func finishRepair() {
         guard access(queue, F_OK) != 0, access(repaired, F_OK) == 0 else { return }
         // What a crash has left unfinished has its log beside it: a finished one was closed.
         guard access(repaired + "-wal", F_OK) != 0 else { return QueueFile.remove(repaired) }
+        // A crash may have left the damaged file's log here, which must not be replayed into another file.
+        for suffix in QueueFile.suffixes.dropFirst() { unlink(queue + suffix) }
         rename(repaired, queue)
     }
 
@@ -45,9 +49,9 @@ struct DamagedFiles {
         defer { closedir(stream) }
         var found: [(time: Int64, path: String)] = []
         while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
+            guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { continue }
+            // In place: the entry is shorter than its type says.
+            let name = String(cString: (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: CChar.self))
             guard name.hasPrefix(prefix), let time = Int64(name.dropFirst(prefix.count)) else { continue }
             found.append((time, queue + ".damaged-" + name.dropFirst(prefix.count)))
         }

@@ -1,12 +1,13 @@
-#if canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#endif
 public import MQTT
 internal import MQTTWire
 internal import SQLite
 public import Units
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
 
 /// A message that waits, as a person wants to see it.
 public struct QueuedMessage: Sendable, Hashable {
@@ -78,7 +79,8 @@ extension Outbox {
     ///
     /// - Parameter limit: at most so many messages, in the order of sending.
     /// - Throws: ``OutboxError``, or what SQLite says about a file that cannot be read.
-    public static func inspect(path: String, limit: Int = 0) throws -> (status: OutboxStatus, messages: [QueuedMessage]) {
+    public static func inspect(path: String, limit: Int = 0) throws -> (status: OutboxStatus, messages: [QueuedMessage])
+    {
         guard access(path, F_OK) == 0 else { throw OutboxError.noSuchQueue(path: path) }
         // Without a log nobody has it open: then SQLite need not lock, nor create a log that it could not remove.
         let mode = access(path + "-wal", F_OK) == 0 ? Connection.Mode.readOnly : .immutable

@@ -64,9 +64,21 @@ extension Outbox {
     /// Only while the disk fails: a message that is nowhere else may leave.
     func fillUnsaved(_ batch: inout Batch, _ priorities: [Priority]) {
         let now = now()
-        for entry in unsaved where priorities.contains(entry.message.priority) && !batch.isFull {
-            guard inFlight[entry.id] == nil, !isExpired(entry.accepted, entry.message.expiry, now) else { continue }
-            batch.add(remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1))
+        for priority in priorities where !batch.isFull {
+            // Passed by is gone, or it would come behind its successors once the clock goes back.
+            unsaved.removeAll { entry in
+                guard entry.message.priority == priority, inFlight[entry.id] == nil,
+                    isExpired(entry.accepted, entry.message.expiry, now)
+                else { return false }
+                unsavedBytes -= entry.message.size
+                ledger.losses.expired += 1
+                isLedgerChanged = true
+                return true
+            }
+            for entry in unsaved where entry.message.priority == priority && !batch.isFull {
+                guard inFlight[entry.id] == nil else { continue }
+                batch.add(remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1))
+            }
         }
     }
 

@@ -28,7 +28,7 @@ extension Outbox {
     func openDatabase() throws -> QueueDatabase {
         if let database { return database }
         if lock == nil { lock = try QueueLock(queue: path) }
-        try DamagedFiles(queue: path).finishRepair()
+        DamagedFiles(queue: path).finishRepair()
         // The payloads are nobody else's business; SQLite gives its other files the same permissions.
         QueueFile.create(path)
         let opened = try QueueDatabase(path: path, durability: options.durability)
@@ -98,8 +98,11 @@ extension Outbox {
             logger.error("nothing could be salvaged", metadata: ["reason": "\(error)"])
             QueueFile.remove(files.repaired)
         }
-        let moved = files.moveAside(now())
-        try? files.finishRepair()
+        guard let moved = files.moveAside(now()) else {
+            QueueFile.remove(files.repaired)
+            return degrade(error)
+        }
+        files.finishRepair()
         let report = DamageReport(reason: error.message, movedTo: moved, salvaged: salvaged?.rows ?? 0)
         damage = report
         let lost = (expected ?? salvaged?.rowsExpected ?? 0) - doneCount - report.salvaged

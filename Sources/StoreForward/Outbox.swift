@@ -22,9 +22,9 @@ public import Units
 /// transactions, at the latest about a second later; after a crash some may therefore be given out again.
 ///
 /// **Disk.** `maximumSize` limits the pages in use. The file may be larger by what one transaction inserts before it
-/// evicts (64 KiB and one message), the write-ahead log beside it usually stays at 1 MiB and is cut to 2 MiB after a
-/// larger transaction, and up to three damaged files are kept. A file does not shrink when the limit is lowered; its
-/// free pages are used again.
+/// evicts (64 KiB and one message). The write-ahead log beside it usually stays at 1 MiB; a larger transaction, or
+/// somebody who reads for long, lets it grow, and afterwards it is cut to 2 MiB. Up to three damaged files are kept.
+/// A file does not shrink when the limit is lowered; its free pages are used again.
 ///
 /// **A failing disk** does not stop it: new messages wait in a bounded buffer, `next` gives out from there too, and
 /// everything is written once the disk is well again. A damaged file is moved aside, and what can be read of it taken
@@ -119,7 +119,8 @@ public actor Outbox: SessionStore {
     ///
     /// - Parameter build: gets the number of the first message; the ones behind it count on. A number is used up only
     ///   when everything is accepted, so the numbers of accepted messages have no gap, also across restarts and
-    ///   crashes: a subscriber that sees each number once has proof that nothing was lost.
+    ///   crashes: a subscriber that sees each number once has proof that nothing was lost. Only while the disk has
+    ///   failed since before the start, numbers are provisional and count from 2^47.
     /// - Throws: what `build` throws, or ``OutboxError``; then nothing was accepted.
     public func append(_ build: @Sendable (_ first: Int64) throws -> [Message]) async throws -> [MessageID] {
         guard !isClosed else { throw OutboxError.closed }
@@ -150,16 +151,19 @@ public actor Outbox: SessionStore {
 
     public func next(maximumCount: Int, maximumBytes: Int) throws -> [StoredMessage] {
         guard !isClosed else { throw OutboxError.closed }
-        var batch = Batch(maximumCount: max(1, maximumCount), maximumBytes: maximumBytes, cursors: cursors)
+        let empty = Batch(maximumCount: max(1, maximumCount), maximumBytes: maximumBytes, cursors: cursors)
+        var batch = empty
         do {
-            try fill(&batch)
-        } catch let error as SQLiteError where error.isCorrupt {
-            recover(from: error)
-            batch = Batch(maximumCount: max(1, maximumCount), maximumBytes: maximumBytes, cursors: cursors)
-            try fill(&batch)
+            do {
+                try fill(&batch)
+            } catch let error as SQLiteError where error.isCorrupt {
+                recover(from: error)
+                batch = empty
+                try fill(&batch)
+            }
         } catch {
             degrade(error)
-            if batch.messages.isEmpty { fillUnsaved(&batch, Priority.allCases) }
+            if batch.messages.isEmpty { fillUnsaved(&batch, Priority.highestFirst) }
         }
         cursors = batch.cursors
         inFlight.merge(batch.inFlight) { first, _ in first }

@@ -13,9 +13,10 @@ final class QueueDatabase {
     static let schema: Int64 = 1
     /// What `PRAGMA application_id` says: "FPOB".
     static let applicationID: Int64 = 0x4650_4F42
-    static let pageSize = 4096
+    /// Bytes. A commit writes whole pages: small ones halve what a single message of 150 bytes costs in writes.
+    static let pageSize = 1024
     /// The write-ahead log is moved into the file when it has so many pages (1 MiB) …
-    private static let checkpointPages = 256
+    private static let checkpointPages = 1024
     /// … and shrinks to so many bytes when it had to grow beyond.
     private static let logLimit = 2 * 1024 * 1024
 

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-internal import Glibc
+    internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+    internal import Musl
 #endif
 
 /// A thread that runs one actor's jobs in order, and beside them one timer.
@@ -72,6 +72,10 @@ final class QueueThread: SerialExecutor, @unchecked Sendable {
     }
 
     func enqueue(_ job: UnownedJob) {
+        // Once it is in the list, the job may run, end, and let go of the actor and of this object with it, while
+        // `unlock` still looks at the mutex.
+        let alive = Unmanaged.passRetained(self)
+        defer { alive.release() }
         lock()
         jobs.append(job)
         pthread_cond_signal(wakeUp)

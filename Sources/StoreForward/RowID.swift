@@ -33,5 +33,5 @@ extension Priority {
     /// Lies behind every row of this priority.
     var ceiling: RowID { RowID(self, 1 << 48 - 1) }
 
-    static let highestFirst = allCases.reversed()
+    static let highestFirst: [Priority] = allCases.reversed()
 }

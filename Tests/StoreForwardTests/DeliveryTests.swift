@@ -68,7 +68,9 @@ import Units
         let ids = try await outbox.append([message("1"), message("2")])
         _ = try await outbox.texts()
         try await outbox.rewind()
-        try await outbox.acknowledge([ids[0], MessageID(rawValue: 0), MessageID(rawValue: -1), MessageID(rawValue: .max)])
+        try await outbox.acknowledge([
+            ids[0], MessageID(rawValue: 0), MessageID(rawValue: -1), MessageID(rawValue: .max),
+        ])
         try await outbox.acknowledge([ids[0], MessageID(rawValue: ids[1].rawValue + 1)])
         #expect(try await outbox.status().queued == 1)
         #expect(try await outbox.texts() == ["2"])

@@ -76,7 +76,8 @@ import Units
         let outbox = try await Outbox.opened(folder)
         let old = try await outbox.append((0..<200).map { _ in try message(String(repeating: "x", count: 1000)) })
         try await outbox.execute("PRAGMA max_page_count = 1")
-        _ = try await outbox.append((0..<100).map { try message("\($0)" + String(repeating: "y", count: 1000), .urgent) })
+        _ = try await outbox.append(
+            (0..<100).map { try message("\($0)" + String(repeating: "y", count: 1000), .urgent) })
         #expect(try await !isDurable(outbox))
         try await outbox.flush()
         #expect(try await !isDurable(outbox))

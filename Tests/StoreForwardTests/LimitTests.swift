@@ -150,7 +150,9 @@ import Units
         #expect(try await outbox.texts() == ["1", "2"])
     }
 
-    @Test func `a clock that jumps back lets nothing expire, and what comes from the future holds nothing up`() async throws {
+    @Test func `a clock that jumps back lets nothing expire, and what comes from the future holds nothing up`()
+        async throws
+    {
         var options = OutboxOptions.test
         options.maximumAge = .seconds(1000)
         clock.now = .start + .seconds(1_000_000)
