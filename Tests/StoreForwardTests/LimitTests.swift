@@ -29,6 +29,23 @@ import Units
         #expect(status.nextSequence == 9)
     }
 
+    @Test func `what the broker will never take is counted, once, and the count is kept (D1)`() async throws {
+        let outbox = try await Outbox.opened(folder, .test)
+        let ids = try await outbox.append([message("1"), message("2"), message("3"), message("4")])
+        #expect(try await outbox.texts() == ["1", "2", "3", "4"])
+        try await outbox.discard([ids[0], ids[1]], because: .refused)
+        try await outbox.discard([ids[1]], because: .refused)
+        try await outbox.discard([ids[2]], because: .tooLarge)
+        try await outbox.rewind()
+        #expect(try await outbox.texts() == ["4"])
+        await outbox.close()
+
+        let status = try await Outbox.opened(folder, .test).status()
+        #expect(status.queued == 1)
+        #expect(status.losses.refused == 2)
+        #expect(status.losses.unsendable == 1)
+    }
+
     @Test func `what is in flight is not evicted`() async throws {
         var options = OutboxOptions.test
         options.maximumRows = 3
