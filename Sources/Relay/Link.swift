@@ -1,9 +1,9 @@
 package import NIOCore
 
 #if canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Glibc
+internal import Glibc
 #endif
 
 /// One of the two ends of a link.

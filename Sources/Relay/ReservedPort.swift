@@ -1,7 +1,7 @@
 #if canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Glibc
+internal import Glibc
 #endif
 
 /// A free TCP port of 127.0.0.1 that nobody else gets as long as this value lives, whether somebody listens on it or
@@ -20,9 +20,9 @@ public final class ReservedPort: Sendable {
     /// - Throws: ``RelayError/noPort(errno:)``.
     public init() throws(RelayError) {
         #if canImport(Musl)
-            let type = SOCK_STREAM | SOCK_CLOEXEC
+        let type = SOCK_STREAM | SOCK_CLOEXEC
         #else
-            let type = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        let type = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         #endif
         let descriptor = socket(AF_INET, type, 0)
         guard descriptor >= 0 else { throw .noPort(errno: errno) }

@@ -1,10 +1,11 @@
+internal import NIOCore
+internal import NIOPosix
+
 #if canImport(Musl)
 internal import Musl
 #else
 internal import Glibc
 #endif
-internal import NIOCore
-internal import NIOPosix
 
 /// Who listens, who is accepted, and how connections end.
 extension TCPRelay {

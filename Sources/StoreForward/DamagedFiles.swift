@@ -1,9 +1,9 @@
 internal import Units
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #endif
 
 /// The files beside a queue: damaged ones that were moved aside, and the one that is to take their place.

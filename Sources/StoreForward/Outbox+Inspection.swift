@@ -4,9 +4,9 @@ internal import SQLite
 public import Units
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #endif
 
 /// A message that waits, as a person wants to see it.

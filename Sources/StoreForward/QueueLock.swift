@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #endif
 
 /// Holds `{queue}.lock` for as long as it lives, so that two agents never share one queue. The kernel lets go of it

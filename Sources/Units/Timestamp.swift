@@ -1,14 +1,14 @@
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #elseif canImport(Darwin)
-    internal import Darwin
+internal import Darwin
 #endif
 #if canImport(SwiftOverlayShims)
-    // The compiler calls this timespec's home when an earlier file of the module was the first to need it, through one of
-    // Duration's initializers (optimized builds of Swift 6.3).
-    internal import SwiftOverlayShims
+// The compiler calls this timespec's home when an earlier file of the module was the first to need it, through one of
+// Duration's initializers (optimized builds of Swift 6.3).
+internal import SwiftOverlayShims
 #endif
 
 /// An instant of wall-clock time: milliseconds since 1970-01-01T00:00:00Z, without leap seconds (as Unix counts).

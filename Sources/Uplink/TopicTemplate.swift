@@ -33,7 +33,8 @@ public struct TopicTemplate: Sendable, Hashable {
         while let brace = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
             if brace > rest.startIndex { parts.append(.text(String(rest[..<brace]))) }
             guard rest[brace] == "{", let end = rest[brace...].firstIndex(of: "}") else {
-                throw InvalidText("\"\(text)\" has a brace without its partner", mend: "write placeholders as in {device}")
+                throw InvalidText(
+                    "\"\(text)\" has a brace without its partner", mend: "write placeholders as in {device}")
             }
             let name = String(rest[rest.index(after: brace)..<end])
             guard let placeholder = Placeholder(rawValue: name), allowed.contains(placeholder) else {

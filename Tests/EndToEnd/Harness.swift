@@ -49,7 +49,8 @@ struct Station: Sendable {
         try await Program.start(Program.built("fieldpost"), ["run", "--config", file])
     }
 
-    func fieldpost(_ arguments: String...) async throws -> (ending: Program.Ending, output: [String], errors: [String]) {
+    func fieldpost(_ arguments: String...) async throws -> (ending: Program.Ending, output: [String], errors: [String])
+    {
         try await runProgram(Program.built("fieldpost"), arguments)
     }
 

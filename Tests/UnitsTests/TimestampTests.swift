@@ -2,9 +2,9 @@ import Testing
 import Units
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 @Suite struct TimestampTests {

@@ -43,10 +43,12 @@ import Units
         #expect(try payload(reading).1 == #"{"time":"1970-01-01T00:01:01.000Z","clock":"unsynced","value":1}"#)
     }
 
-    @Test(arguments: [
-        (25.080000000000002, "25.08"), (0.1 + 0.2, "0.3"), (1e-7 * 3, "3e-07"), (-12345.678, "-12345.678"), (0, "0"),
-        (100_000, "100000"), (1.0 / 3, "0.333333333333"), (6.02214076e23, "6.02214076e+23"),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (25.080000000000002, "25.08"), (0.1 + 0.2, "0.3"), (1e-7 * 3, "3e-07"), (-12345.678, "-12345.678"),
+            (0, "0"),
+            (100_000, "100000"), (1.0 / 3, "0.333333333333"), (6.02214076e23, "6.02214076e+23"),
+        ] as [(Double, String)])
     func numbersAreWrittenAsPeopleReadThem(value: Double, text: String) {
         #expect(JSON.number(Reading.Value.rounded(value)).text == text)
     }
@@ -63,7 +65,10 @@ import Units
 
 @Suite struct TopicTemplateTests {
     @Test(arguments: [
-        ("a/{devise}", "\"a/{devise}\" has the unknown placeholder {devise}: possible here: {device}, {sensor}, {channel}"),
+        (
+            "a/{devise}",
+            "\"a/{devise}\" has the unknown placeholder {devise}: possible here: {device}, {sensor}, {channel}"
+        ),
         ("a/{device", "\"a/{device\" has a brace without its partner: write placeholders as in {device}"),
         ("a/}", "\"a/}\" has a brace without its partner: write placeholders as in {device}"),
     ])

@@ -105,7 +105,8 @@ public actor Agent {
         let profile = PlainProfile(device: configuration.device.id)
         let sequence = configuration.uplink.sequence
         let routes = Dictionary(
-            configuration.sensors.map { ($0.source.name, ($0.route(sequence: sequence), $0.unit)) }, uniquingKeysWith: { first, _ in first })
+            configuration.sensors.map { ($0.source.name, ($0.route(sequence: sequence), $0.unit)) },
+            uniquingKeysWith: { first, _ in first })
         let logger = logger
         await SensorRunner(configuration.sensors.map(\.source)).run { event in
             switch event {
@@ -127,12 +128,14 @@ public actor Agent {
                 logger.warning(
                     "sensor failed",
                     metadata: [
-                        "sensor": "\(sensor)", "error": "\(error)", "failures": "\(failures)", "retry-in": "\(retry.compact)",
+                        "sensor": "\(sensor)", "error": "\(error)", "failures": "\(failures)",
+                        "retry-in": "\(retry.compact)",
                     ])
                 await board.set(sensor, failing: "\(error)")
             case .recovered(let sensor, let failures, let time):
                 logger.info(
-                    "sensor recovered", metadata: ["sensor": "\(sensor)", "failures": "\(failures)", "after": "\(time.compact)"])
+                    "sensor recovered",
+                    metadata: ["sensor": "\(sensor)", "failures": "\(failures)", "after": "\(time.compact)"])
                 await board.set(sensor, failing: nil)
             }
         }

@@ -1,3 +1,7 @@
+internal import Logging
+internal import Settings
+internal import UnixSignals
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -5,9 +9,6 @@ internal import Musl
 #elseif canImport(Darwin)
 internal import Darwin
 #endif
-internal import Logging
-internal import Settings
-internal import UnixSignals
 
 /// The agent as a process: runs it, and does what signals say.
 ///
@@ -66,7 +67,8 @@ public struct Service: Sendable {
                             return .reloading
                         } catch {
                             Console.error("\(error)")
-                            logger.error("not reloaded: going on with the old configuration", metadata: ["file": "\(file)"])
+                            logger.error(
+                                "not reloaded: going on with the old configuration", metadata: ["file": "\(file)"])
                         }
                     }
                 }

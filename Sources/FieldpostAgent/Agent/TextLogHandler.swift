@@ -15,7 +15,8 @@ struct TextLogHandler: LogHandler {
     private let now: @Sendable () -> Timestamp
 
     init(
-        write: @escaping @Sendable (String) -> Void = Console.error, now: @escaping @Sendable () -> Timestamp = { .now() }
+        write: @escaping @Sendable (String) -> Void = Console.error,
+        now: @escaping @Sendable () -> Timestamp = { .now() }
     ) {
         self.write = write
         self.now = now
@@ -32,7 +33,8 @@ struct TextLogHandler: LogHandler {
         if let given = event.metadata { all.merge(given) { _, new in new } }
         var line = "\(now().iso8601) \(event.level.rawValue) \(event.message)"
         if !all.isEmpty {
-            line += ": " + all.sorted { $0.key < $1.key }.map { "\($0.key)=\(Self.text($0.value))" }.joined(separator: " ")
+            line +=
+                ": " + all.sorted { $0.key < $1.key }.map { "\($0.key)=\(Self.text($0.value))" }.joined(separator: " ")
         }
         // One line for one event, so that whoever reads line by line is not led astray.
         write(line.split(whereSeparator: \.isNewline).joined(separator: " | "))

@@ -23,7 +23,8 @@ extension AgentConfiguration {
         try Outbox.inspect(path: queue.path, limit: limit).messages.map { queued in
             let message = queued.message
             guard asJSON else {
-                return "\(queued.sequence)  \(queued.accepted.iso8601)  \(message.topic)  \(String(buffer: message.payload))"
+                return
+                    "\(queued.sequence)  \(queued.accepted.iso8601)  \(message.topic)  \(String(buffer: message.payload))"
             }
             let json: JSON = [
                 "seq": .integer(queued.sequence), "accepted": .string(queued.accepted.iso8601),
@@ -49,7 +50,8 @@ extension AgentConfiguration {
         // Looks first: purging must not create a queue where there is none.
         _ = try Outbox.inspect(path: queue.path)
         let outbox = try await Outbox.open(
-            path: queue.path, options: queue.options, logger: Logger(label: "", factory: { _ in SwiftLogNoOpLogHandler() }))
+            path: queue.path, options: queue.options,
+            logger: Logger(label: "", factory: { _ in SwiftLogNoOpLogHandler() }))
         let count = try await outbox.purge(olderThan: before)
         await outbox.close()
         return count
@@ -66,7 +68,8 @@ extension OutboxStatus {
         ]
         if let oldest { lines.append("oldest     \(oldest.iso8601)") }
         let lost = losses.byCause.filter { $0.count > 0 }
-        lines.append("lost       " + (lost.isEmpty ? "none" : lost.map { "\($0.count) (\($0.cause))" }.joined(separator: ", ")))
+        lines.append(
+            "lost       " + (lost.isEmpty ? "none" : lost.map { "\($0.count) (\($0.cause))" }.joined(separator: ", ")))
         for file in damagedFiles { lines.append("damaged    \(file), put aside; may be removed") }
         return lines
     }

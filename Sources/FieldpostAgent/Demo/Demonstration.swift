@@ -47,7 +47,8 @@ public struct Demonstration: Sendable {
             let state = Watcher.member("state", of: status) ?? "?"
             let reason = Watcher.member("reason", of: status).map { ": \($0)" } ?? ""
             let will = reason == ": connection lost" ? "   <- the will, published by the broker" : ""
-            let run = "boot \(Watcher.member("boot", of: status) ?? "?"), connection \(Watcher.member("connection", of: status) ?? "?")"
+            let run =
+                "boot \(Watcher.member("boot", of: status) ?? "?"), connection \(Watcher.member("connection", of: status) ?? "?")"
             say("status", "\(state)\(reason) (\(run))\(will)")
         }
         let client = MQTTClient(
@@ -84,7 +85,9 @@ public struct Demonstration: Sendable {
         try? await relay.mend()
         end.yield(.stopped)
         try await running
-        try? await until("the goodbye", within: .seconds(2)) { await watcher.statuses.last?.contains("\"stopped\"") == true }
+        try? await until("the goodbye", within: .seconds(2)) {
+            await watcher.statuses.last?.contains("\"stopped\"") == true
+        }
         let queue = try Outbox.inspect(path: configuration.queue.path).status
         await client.disconnect()
         _ = try? await (connecting, watching)

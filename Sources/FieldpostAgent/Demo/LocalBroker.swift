@@ -1,3 +1,9 @@
+internal import NIOCore
+internal import NIOPosix
+internal import Relay
+internal import Settings
+internal import Subprocess
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -5,11 +11,6 @@ internal import Musl
 #elseif canImport(Darwin)
 internal import Darwin
 #endif
-internal import NIOCore
-internal import NIOPosix
-internal import Relay
-internal import Settings
-internal import Subprocess
 
 /// A Mosquitto of the demonstration's own: on loopback, on a free port, with its files in the demonstration's folder.
 struct LocalBroker {
@@ -19,8 +20,9 @@ struct LocalBroker {
     static func with<Result: Sendable>(
         folder: String, _ body: (LocalBroker) async throws -> Result
     ) async throws -> Result {
-        guard let program = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"].map({ $0 + "/mosquitto" })
-            .first(where: { access($0, X_OK) == 0 })
+        guard
+            let program = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"].map({ $0 + "/mosquitto" })
+                .first(where: { access($0, X_OK) == 0 })
         else { throw DemonstrationError.noMosquitto }
         let port = try ReservedPort()
         let log = "\(folder)/mosquitto.log"

@@ -21,7 +21,9 @@ enum TemporaryFolder {
 
     static func write(_ text: String, to path: String) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw DemonstrationError.noFolder(reason: "\(path): \(String(cString: strerror(errno)))") }
+        guard file >= 0 else {
+            throw DemonstrationError.noFolder(reason: "\(path): \(String(cString: strerror(errno)))")
+        }
         defer { close(file) }
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {

@@ -2,9 +2,9 @@ public import Settings
 public import Units
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// `driver = "simulated"`: values of a sensor that is not there, for demonstrations and tests.

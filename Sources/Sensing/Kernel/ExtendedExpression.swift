@@ -1,9 +1,9 @@
 internal import Units
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// A POSIX extended regular expression (`regex(7)`), from the C library: Swift's own would weigh megabytes.

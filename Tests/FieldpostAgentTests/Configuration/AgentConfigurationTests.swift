@@ -5,13 +5,13 @@ import MQTTWire
 import Sensing
 import Settings
 import Testing
-import Uplink
 import Units
+import Uplink
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 @Suite struct AgentConfigurationTests {
