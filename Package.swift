@@ -76,12 +76,13 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Relay", nioCore, nioPosix, subprocess], path: "Tests/TestSupport",
             swiftSettings: settings),
-        .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: settings),
+        .testTarget(name: "UnitsTests", dependencies: ["Units", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "Units"], swiftSettings: settings),
         .testTarget(
             name: "RelayTests", dependencies: ["Relay", "TestSupport", nioCore, nioPosix], swiftSettings: settings),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "MQTTWireTests", dependencies: ["MQTTWire", nioCore], swiftSettings: settings),
+        .testTarget(
+            name: "MQTTWireTests", dependencies: ["MQTTWire", "TestSupport", nioCore], swiftSettings: settings),
         .testTarget(
             name: "MQTTTests",
             dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioEmbedded, nioPosix],
@@ -99,7 +100,8 @@ let package = Package(
         .testTarget(
             name: "FieldpostAgentTests",
             dependencies: [
-                "FieldpostAgent", "Uplink", "Settings", "Sensing", "MQTT", "MQTTWire", "Units", "TestSupport", "Relay", logging,
+                "FieldpostAgent", "Uplink", "Settings", "Sensing", "MQTT", "MQTTWire", "Units", "TestSupport",
+                "Relay", logging,
             ],
             swiftSettings: settings),
         .testTarget(

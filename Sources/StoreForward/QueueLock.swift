@@ -35,7 +35,12 @@ struct QueueLock: ~Copyable {
         self.descriptor = descriptor
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Not by closing alone: a child process that is just being started holds a copy of the descriptor until it
+        // becomes its program, and with it the lock.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     /// The disk does not let the lock be taken.
     struct Unavailable: Error {

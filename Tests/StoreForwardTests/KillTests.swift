@@ -2,6 +2,7 @@ import Glibc
 import MQTT
 import MQTTWire
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import StoreForward
@@ -14,7 +15,7 @@ import Testing
     @Test func `what was accepted survives kill -9, with numbers that go on (D1)`() async throws {
         let folder = try Folder()
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Seeded(state: seed)
+        var random = SplitMix64(seed: seed)
         var accepted: Int64 = 0
         var done: Set<Int64> = []
         for round in 0..<6 {

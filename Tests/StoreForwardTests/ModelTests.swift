@@ -2,6 +2,7 @@ import MQTT
 import MQTTWire
 import NIOCore
 import SQLite
+import TestSupport
 import Testing
 import Units
 
@@ -61,7 +62,7 @@ private struct Model {
         return options
     }()
 
-    var random: Seeded
+    var random: SplitMix64
     var folder: Folder
     let clock = TestClock()
     var outbox: Outbox
@@ -88,7 +89,7 @@ private struct Model {
     var given = 0
 
     init(seed: UInt64) async throws {
-        random = Seeded(state: seed)
+        random = SplitMix64(seed: seed)
         folder = try Folder()
         outbox = try await Outbox.opened(folder, Self.options, clock: clock)
     }

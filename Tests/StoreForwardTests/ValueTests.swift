@@ -1,6 +1,7 @@
 import MQTT
 import MQTTWire
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import StoreForward
@@ -18,7 +19,7 @@ import Testing
 
     @Test func `ranges of rows hold what a set of rows holds`() {
         for seed in UInt64(0)..<200 {
-            var random = Seeded(state: seed)
+            var random = SplitMix64(seed: seed)
             var ranges = RowRanges()
             var rows: Set<Int64> = []
             for _ in 0..<40 {
@@ -59,7 +60,7 @@ import Testing
             let cut = PropertiesBlob.decode(ByteBuffer(bytes: Array(blob.readableBytesView.prefix(end))))
             #expect((cut == nil) == ![0, 11, 16].contains(end), "cut at \(end)")
         }
-        var random = Seeded(state: 1)
+        var random = SplitMix64(seed: 1)
         for _ in 0..<5000 {
             var bytes = Array(blob.readableBytesView)
             bytes[Int.random(in: 0..<bytes.count, using: &random)] = .random(in: 0...255, using: &random)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Units
 
@@ -54,7 +55,7 @@ import Units
 
     @Test func `What is printed is read as the same duration`() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Seeded(state: seed)
+        var random = SplitMix64(seed: seed)
         for shift in UInt64(1)..<64 {
             for _ in 0..<50 {
                 let duration = Duration.nanoseconds(Int64(random.next() >> shift))

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Units
 
@@ -29,7 +30,7 @@ import Musl
 
     @Test func `The calendar agrees with the C library's, near and far`() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Seeded(state: seed)
+        var random = SplitMix64(seed: seed)
         for shift in 0..<64 {
             for _ in 0..<200 {
                 let instant = Timestamp(milliseconds: Int64(bitPattern: random.next()) >> shift)
@@ -40,7 +41,7 @@ import Musl
 
     @Test func `What was written can be read again`() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Seeded(state: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<5_000 {
             let instant = Timestamp(
                 milliseconds: Int64.random(in: -62_167_219_200_000...253_402_300_799_999, using: &random))
@@ -83,18 +84,5 @@ import Musl
             ]
         let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded($0, 2) }
         return "\(date.joined(separator: "-"))T\(time.joined(separator: ":")).\(padded(thousandths, 3))Z"
-    }
-}
-
-/// SplitMix64, so that a failure can be had again.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -142,7 +142,7 @@ import Uplink
                 bins.toml:3:1: broker.servers[3]: a URL holds no user here: use "username" and "password_file"
                 bins.toml:4:1: broker.servers[4]: "http://" is no broker's scheme: write one like "mqtt://broker.example:1883"
                 bins.toml:5:1: broker.servers[5]: "host" is no broker's URL: write one like "mqtt://broker.example:1883"
-                bins.toml:6:1: broker.servers[6]: "mqtt://host:99999" has no valid port: a port is 1 to 32768
+                bins.toml:6:1: broker.servers[6]: "mqtt://host:99999" has no valid port: a port is 1 to 65535
                 bins.toml:7:1: broker.servers[7]: "mqtt://::1" has too many colons: write an IPv6 address in brackets: "mqtt://[::1]:1883"
                 bins.toml:8:1: broker.servers[8]: "a host" is no host name: write one like "mqtt://broker.example:1883"
                 bins.toml:9:1: broker.servers[9]: "mqtt://" has no host: write one like "mqtt://broker.example:1883"

@@ -1,5 +1,6 @@
 import FieldpostAgent
 import Settings
+import TestSupport
 import Testing
 
 @Suite struct TOMLTests {
@@ -110,7 +111,7 @@ import Testing
 
     @Test func `S3: damaged documents never crash`() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Seeded(state: seed)
+        var random = SplitMix64(seed: seed)
         let document = Array(
             """
             t = "größe \\u00e9" # ö
@@ -158,18 +159,5 @@ import Testing
         case .array(let elements):
             return [start + "array"] + elements.enumerated().flatMap { flat($1, path: "\(path)[\($0 + 1)]") }
         }
-    }
-}
-
-/// SplitMix64, so that a failure can be had again.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

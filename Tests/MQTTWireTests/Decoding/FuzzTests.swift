@@ -1,5 +1,6 @@
 import MQTTWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// S3: no input from the network crashes the decoder or makes it hold more than it was allowed to.
@@ -80,11 +81,11 @@ extension Packet {
 
 /// Spoils valid packets in the ways that lines, programs and attackers do, or makes noise.
 private struct Mutator {
-    private var random: SeededGenerator
+    private var random: SplitMix64
     private let corpus: [[UInt8]]
 
     init(seed: UInt64, corpus: [[UInt8]]) {
-        random = SeededGenerator(seed: seed)
+        random = SplitMix64(seed: seed)
         self.corpus = corpus
     }
 

@@ -1,13 +1,14 @@
 import MQTTWire
 import NIOCore
+import TestSupport
 
 /// Makes valid packets of every kind.
 struct PacketGenerator {
-    var random: SeededGenerator
+    var random: SplitMix64
     let version: ProtocolVersion
 
     init(seed: UInt64, version: ProtocolVersion) {
-        random = SeededGenerator(seed: seed)
+        random = SplitMix64(seed: seed)
         self.version = version
     }
 

@@ -1,4 +1,5 @@
 import Sensing
+import TestSupport
 import Testing
 
 @Suite struct SensorScheduleTests {
@@ -99,7 +100,7 @@ import Testing
     @Test("Whatever happens: never two reads at once, no read before its time, pauses bounded, the grid kept")
     func simulation() {
         for seed in UInt64(0)..<3000 {
-            var random = Seeded(state: seed)
+            var random = SplitMix64(seed: seed)
             let every = Duration.milliseconds(Int.random(in: 10...700_000, using: &random))
             var now = Duration.milliseconds(Int.random(in: 0...1_000_000, using: &random))
             let start = now
@@ -127,14 +128,5 @@ import Testing
                 }
             }
         }
-    }
-}
-
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 29)
     }
 }
