@@ -236,6 +236,17 @@ import Testing
         #expect(try session.received(publish: publish) == .deliver(publish, answer: .pubrec(try ack(1))))
     }
 
+    @Test func afterALostSessionTheSameIdentifierIsANewMessage() throws {
+        var session = connected()
+        let publish = Publish(
+            topic: try TopicName("in"), payload: ByteBuffer(), qos: .exactlyOnce,
+            packetIdentifier: PacketIdentifier.first)
+        _ = try session.received(publish: publish)
+        session.connectionLost()
+        _ = session.connected(sessionPresent: false, limits: ServerLimits())
+        #expect(try session.received(publish: publish) == .deliver(publish, answer: .pubrec(try ack(1))))
+    }
+
     @Test func moreIncomingQoS2MessagesThanAnnouncedAreAViolation() throws {
         var session = Session(version: .v5, receiveMaximum: 1)
         _ = session.connected(sessionPresent: false, limits: ServerLimits())
