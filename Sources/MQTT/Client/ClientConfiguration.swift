@@ -3,7 +3,8 @@ public import NIOCore
 
 /// How a client connects and keeps connected.
 public struct ClientConfiguration: Sendable {
-    /// Tried in this order, the next one after each failure; at least one.
+    /// Tried in this order, the next one after each failure; at least one. A session is resumed at the endpoint that
+    /// holds it; another one begins a new session.
     public var endpoints: [Endpoint]
     public var version: ProtocolVersion
     /// Empty: the server assigns one (5.0).
@@ -44,6 +45,9 @@ public struct ClientConfiguration: Sendable {
         self.clientIdentifier = clientIdentifier
         self.parameters = parameters
     }
+
+    /// The keep-alive as CONNECT says it.
+    var keepAliveSeconds: UInt16 { UInt16(clamping: keepAlive.components.seconds) }
 }
 
 /// What one connection says of itself in CONNECT, and first thing after it.
@@ -51,7 +55,7 @@ public struct ConnectParameters: Sendable {
     public var username: String?
     public var password: ByteBuffer?
     public var will: Will?
-    /// Published first on the new connection: what makes the will untrue again.
+    /// Published on the new connection before anything new: what makes the will untrue again.
     public var birth: Message?
 
     public init(username: String? = nil, password: ByteBuffer? = nil, will: Will? = nil, birth: Message? = nil) {

@@ -1,8 +1,10 @@
+internal import DequeModule
 internal import NIOCore
 
 /// One attempt to have a connection, and the connection that comes of it.
 struct Link {
-    enum Phase { case opening, awaitingConnAck, up, ended }
+    /// `closing`: DISCONNECT is on its way to the socket, and nothing may follow it ([MQTT-3.14.4-2]).
+    enum Phase { case opening, awaitingConnAck, up, closing, ended }
 
     enum End: Sendable {
         case failed(ConnectFailure)
@@ -18,6 +20,10 @@ struct Link {
     var cleanStart = true
     var isWritable = true
     var outbound = ByteBuffer()
+    /// QoS 0 messages of the store that the socket has not taken yet, in the order of sending.
+    var unwritten: Deque<StoredMessage> = []
+    /// How many of them are still in `outbound`.
+    var unflushed = 0
     var keepAlive: KeepAlive?
     var upSince = ContinuousClock.now
     /// When a message was last acknowledged, or the first one put under way.

@@ -12,6 +12,7 @@ extension MQTTClient: ConnectionOwner {
     /// A server that answers with a refusal (a wrong password) is asked again too, at the slowest pace: passwords get
     /// mended, and nobody should have to climb to a board.
     public func run() async {
+        precondition(link.id == 0 || stopping, "MQTTClient.run() is to be called once")
         var backoff = configuration.backoff
         var generator = SystemRandomNumberGenerator()
         var attempt = 0
@@ -41,6 +42,8 @@ extension MQTTClient: ConnectionOwner {
             }
             await pause(delay)
         }
+        // A message that was acknowledged must not wait in the store for the next process, which would repeat it.
+        await tellingStore?.value
         finish()
     }
 
@@ -54,15 +57,19 @@ extension MQTTClient: ConnectionOwner {
         stopping = true
         endPause()
         let id = link.id
+        // Said goodbye already: only the deadline may come earlier.
+        if link.phase == .closing { return schedule(in: deadline, on: id) { $0.end(id, .requested) } }
         guard link.isUp, let channel = link.channel else { return end(id, .stopped) }
         if keepingWill, configuration.version == .v3_1_1 { return end(id, .requested) }
         send(.disconnect(Disconnect(reasonCode: keepingWill ? .disconnectWithWill : .normalDisconnection)))
+        link.phase = .closing
+        link.cancelTimers()
+        schedule(in: deadline, on: id) { $0.end(id, .requested) }
         let bytes = link.outbound
         link.outbound = ByteBuffer()
         channel.writeAndFlush(bytes).whenComplete { [weak self] _ in
             self?.assumeIsolated { $0.end(id, .requested) }
         }
-        schedule(in: deadline, on: id) { $0.end(id, .requested) }
     }
 
     private func finish() {
@@ -166,12 +173,16 @@ extension MQTTClient: ConnectionOwner {
     private func connect() -> Packet {
         // The session of an earlier process is not ours to resume: its packet identifiers are unknown here. Under
         // 3.1.1 this means that the server keeps a session from the second connection on only.
-        link.cleanStart = statistics.connections == 0 || configuration.sessionExpiry == .zero
+        // Nor is one that was left behind at another endpoint: it may hold identifiers that were used anew meanwhile,
+        // and a new message would be taken for a repetition. Without an identifier there is nothing to resume.
+        let identifier = assignedIdentifier ?? configuration.clientIdentifier
+        link.cleanStart =
+            link.endpoint != sessionEndpoint || configuration.sessionExpiry == .zero || identifier.isEmpty
         var connect = Connect(
             version: configuration.version,
-            clientIdentifier: assignedIdentifier ?? configuration.clientIdentifier,
+            clientIdentifier: identifier,
             cleanStart: link.cleanStart,
-            keepAlive: UInt16(clamping: configuration.keepAlive.components.seconds),
+            keepAlive: configuration.keepAliveSeconds,
             username: link.parameters.username, password: link.parameters.password, will: link.parameters.will)
         if configuration.version == .v5 {
             if configuration.sessionExpiry > .zero {
@@ -188,7 +199,6 @@ extension MQTTClient: ConnectionOwner {
 
     func received(_ packet: Packet, on id: Int) {
         guard link.id == id else { return }
-        link.keepAlive?.packetReceived(at: .now)
         switch link.phase {
         case .awaitingConnAck:
             guard case .connack(let connack) = packet else {
@@ -201,7 +211,7 @@ extension MQTTClient: ConnectionOwner {
             } catch {
                 breakOff(error)
             }
-        case .opening, .ended: break
+        case .opening, .closing, .ended: break
         }
     }
 
@@ -216,19 +226,20 @@ extension MQTTClient: ConnectionOwner {
         }
         link.cancelTimers()
         statistics.connections += 1
+        sessionEndpoint = endpoint
         if let assigned = connack.properties.assignedClientIdentifier { assignedIdentifier = assigned }
         let resumption = session.connected(
             sessionPresent: connack.sessionPresent, limits: ServerLimits(connack.properties))
         statistics.repeated += resumption.repeated
         statistics.possibleDuplicates += resumption.possibleDuplicates
-        let keepAlive =
-            connack.properties.serverKeepAlive.map { Duration.seconds(Int($0)) } ?? configuration.keepAlive
+        let keepAlive = connack.properties.serverKeepAlive ?? configuration.keepAliveSeconds
         link.phase = .up
         link.upSince = .now
         link.lastProgress = .now
         link.isWritable = link.channel?.isWritable ?? false
         link.keepAlive = KeepAlive(
-            interval: keepAlive, responseTimeout: configuration.responseTimeout, now: .now)
+            interval: .seconds(Int(keepAlive)), responseTimeout: configuration.responseTimeout, now: .now)
+        if readingPaused { setReading(false) }
         watch()
         let result = ConnectResult(
             endpoint: endpoint, number: statistics.connections, sessionPresent: connack.sessionPresent,
@@ -267,7 +278,10 @@ extension MQTTClient: ConnectionOwner {
         case .unsuback(let unsuback):
             try session.received(unsuback: unsuback)
             answered(unsuback.packetIdentifier, unsuback.reasonCodes)
-        case .pingresp: link.keepAlive?.pingResponseReceived()
+        case .pingresp:
+            link.keepAlive?.pingResponseReceived()
+            // The alarm was set for the end of our patience; the next ping may be due before.
+            watch()
         case .disconnect(let disconnect):
             end(
                 link.id,
@@ -287,9 +301,14 @@ extension MQTTClient: ConnectionOwner {
                 let message = ReceivedMessage(
                     topic: topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
                     duplicate: publish.duplicate, properties: publish.properties)
-                if case .stopProducing = messageSource.yield(message), !readingPaused {
+                switch messageSource.yield(message) {
+                case .produceMore: break
+                case .stopProducing where readingPaused: break
+                case .stopProducing:
                     readingPaused = true
-                    link.channel?.setOption(.autoRead, value: false).whenFailure { _ in }
+                    setReading(false)
+                    watch()
+                case .dropped: statistics.receivedUnread += 1
                 }
             } else {
                 statistics.receivedUnread += 1
@@ -301,12 +320,24 @@ extension MQTTClient: ConnectionOwner {
     func resumeReading() {
         guard readingPaused else { return }
         readingPaused = false
-        link.keepAlive?.packetReceived(at: .now)
-        link.channel?.setOption(.autoRead, value: true).whenFailure { _ in }
+        pardonSilence(at: .now)
+        setReading(true)
+    }
+
+    private func setReading(_ on: Bool) {
+        link.channel?.setOption(.autoRead, value: on).whenFailure { _ in }
+    }
+
+    /// While nothing is read, neither the answer to a ping nor an acknowledgement can have come.
+    private func pardonSilence(at now: ContinuousClock.Instant) {
+        link.keepAlive?.bytesReceived(at: now)
+        link.keepAlive?.pingResponseReceived()
+        link.lastProgress = now
     }
 
     func readCompleted(on id: Int) {
         guard link.id == id, link.isUp else { return }
+        link.keepAlive?.bytesReceived(at: .now)
         tellStore()
         pump()
         flush()
@@ -324,18 +355,27 @@ extension MQTTClient: ConnectionOwner {
         case let error as DecodingError:
             breakOff(ProtocolViolation("\(error)", reasonCode: error.reasonCode))
         default:
-            if link.isUp { end(id, .network(Self.explain(error))) } else { end(id, .unreachable(Self.explain(error))) }
+            switch link.phase {
+            case .up: end(id, .network(Self.explain(error)))
+            case .closing: end(id, .requested)
+            case .opening, .awaitingConnAck, .ended: end(id, .unreachable(Self.explain(error)))
+            }
         }
     }
 
     func closed(connection id: Int) {
         guard link.id == id else { return }
-        if link.isUp { end(id, DisconnectReason.closed) } else { end(id, ConnectFailure.closed) }
+        switch link.phase {
+        case .up: end(id, DisconnectReason.closed)
+        case .closing: end(id, .requested)
+        case .opening, .awaitingConnAck, .ended: end(id, ConnectFailure.closed)
+        }
     }
 
     /// The server broke the protocol: tell it, if the version can, and close (5.0 §4.13).
     private func breakOff(_ violation: ProtocolViolation) {
         let id = link.id
+        if link.phase == .closing { return end(id, .requested) }
         guard link.isUp else { return end(id, ConnectFailure.protocolError(violation.description)) }
         if configuration.version == .v5 {
             send(.disconnect(Disconnect(reasonCode: violation.reasonCode)))
@@ -351,6 +391,8 @@ extension MQTTClient: ConnectionOwner {
         guard link.isUp else { return }
         let id = link.id
         let now = ContinuousClock.now
+        // While the reader holds us up, the silence is ours.
+        if readingPaused { pardonSilence(at: now) }
         var next = now + .seconds(3600)
         if session.inFlight > 0 {
             let deadline = link.lastProgress + configuration.acknowledgementTimeout
@@ -359,13 +401,12 @@ extension MQTTClient: ConnectionOwner {
         } else {
             next = min(next, now + configuration.acknowledgementTimeout)
         }
-        // While the reader holds us up, the silence is ours.
-        if readingPaused { link.keepAlive?.packetReceived(at: now) }
         switch link.keepAlive?.check(at: now) {
         case .ping:
             send(.pingreq)
             flush()
-            next = min(next, now + configuration.responseTimeout)
+            if readingPaused { pardonSilence(at: now) }
+            if case .wait(let until) = link.keepAlive?.check(at: now) { next = min(next, until) }
         case .expired: return end(id, .keepAliveTimeout)
         case .wait(let until): next = min(next, until)
         case .off, nil: break
@@ -382,20 +423,22 @@ extension MQTTClient: ConnectionOwner {
 
     private func end(_ id: Int, _ failure: ConnectFailure) { end(id, .failed(failure)) }
 
-    private func end(_ id: Int, _ reason: DisconnectReason) {
+    func end(_ id: Int, _ reason: DisconnectReason) {
         end(id, .ended(reason, after: link.upSince.duration(to: .now)))
     }
 
     /// The first reason counts; what comes after it is only its consequence.
     private func end(_ id: Int, _ end: Link.End) {
         guard link.id == id, link.phase != .ended else { return }
-        let wasUp = link.isUp
+        let wasUp = link.isUp || link.phase == .closing
         link.phase = .ended
         link.cancelTimers()
         link.channel?.close(promise: nil)
         link.channel = nil
-        readingPaused = false
         if wasUp {
+            // What the socket has not taken goes first on the next connection.
+            ready.prepend(contentsOf: link.unwritten)
+            link.unwritten.removeAll()
             session.connectionLost()
             tellStore()
             connectionLost()
@@ -412,6 +455,7 @@ extension MQTTClient: ConnectionOwner {
             resume(token, throwing: ClientError.connectionLost)
         }
         sentRequests.removeAll()
+        renewals.removeAll()
     }
 
     private static func explain(_ error: any Error) -> String {

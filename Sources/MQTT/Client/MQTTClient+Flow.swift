@@ -8,33 +8,48 @@ extension MQTTClient {
     /// Sends what may be sent: repetitions, what callers want sent now, what the store gave out; and asks the store for more.
     func pump() {
         guard link.isUp else { return }
-        while let packet = session.nextResend() { send(packet) }
-        var forgotten: [StoredMessage] = []
+        while link.isWritable, let next = session.nextResend() {
+            switch next {
+            case .release(let pubrel): send(.pubrel(pubrel))
+            case .publish(let message, let origin, let decision): _ = carryOut(decision, message, from: origin)
+            }
+        }
         while link.isWritable, let next = direct.first {
             guard offer(next.message, from: .direct(next.token)) else { break }
             direct.removeFirst()
         }
         while link.isWritable, direct.isEmpty, let next = ready.first {
-            guard offer(next.message, from: .stored(next.id), forgotten: { forgotten.append(next) }) else { break }
+            guard offer(next.message, from: .stored(next.id)) else { break }
             ready.removeFirst()
         }
-        flush(forgotten: forgotten)
+        flush()
         if link.isWritable, direct.isEmpty, ready.isEmpty, session.room > 0 { fetch() }
     }
 
     /// - Returns: false when the window is full.
-    private func offer(_ message: Message, from origin: Session.Origin, forgotten: () -> Void = {}) -> Bool {
-        switch session.publish(message, from: origin) {
-        case .send(let publish):
+    private func offer(_ message: Message, from origin: Session.Origin) -> Bool {
+        let decision = session.publish(message, from: origin)
+        switch decision {
+        case .send:
             if session.inFlight == 1 { link.lastProgress = .now }
             statistics.published += 1
-            send(.publish(publish))
+        case .sendAndForget: statistics.published += 1
+        case .tooLarge, .unencodable, .full: break
+        }
+        return carryOut(decision, message, from: origin)
+    }
+
+    /// - Returns: false when the window is full.
+    private func carryOut(_ decision: Session.Decision, _ message: Message, from origin: Session.Origin) -> Bool {
+        switch decision {
+        case .send(let publish): send(.publish(publish))
         case .sendAndForget(let publish):
-            statistics.published += 1
             send(.publish(publish))
             switch origin {
             case .direct(let token): resume(token, returning: .success)
-            case .stored: forgotten()
+            case .stored(let id):
+                link.unwritten.append(StoredMessage(id: id, message: message))
+                link.unflushed += 1
             }
         case .tooLarge(let bytes, let limit):
             discard(origin, because: .tooLarge, error: .tooLarge(bytes: bytes, limit: limit))
@@ -48,10 +63,10 @@ extension MQTTClient {
 
     private func discard(_ origin: Session.Origin, because reason: DiscardReason, error: ClientError) {
         statistics.discarded += 1
+        logger.warning("a message is given up", metadata: ["reason": "\(error)"])
         switch origin {
         case .direct(let token): resume(token, throwing: error)
         case .stored(let id):
-            logger.warning("a message is given up", metadata: ["reason": "\(error)"])
             discarded[reason, default: []].append(id)
             if let token = storedWaiters.removeValue(forKey: id) { resume(token, throwing: error) }
         }
@@ -96,19 +111,18 @@ extension MQTTClient {
             }
             if let token = storedWaiters.removeValue(forKey: id) {
                 resume(token, returning: completion.reasonCode)
-            } else if callersInStore > 0 {
-                early[id] = completion.reasonCode
+            } else {
+                early.completed(id, completion.reasonCode)
             }
         }
     }
 
     /// Passes acknowledgements on, one batch at a time; what comes meanwhile goes with the next.
     func tellStore() {
-        guard !isAcknowledging, !acknowledged.isEmpty || !discarded.isEmpty else { return }
-        isAcknowledging = true
-        Task {
+        guard tellingStore == nil, !acknowledged.isEmpty || !discarded.isEmpty else { return }
+        tellingStore = Task {
             await tellStoreEverything()
-            isAcknowledging = false
+            tellingStore = nil
         }
     }
 
@@ -137,29 +151,36 @@ extension MQTTClient {
         }
     }
 
-    /// Hands the packets gathered by ``send(_:)`` to the socket in one write.
-    func flush(forgotten: [StoredMessage] = []) {
+    /// Hands the packets gathered by ``send(_:)`` to the socket in one write, if it takes any.
+    func flush() {
         guard let channel = link.channel, link.outbound.readableBytes > 0 else { return }
+        guard link.isWritable else { return boundUnreadAnswers() }
         let bytes = link.outbound
+        let count = link.unflushed
         link.outbound = ByteBuffer()
+        link.unflushed = 0
         link.keepAlive?.packetSent(at: .now)
-        guard !forgotten.isEmpty else { return channel.writeAndFlush(bytes, promise: nil) }
+        guard count > 0 else { return channel.writeAndFlush(bytes, promise: nil) }
         let id = link.id
         channel.writeAndFlush(bytes).whenComplete { [weak self] result in
-            self?.assumeIsolated { $0.written(forgotten, result, on: id) }
+            self?.assumeIsolated { $0.written(count, result, on: id) }
         }
     }
 
+    /// While the socket takes nothing, only answers to what the server sends gather. One that leaves more of them
+    /// unread than it may have messages under way has broken every receive maximum.
+    private func boundUnreadAnswers() {
+        guard link.isUp, link.outbound.readableBytes > 4 * 65_535 else { return }
+        end(link.id, DisconnectReason.protocolError("it sends messages and does not read their acknowledgements"))
+    }
+
     /// QoS 0 messages are complete once written; what was not written waits for the next connection.
-    private func written(_ messages: [StoredMessage], _ result: Result<Void, any Error>, on id: Int) {
-        switch result {
-        case .success:
-            for message in messages {
-                complete(Session.Completion(origin: .stored(message.id), reasonCode: .success))
-            }
-            tellStore()
-        case .failure:
-            ready.prepend(contentsOf: messages)
+    private func written(_ count: Int, _ result: Result<Void, any Error>, on id: Int) {
+        guard link.id == id, link.phase != .ended, case .success = result else { return }
+        for _ in 0..<count {
+            guard let message = link.unwritten.popFirst() else { break }
+            complete(Session.Completion(origin: .stored(message.id), reasonCode: .success))
         }
+        tellStore()
     }
 }

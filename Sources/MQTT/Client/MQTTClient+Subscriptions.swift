@@ -1,3 +1,4 @@
+internal import Logging
 public import MQTTWire
 internal import NIOCore
 
@@ -19,11 +20,7 @@ extension MQTTClient {
         _ subscriptions: [Subscription], timeout: Duration = .seconds(30)
     ) async throws -> [ReasonCode] {
         guard !subscriptions.isEmpty else { return [] }
-        let codes = try await request(.subscribe(subscriptions), timeout: timeout)
-        for (subscription, code) in zip(subscriptions, codes) {
-            self.subscriptions[subscription.filter] = code.isError ? nil : subscription
-        }
-        return codes
+        return try await request(.subscribe(subscriptions), timeout: timeout)
     }
 
     /// - Returns: one reason code for each filter, in order; none under 3.1.1, which has none.
@@ -77,8 +74,30 @@ extension MQTTClient {
     }
 
     func answered(_ identifier: PacketIdentifier, _ codes: [ReasonCode]) {
-        guard let token = sentRequests.removeValue(forKey: identifier) else { return }
-        requestWaiters.removeValue(forKey: token)?.resume(with: .success(codes))
+        if let renewed = renewals.removeValue(forKey: identifier) { return report(renewed, codes) }
+        guard let token = sentRequests.removeValue(forKey: identifier),
+            let waiter = requestWaiters.removeValue(forKey: token)
+        else { return }
+        // Noted here and not by the callers, who come back in no certain order.
+        switch requests[token] {
+        case .subscribe(let subscriptions):
+            for (subscription, code) in zip(subscriptions, codes) {
+                self.subscriptions[subscription.filter] = code.isError ? nil : subscription
+            }
+        case .unsubscribe(let filters):
+            for filter in filters { subscriptions[filter] = nil }
+        case nil: break
+        }
+        waiter.resume(with: .success(codes))
+    }
+
+    /// What the server does not grant any more stays on the list: the next connection may be luckier.
+    private func report(_ renewed: [Subscription], _ codes: [ReasonCode]) {
+        for (subscription, code) in zip(renewed, codes) where code.isError {
+            logger.warning(
+                "the broker refused to subscribe us again",
+                metadata: ["filter": "\(subscription.filter.string)", "reason": "\(code)"])
+        }
     }
 
     /// On a new connection: what the server has forgotten, and what it has not answered yet.
@@ -86,9 +105,10 @@ extension MQTTClient {
         if !sessionPresent, !subscriptions.isEmpty {
             let all = subscriptions.values.sorted { $0.filter.string < $1.filter.string }
             for start in stride(from: 0, to: all.count, by: 64) {
-                if let subscribe = session.subscribe(Array(all[start..<min(start + 64, all.count)])) {
-                    send(.subscribe(subscribe))
-                }
+                let some = Array(all[start..<min(start + 64, all.count)])
+                guard let subscribe = session.subscribe(some) else { break }
+                renewals[subscribe.packetIdentifier] = some
+                send(.subscribe(subscribe))
             }
         }
         for (token, request) in requests.sorted(by: { $0.key < $1.key }) { send(request, token) }

@@ -44,6 +44,8 @@ public actor MQTTClient {
     var stopping = false
     var pauseWaiter: CheckedContinuation<Void, Never>?
     var pauseTimer: Scheduled<Void>?
+    /// Where the session is that we could resume.
+    var sessionEndpoint: Endpoint?
     /// The identifier that the server gave us, when we had none.
     var assignedIdentifier: String?
 
@@ -57,19 +59,19 @@ public actor MQTTClient {
     // What the store has not been told yet.
     var acknowledged: [MessageID] = []
     var discarded: [DiscardReason: [MessageID]] = [:]
-    var isAcknowledging = false
+    var tellingStore: Task<Void, Never>?
 
     // Who waits for what.
     var lastToken: UInt64 = 0
     var waiters: [UInt64: Waiter<ReasonCode>] = [:]
     var storedWaiters: [MessageID: UInt64] = [:]
-    /// Completions that overtook their callers' way back from the store; kept only while there is such a caller.
-    var early: [MessageID: ReasonCode] = [:]
-    var callersInStore = 0
+    var early = EarlyCompletions()
     var subscriptions: [TopicFilter: Subscription] = [:]
     var requests: [UInt64: SubscriptionRequest] = [:]
     var requestWaiters: [UInt64: Waiter<[ReasonCode]>] = [:]
     var sentRequests: [PacketIdentifier: UInt64] = [:]
+    /// Subscriptions that a server without our session was asked for again.
+    var renewals: [PacketIdentifier: [Subscription]] = [:]
 
     /// - Parameters:
     ///   - store: where messages wait; in memory unless told otherwise.
@@ -87,12 +89,15 @@ public actor MQTTClient {
             receiveMaximum: configuration.receiveMaximum)
         (events, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
         // The sequence is made before the client it calls; the box is filled below and only read on the event loop.
-        let box = NIOLoopBoundBox.makeEmptyBox(valueType: MQTTClient.self, eventLoop: eventLoop)
+        // It must not keep the client alive, which owns the sequence.
+        let box = NIOLoopBoundBox.makeEmptyBox(valueType: WeakClient.self, eventLoop: eventLoop)
         (messageSource, messages) = ReceivedMessages.make(
-            moreWanted: { eventLoop.execute { box.value?.assumeIsolated { $0.resumeReading() } } },
-            readerArrived: { eventLoop.execute { box.value?.assumeIsolated { $0.hasReader = true } } })
-        eventLoop.execute { [weak self] in box.value = self }
+            moreWanted: { eventLoop.execute { box.value?.client?.assumeIsolated { $0.resumeReading() } } },
+            readerArrived: { eventLoop.execute { box.value?.client?.assumeIsolated { $0.hasReader = true } } })
+        eventLoop.execute { [weak self] in box.value = WeakClient(client: self) }
     }
+
+    deinit { eventContinuation.finish() }
 
     // MARK: Publishing
 
@@ -108,8 +113,8 @@ public actor MQTTClient {
     ///
     /// - Parameter timeout: how long to wait for an acknowledgement; when it passes, the message stays in the store
     ///   and will be sent all the same.
-    /// - Throws: what the store throws when it does not take the message; ``ClientError`` when the broker refused it or
-    ///   no acknowledgement came in time.
+    /// - Throws: what the store throws when it does not take the message; ``ClientError`` when the broker refused it,
+    ///   or when no acknowledgement came in time or before the client stopped: then the message stays in the store.
     @discardableResult
     public func publish(
         _ message: Message, until assurance: Assurance = .accepted, timeout: Duration = .seconds(60)
@@ -120,20 +125,25 @@ public actor MQTTClient {
             storeDidChange()
             return ids.first ?? MessageID(rawValue: 0)
         case .acknowledged:
-            callersInStore += 1
-            defer {
-                callersInStore -= 1
-                if callersInStore == 0 { early.removeAll() }
+            let caller = early.enter()
+            let id: MessageID?
+            do {
+                id = try await store.append([message]).first
+            } catch {
+                _ = early.leave(caller, with: nil)
+                throw error
             }
-            let ids = try await store.append([message])
-            storeDidChange()
-            guard let id = ids.first else { throw ClientError.stopped }
+            let overtaker = early.leave(caller, with: id)
+            guard let id else { throw ClientError.stopped }
             let code: ReasonCode
-            if let already = early.removeValue(forKey: id) {
-                code = already
+            if let overtaker {
+                code = overtaker
             } else {
-                code = try await wait(timeout: timeout, register: { $0.storedWaiters[id] = $1 })
-                storedWaiters[id] = nil
+                defer { storedWaiters[id] = nil }
+                code = try await wait(timeout: timeout) { client, token in
+                    client.storedWaiters[id] = token
+                    client.storeDidChange()
+                }
             }
             if code.isError { throw ClientError.refused(code) }
             return id
@@ -145,12 +155,21 @@ public actor MQTTClient {
     /// - Returns: when the broker has acknowledged it (QoS 0: when it was handed to the socket).
     /// - Throws: ``ClientError``; after `connectionLost` and `timedOut` the broker may have the message all the same.
     public func publishNow(_ message: Message, timeout: Duration = .seconds(10)) async throws {
-        guard link.isUp, !stopping else { throw ClientError.notConnected }
-        let code = try await wait(timeout: timeout) { client, token in
-            client.direct.append((token, message))
-            client.pump()
+        guard !stopping else { throw ClientError.stopped }
+        guard link.isUp else { throw ClientError.notConnected }
+        var token: UInt64 = 0
+        do {
+            let code = try await wait(timeout: timeout) { client, newToken in
+                token = newToken
+                client.direct.append((newToken, message))
+                client.pump()
+            }
+            if code.isError { throw ClientError.refused(code) }
+        } catch {
+            // "Now" has passed: if it was not sent yet, it will not be.
+            direct.removeAll { $0.token == token }
+            throw error
         }
-        if code.isError { throw ClientError.refused(code) }
     }
 
     /// To be called when something was appended to the store without ``publish(_:until:timeout:)``.
@@ -170,6 +189,7 @@ public actor MQTTClient {
     func wait(
         timeout: Duration, register: (isolated MQTTClient, UInt64) -> Void
     ) async throws -> ReasonCode {
+        guard !stopping else { throw ClientError.stopped }
         lastToken += 1
         let token = lastToken
         return try await withTaskCancellationHandler {
@@ -202,6 +222,10 @@ public actor MQTTClient {
     func resume(_ token: UInt64, throwing error: any Error) {
         waiters.removeValue(forKey: token)?.resume(with: .failure(error))
     }
+}
+
+private struct WeakClient: Sendable {
+    weak var client: MQTTClient?
 }
 
 /// Somebody who waits for an answer.

@@ -23,7 +23,7 @@ public struct ReceivedMessages: AsyncSequence, Sendable {
         let new = Producer.makeSequence(
             elementType: ReceivedMessage.self,
             backPressureStrategy: .init(lowWatermark: 128, highWatermark: 512),
-            finishOnDeinit: false,
+            finishOnDeinit: true,
             delegate: Delegate(moreWanted: moreWanted))
         return (new.source, ReceivedMessages(sequence: new.sequence, readerArrived: readerArrived))
     }

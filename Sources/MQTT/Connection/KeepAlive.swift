@@ -29,7 +29,7 @@ struct KeepAlive: Sendable, Hashable {
     }
 
     mutating func packetSent(at now: ContinuousClock.Instant) { sent = now }
-    mutating func packetReceived(at now: ContinuousClock.Instant) { received = now }
+    mutating func bytesReceived(at now: ContinuousClock.Instant) { received = now }
     mutating func pingResponseReceived() { pinged = nil }
 
     mutating func check(at now: ContinuousClock.Instant) -> Action {

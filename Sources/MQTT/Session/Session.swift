@@ -33,7 +33,7 @@ public struct Session: Sendable {
         }
 
         let origin: Origin
-        let message: Message
+        var message: Message
         /// Rises with each message, so that a resumed session repeats them in the order of old ([MQTT-4.6.0-1]).
         let order: UInt64
         var stage: Stage = .publish
@@ -62,12 +62,13 @@ public struct Session: Sendable {
 
     /// - Parameters:
     ///   - maximumInFlight: 1 to 32,768; values beyond are brought inside.
-    ///   - receiveMaximum: 1 to 65,535; to be announced in CONNECT under 5.0.
+    ///   - receiveMaximum: 1 to 65,535; to be announced in CONNECT under 5.0. 3.1.1 knows no such limit.
     public init(version: ProtocolVersion, maximumInFlight: Int = 20, receiveMaximum: Int = 65_535) {
         self.version = version
         // Half the identifiers stay free, so that looking for one is short and subscribing always possible.
         self.maximumInFlight = min(max(maximumInFlight, 1), 32_768)
-        self.receiveMaximum = min(max(receiveMaximum, 1), 65_535)
+        // Under 3.1.1 there is no way to announce it, and the server keeps to none.
+        self.receiveMaximum = version == .v3_1_1 ? 65_535 : min(max(receiveMaximum, 1), 65_535)
     }
 
     /// Messages that were published and not completed yet.
@@ -111,19 +112,36 @@ public struct Session: Sendable {
     /// DUP means "this server may have it already" ([MQTT-3.3.1-1]); a server that lost the session has not.
     private var repeatsAreDuplicates = true
 
-    /// The next packet that this connection must repeat, or nil when there is none or the window is full.
-    public mutating func nextResend() -> Packet? {
+    /// What a new connection does with a message that was under way.
+    public enum Repetition: Sendable, Hashable {
+        /// Send PUBREL again.
+        case release(Acknowledgement)
+        /// Carry the decision out, as for a new message; it is never ``Decision/full``.
+        case publish(Message, Origin, Decision)
+    }
+
+    /// The next message that this connection must repeat, or nil when there is none or the window is full.
+    public mutating func nextResend() -> Repetition? {
         while outstanding < window, let identifier = resend.popFirst() {
             // Completed meanwhile: the server acknowledged it without waiting for the repetition.
             guard let entry = outgoing[identifier] else { continue }
-            outgoing[identifier]?.isOutstanding = true
-            outstanding += 1
-            switch entry.stage {
-            case .publish: return .publish(packet(entry.message, identifier, duplicate: repeatsAreDuplicates))
-            case .release: return .pubrel(Acknowledgement(packetIdentifier: identifier))
+            guard entry.stage == .publish else {
+                nowOutstanding(identifier)
+                return .release(Acknowledgement(packetIdentifier: identifier))
             }
+            // To a server that lost the session it is a new message, which its limits concern as well.
+            let message = repeatsAreDuplicates ? entry.message : withinLimits(entry.message)
+            outgoing[identifier]?.message = message
+            let decision = decide(message, identifier, duplicate: repeatsAreDuplicates)
+            if case .send = decision { nowOutstanding(identifier) } else { outgoing[identifier] = nil }
+            return .publish(message, entry.origin, decision)
         }
         return nil
+    }
+
+    private mutating func nowOutstanding(_ identifier: PacketIdentifier) {
+        outgoing[identifier]?.isOutstanding = true
+        outstanding += 1
     }
 
     /// The connection is gone; the session waits for the next one.
@@ -155,25 +173,39 @@ public struct Session: Sendable {
     /// Takes a message under way. The QoS is lowered to what the server supports, and RETAIN left out where the server
     /// does not offer it (5.0 §3.2.2.3.4, §3.2.2.3.5).
     public mutating func publish(_ offered: Message, from origin: Origin) -> Decision {
+        guard resend.isEmpty else { return .full }
+        let message = withinLimits(offered)
+        let identifier = freeIdentifier()
+        let decision = decide(message, identifier, duplicate: false)
+        guard case .send = decision else { return decision }
+        guard room > 0 else { return .full }
+        outgoing[identifier] = Outgoing(origin: origin, message: message, order: nextOrder, isOutstanding: true)
+        nextOrder += 1
+        outstanding += 1
+        lastIdentifier = identifier
+        return decision
+    }
+
+    private func withinLimits(_ offered: Message) -> Message {
         var message = offered
         message.qos = min(message.qos, limits.maximumQoS)
         message.retain = message.retain && limits.retainAvailable
         if version == .v3_1_1 { message.properties = [] }
-        let identifier = message.qos == .atMostOnce ? nil : freeIdentifier()
-        let publish = packet(message, identifier, duplicate: false)
+        return message
+    }
+
+    private func decide(_ message: Message, _ identifier: PacketIdentifier, duplicate: Bool) -> Decision {
+        let publish = Publish(
+            topic: message.topic, payload: message.payload, qos: message.qos, retain: message.retain,
+            duplicate: duplicate,
+            packetIdentifier: message.qos > .atMostOnce ? identifier : nil, properties: message.properties)
         do throws(EncodingError) {
             let size = try Packet.publish(publish).encodedSize(version: version)
             if let limit = limits.maximumPacketSize, size > limit { return .tooLarge(bytes: size, limit: limit) }
         } catch {
             return .unencodable(error)
         }
-        guard let identifier else { return .sendAndForget(publish) }
-        guard room > 0 else { return .full }
-        outgoing[identifier] = Outgoing(origin: origin, message: message, order: nextOrder, isOutstanding: true)
-        nextOrder += 1
-        outstanding += 1
-        lastIdentifier = identifier
-        return .send(publish)
+        return message.qos == .atMostOnce ? .sendAndForget(publish) : .send(publish)
     }
 
     public mutating func received(puback: Acknowledgement) throws(ProtocolViolation) -> Completion? {
@@ -203,7 +235,9 @@ public struct Session: Sendable {
             throw ProtocolViolation("PUBREC for the QoS 1 message \(identifier)")
         }
         if pubrec.reasonCode.isError {
-            return .completed(complete(identifier, pubrec.reasonCode) ?? Completion(origin: entry.origin, reasonCode: pubrec.reasonCode))
+            return .completed(
+                complete(identifier, pubrec.reasonCode)
+                    ?? Completion(origin: entry.origin, reasonCode: pubrec.reasonCode))
         }
         outgoing[identifier]?.stage = .release
         return .send(Acknowledgement(packetIdentifier: identifier))
@@ -222,12 +256,6 @@ public struct Session: Sendable {
         guard let entry = outgoing.removeValue(forKey: identifier) else { return nil }
         if entry.isOutstanding { outstanding -= 1 }
         return Completion(origin: entry.origin, reasonCode: reasonCode)
-    }
-
-    private func packet(_ message: Message, _ identifier: PacketIdentifier?, duplicate: Bool) -> Publish {
-        Publish(
-            topic: message.topic, payload: message.payload, qos: message.qos, retain: message.retain,
-            duplicate: duplicate, packetIdentifier: identifier, properties: message.properties)
     }
 
     private func freeIdentifier() -> PacketIdentifier {

@@ -107,9 +107,11 @@ import Testing
                 #expect(reasons == [.keepAliveTimeout])
                 try await watcher.wait(for: "will") { $0.contains("status 1 0 offline 1") }
                 try await relay.mend()
-                let lines = try await watcher.wait { $0.count { $0.hasPrefix("t ") } >= 20 }
+                // The birth is new, so it comes behind what the session repeats.
+                let lines = try await watcher.wait {
+                    $0.count { $0.hasPrefix("t ") } >= 20 && $0.contains("status 1 0 online 2")
+                }
                 #expect(lines.filter { $0.hasPrefix("t ") } == (1...20).map { "t 2 0 \($0)" })
-                #expect(lines.contains("status 1 0 online 2"))
             }
         }
     }

@@ -95,11 +95,14 @@ import Testing
 
     @Test func aServerThatBreaksTheProtocolIsLeft() async throws {
         // PUBACK with QoS 3 PUBLISH behind it.
-        let server = try await ScriptedServer.start([.receive(2), .send(Self.accepted + [0x36, 0x05, 0, 1, 0x61, 0, 0])])
+        let server = try await ScriptedServer.start([
+            .receive(2), .send(Self.accepted + [0x36, 0x05, 0, 1, 0x61, 0, 0]),
+        ])
         let end = try await firstEnd(quick(port: server.port))
         guard case .protocolError = end else { throw Unexpected("\(String(describing: end))") }
         try await eventually("DISCONNECT with reason 0x81") {
-            server.received.first?.suffix(3) == [0xE0, 0x01, 0x81] || server.received.first?.suffix(4) == [0xE0, 0x02, 0x81, 0]
+            server.received.first?.suffix(3) == [0xE0, 0x01, 0x81]
+                || server.received.first?.suffix(4) == [0xE0, 0x02, 0x81, 0]
         }
         await server.stop()
     }

@@ -33,7 +33,7 @@ import Testing
     @Test func anAnsweredPingBeginsANewRound() {
         var watch = watch()
         #expect(watch.check(at: start + .seconds(45)) == .ping)
-        watch.packetReceived(at: start + .seconds(46))
+        watch.bytesReceived(at: start + .seconds(46))
         watch.pingResponseReceived()
         #expect(watch.check(at: start + .seconds(46)) == .wait(until: start + .seconds(45) + .seconds(45)))
     }
@@ -44,7 +44,7 @@ import Testing
         var now = start + .seconds(45)
         var rounds = 0
         loop: while true {
-            watch.packetReceived(at: now)
+            watch.bytesReceived(at: now)
             switch watch.check(at: now) {
             case .expired: break loop
             default: now += .seconds(5)

@@ -67,7 +67,7 @@ private struct World {
             calm = calm || steps > 400
             guard steps < 5_000 else { throw Unexpected("seed \(seed): \(completed.count) of \(total) completed") }
             if !isConnected {
-                connect(calm: calm)
+                try connect(calm: calm)
                 continue
             }
             switch Int.random(in: 0..<100, using: &generator) {
@@ -80,7 +80,7 @@ private struct World {
         try judge()
     }
 
-    mutating func connect(calm: Bool) {
+    mutating func connect(calm: Bool) throws {
         if serverForgets, !calm, Int.random(in: 0..<4, using: &generator) == 0 {
             serverHasSession = false
         }
@@ -89,11 +89,17 @@ private struct World {
         serverHasSession = true
         possibleDuplicates += session.connected(sessionPresent: present, limits: limits).possibleDuplicates
         isConnected = true
-        resend()
+        try resend()
     }
 
-    mutating func resend() {
-        while let packet = session.nextResend() { toServer.append(packet) }
+    mutating func resend() throws {
+        while let next = session.nextResend() {
+            switch next {
+            case .release(let pubrel): toServer.append(.pubrel(pubrel))
+            case .publish(_, _, .send(let publish)): toServer.append(.publish(publish))
+            case .publish(_, _, let decision): throw Unexpected("seed \(seed): \(decision)")
+            }
+        }
     }
 
     mutating func cut() {
@@ -104,7 +110,7 @@ private struct World {
     }
 
     mutating func publish() throws {
-        resend()
+        try resend()
         guard offered < total, session.room > 0 else { return }
         let message = Message(
             topic: try TopicName("t"), payload: ByteBuffer(integer: offered), qos: qos[offered])
@@ -155,7 +161,7 @@ private struct World {
         case let packet: throw Unexpected("seed \(seed): \(packet)")
         }
         if let completion, case .direct(let number) = completion.origin { completed.insert(Int(number)) }
-        resend()
+        try resend()
     }
 
     func judge() throws {

@@ -22,6 +22,11 @@ import Testing
         return publish
     }
 
+    private func repeated(_ session: inout Session) -> Publish? {
+        guard case .publish(_, _, .send(let publish)) = session.nextResend() else { return nil }
+        return publish
+    }
+
     private func ack(_ number: UInt16, _ code: ReasonCode = .success) throws -> Acknowledgement {
         Acknowledgement(packetIdentifier: try #require(PacketIdentifier(rawValue: number)), reasonCode: code)
     }
@@ -104,11 +109,11 @@ import Testing
         #expect(session.publish(try message("new"), from: .direct(4)) == .full)
         var expected = one
         expected.duplicate = true
-        #expect(session.nextResend() == .publish(expected))
-        #expect(session.nextResend() == .pubrel(try ack(try #require(two.packetIdentifier).rawValue)))
+        #expect(repeated(&session) == expected)
+        #expect(session.nextResend() == .release(try ack(try #require(two.packetIdentifier).rawValue)))
         expected = three
         expected.duplicate = true
-        #expect(session.nextResend() == .publish(expected))
+        #expect(repeated(&session) == expected)
         #expect(session.nextResend() == nil)
         #expect(session.room == 29)
     }
@@ -119,7 +124,7 @@ import Testing
         session.connectionLost()
         _ = session.connected(sessionPresent: true, limits: ServerLimits(receiveMaximum: 1))
         for _ in 1...3 {
-            guard case .publish(let publish) = session.nextResend() else { throw Unexpected("nothing repeated") }
+            let publish = try #require(repeated(&session))
             #expect(session.nextResend() == nil)
             #expect(session.room == 0)
             _ = try session.received(puback: try ack(try #require(publish.packetIdentifier).rawValue))
@@ -133,7 +138,59 @@ import Testing
         _ = try session.received(pubrec: try ack(try #require(one.packetIdentifier).rawValue))
         session.connectionLost()
         #expect(session.connected(sessionPresent: false, limits: ServerLimits()).possibleDuplicates == 1)
-        #expect(session.nextResend() == .publish(one), "the server knows nothing of PUBREC any more")
+        #expect(repeated(&session) == one, "the server knows nothing of PUBREC any more")
+    }
+
+    @Test func evenQoS0DoesNotGoBeforeWhatMustBeRepeated() throws {
+        var session = connected()
+        for number in 1...2 { _ = try sent(session.publish(try message("\(number)"), from: .direct(UInt64(number)))) }
+        session.connectionLost()
+        _ = session.connected(sessionPresent: true, limits: ServerLimits(receiveMaximum: 1))
+        let first = try #require(repeated(&session))
+        #expect(session.publish(try message("3", .atMostOnce), from: .direct(3)) == .full)
+        _ = try session.received(puback: try ack(try #require(first.packetIdentifier).rawValue))
+        _ = try #require(repeated(&session))
+        guard case .sendAndForget = session.publish(try message("3", .atMostOnce), from: .direct(3)) else {
+            throw Unexpected("not sent")
+        }
+    }
+
+    @Test func whatIsSentAnewKeepsTheLimitsOfTheNewServer() throws {
+        var session = connected()
+        for text in ["a text of more than 20 bytes", "fits"] {
+            _ = try sent(session.publish(try message(text, .exactlyOnce), from: .direct(1)))
+        }
+        session.connectionLost()
+        _ = session.connected(
+            sessionPresent: false, limits: ServerLimits(maximumQoS: .atLeastOnce, maximumPacketSize: 20))
+        guard case .publish(_, .direct(1), .tooLarge(_, limit: 20)) = session.nextResend() else {
+            throw Unexpected("not given up")
+        }
+        let publish = try #require(repeated(&session))
+        #expect(publish.qos == .atLeastOnce)
+        #expect(session.inFlight == 1)
+        #expect(try session.received(puback: try ack(try #require(publish.packetIdentifier).rawValue)) != nil)
+        #expect(session.room == 32)
+    }
+
+    @Test func aNewServerThatKnowsOnlyQoS0GetsWhatWasUnderWayAsSuch() throws {
+        var session = connected()
+        _ = try sent(session.publish(try message("x"), from: .direct(1)))
+        session.connectionLost()
+        _ = session.connected(sessionPresent: false, limits: ServerLimits(maximumQoS: .atMostOnce))
+        guard case .publish(_, .direct(1), .sendAndForget(let publish)) = session.nextResend() else {
+            throw Unexpected("not sent and forgotten")
+        }
+        #expect(publish.packetIdentifier == nil && !publish.duplicate)
+        #expect(session.inFlight == 0)
+    }
+
+    @Test func whatIsRepeatedInAResumedSessionKeepsItsQoS() throws {
+        var session = connected()
+        _ = try sent(session.publish(try message("x", .exactlyOnce), from: .direct(1)))
+        session.connectionLost()
+        _ = session.connected(sessionPresent: true, limits: ServerLimits(maximumQoS: .atLeastOnce))
+        #expect(repeated(&session)?.qos == .exactlyOnce, "the server holds it as QoS 2 already")
     }
 
     @Test func theServersLimitsAreKept() throws {
@@ -144,7 +201,9 @@ import Testing
         let publish = try sent(session.publish(offered, from: .direct(1)))
         #expect(publish.qos == .atLeastOnce)
         #expect(!publish.retain)
-        guard case .tooLarge(_, limit: 20) = session.publish(try message("a text of more than 20 bytes"), from: .direct(2))
+        guard
+            case .tooLarge(_, limit: 20) = session.publish(
+                try message("a text of more than 20 bytes"), from: .direct(2))
         else { throw Unexpected("not refused") }
         #expect(session.inFlight == 1)
     }
@@ -177,6 +236,17 @@ import Testing
         #expect(try session.received(publish: publish) == .deliver(publish, answer: .pubrec(try ack(1))))
     }
 
+    @Test func afterALostSessionTheSameIdentifierIsANewMessage() throws {
+        var session = connected()
+        let publish = Publish(
+            topic: try TopicName("in"), payload: ByteBuffer(), qos: .exactlyOnce,
+            packetIdentifier: PacketIdentifier.first)
+        _ = try session.received(publish: publish)
+        session.connectionLost()
+        _ = session.connected(sessionPresent: false, limits: ServerLimits())
+        #expect(try session.received(publish: publish) == .deliver(publish, answer: .pubrec(try ack(1))))
+    }
+
     @Test func moreIncomingQoS2MessagesThanAnnouncedAreAViolation() throws {
         var session = Session(version: .v5, receiveMaximum: 1)
         _ = session.connected(sessionPresent: false, limits: ServerLimits())
@@ -188,6 +258,18 @@ import Testing
         _ = try session.received(publish: try publish(1))
         #expect { try session.received(publish: try publish(2)) } throws: {
             ($0 as? ProtocolViolation)?.reasonCode == .receiveMaximumExceeded
+        }
+    }
+
+    @Test func underAVersionThatCannotSayItThereIsNoReceiveMaximum() throws {
+        var session = Session(version: .v3_1_1, receiveMaximum: 1)
+        _ = session.connected(sessionPresent: false, limits: ServerLimits())
+        for number in 1...2 as ClosedRange<UInt16> {
+            let publish = Publish(
+                topic: try TopicName("in"), payload: ByteBuffer(), qos: .exactlyOnce,
+                packetIdentifier: PacketIdentifier(rawValue: number))
+            let answer = Packet.pubrec(try ack(number))
+            #expect(try session.received(publish: publish) == .deliver(publish, answer: answer))
         }
     }
 
@@ -210,7 +292,8 @@ import Testing
         ]
         let subscribe = try request(&session, subscriptions)
         #expect(throws: ProtocolViolation.self) {
-            try session.received(suback: SubAck(packetIdentifier: subscribe.packetIdentifier, reasonCodes: [.grantedQoS1]))
+            try session.received(
+                suback: SubAck(packetIdentifier: subscribe.packetIdentifier, reasonCodes: [.grantedQoS1]))
         }
         let again = try request(&session, subscriptions)
         try session.received(
