@@ -10,11 +10,21 @@ internal import Darwin
 /// in a pipe.
 public enum Console {
     /// Control characters in the line, which may come from a sensor or a broker, cannot reach the terminal.
-    public static func print(_ line: String) { write(line, to: STDOUT_FILENO) }
+    ///
+    /// A result that cannot be written ends the program with exit code 74 (sysexits.h); a reader that has gone, as
+    /// `head` does, with 0.
+    public static func print(_ line: String) {
+        guard let code = write(line, to: STDOUT_FILENO) else { return }
+        if code == EPIPE { exit(0) }
+        error("standard output: \(String(cString: strerror(code)))")
+        exit(74)
+    }
 
-    public static func error(_ line: String) { write(line, to: STDERR_FILENO) }
+    /// What cannot be written here is lost.
+    public static func error(_ line: String) { _ = write(line, to: STDERR_FILENO) }
 
-    private static func write(_ line: String, to descriptor: CInt) {
+    /// - Returns: what went wrong.
+    private static func write(_ line: String, to descriptor: CInt) -> CInt? {
         let clean = line.unicodeScalars.map { scalar in
             scalar != "\n" && scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
         }
@@ -31,9 +41,9 @@ public enum Console {
             if count > 0 {
                 bytes = bytes.dropFirst(count)
             } else if errno != EINTR {
-                // Nobody reads any more.
-                return
+                return errno
             }
         }
+        return nil
     }
 }

@@ -98,7 +98,7 @@ extension Outbox {
     /// So many bytes are inserted before the size is looked at again.
     private static let evictionSlice = 32 * 1024
     /// So many rows, at most about, are counted when a queue is opened.
-    private static let recountLimit: Int64 = 4096
+    static let recountLimit: Int64 = 4096
 
     /// How often the oldest messages' age is looked at.
     var sweepInterval: Duration {

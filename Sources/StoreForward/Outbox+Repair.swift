@@ -50,6 +50,8 @@ extension Outbox {
             merged.counters = ledger.counters
         } else {
             merged.add(countsOf: ledger)
+            merged.nextSequence += sequencesToSkip
+            sequencesToSkip = 0
             for index in unsaved.indices {
                 let old = unsaved[index].id
                 let new = RowID(unsaved[index].message.priority, merged.nextSequence)
@@ -105,14 +107,21 @@ extension Outbox {
         files.finishRepair()
         let report = DamageReport(reason: error.message, movedTo: moved, salvaged: salvaged?.rows ?? 0)
         damage = report
-        let lost = (expected ?? salvaged?.rowsExpected ?? 0) - doneCount - report.salvaged
-        ledger.losses.damaged += Int64(max(0, lost))
+        let lost = max(0, (expected ?? salvaged?.rowsExpected ?? 0) - doneCount - report.salvaged)
+        ledger.losses.damaged += Int64(lost)
+        if !isLedgerKnown {
+            // The file's own numbers may be behind by so much: better a gap in the numbers than one that is used twice.
+            sequencesToSkip = Self.recountLimit
+            if salvaged?.hasNumbers != true {
+                lostCounters = max(0, (now() - Timestamp(milliseconds: 1_735_689_600_000)).milliseconds / 60_000)
+            }
+        }
         isLedgerChanged = true
         done.removeAll()
         doneCount = 0
         logger.notice(
             "the damaged file was moved aside",
-            metadata: ["to": "\(moved)", "salvaged": "\(report.salvaged)", "lost": "\(max(0, lost))"])
+            metadata: ["to": "\(moved)", "salvaged": "\(report.salvaged)", "lost": "\(expected == nil ? "\(lost) or more" : "\(lost)")"])
         do {
             let database = try openDatabase()
             for id in inFlight.keys where indexOfUnsaved(id) == nil {

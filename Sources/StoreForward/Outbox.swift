@@ -74,6 +74,10 @@ public actor Outbox: SessionStore {
     var mustEnforceLimits = true
     var commits = 0
     var damage: DamageReport?
+    /// How far the numbers of a repaired file go on behind what it says itself.
+    var sequencesToSkip: Int64 = 0
+    /// What a counter begins with that is not known: above 0 when a damaged file may have held it.
+    var lostCounters: Int64 = 0
     /// For tests: fails every transaction at its end.
     var injectedFailure: SQLiteError?
 
@@ -226,6 +230,8 @@ public actor Outbox: SessionStore {
     /// Commits what waits and lets go of the file. Afterwards everything else throws ``OutboxError/closed``.
     public func close() {
         guard !isClosed else { return }
+        // So that the file's numbers are exact, should it be damaged before it is opened again.
+        isLedgerChanged = true
         commit()
         thread.clearTimer()
         if state == .durable { try? database?.connection.checkpoint() }
@@ -236,10 +242,11 @@ public actor Outbox: SessionStore {
 
     /// Adds one to a number that is kept with the queue, for example the count of the agent's starts.
     ///
-    /// - Returns: the number, from 1. It is on disk, unless the disk fails (see `status`).
+    /// - Returns: the number, from 1, or from the minutes since 2025 when a damaged file has taken the count with it, so
+    ///   that it rises all the same. It is on disk, unless the disk fails (see `status`).
     public func increment(counter name: String) throws -> Int64 {
         guard !isClosed else { throw OutboxError.closed }
-        let value = (ledger.counters[name] ?? 0) + 1
+        let value = (ledger.counters[name] ?? lostCounters) + 1
         ledger.counters[name] = value
         isLedgerChanged = true
         commit()

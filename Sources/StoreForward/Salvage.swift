@@ -7,6 +7,8 @@ enum Salvage {
         var rows = 0
         /// What the damaged file's own numbers say; 0 when they cannot be read.
         var rowsExpected = 0
+        /// Whether the damaged file's own numbers could be read.
+        var hasNumbers = false
     }
 
     /// Reads from both ends of each priority towards the damage, and halves what lies between; each reading that
@@ -27,8 +29,10 @@ enum Salvage {
             let forward = try? source.prepare("SELECT * FROM message WHERE id > ?1 AND id < ?2 ORDER BY id"),
             let backward = try? source.prepare("SELECT * FROM message WHERE id > ?1 AND id < ?2 ORDER BY id DESC")
         else { return result }
-        var ledger = Ledger(entries: entries(of: source))
+        let entries = entries(of: source)
+        var ledger = Ledger(entries: entries)
         result.rowsExpected = ledger.rows
+        result.hasNumbers = !entries.isEmpty
         var remaining = attempts
 
         /// - Returns: the last row that could be read, and whether the reading came to its end.

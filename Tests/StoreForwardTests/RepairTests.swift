@@ -41,6 +41,32 @@ import Units
         #expect(try await outbox.texts() == ["1"])
     }
 
+    @Test func `numbers and counts go on behind those that a damaged file took with it (D6, P3)`() async throws {
+        let size = try await prepare().count
+        try Folder.write([UInt8](repeating: 0, count: size), to: folder.queue)
+        let outbox = try await Outbox.opened(folder)
+        #expect(try await outbox.status().nextSequence > 400)
+        let boot = try await outbox.increment(counter: "boot")
+        #expect(boot > 2)
+        #expect(try await outbox.increment(counter: "boot") == boot + 1)
+    }
+
+    @Test func `a queue that was closed knows exactly what its damage costs (D6)`() async throws {
+        var outbox = try await Outbox.opened(folder)
+        _ = try await outbox.append((1...30).map { _ in try message(String(repeating: "x", count: 500)) })
+        await outbox.close()
+        var bytes = try Folder.read(folder.queue)
+        // The root of the table of messages is the second page: everything hangs on it.
+        let size = QueueDatabase.pageSize
+        bytes.replaceSubrange(size..<2 * size, with: repeatElement(0xA5, count: size))
+        try Folder.write(bytes, to: folder.queue)
+        outbox = try await Outbox.opened(folder)
+        _ = try await outbox.texts()
+        let status = try await outbox.status()
+        #expect(status.losses.damaged == 30 - Int64(try #require(status.damage?.salvaged)))
+        #expect(status.nextSequence > 30)
+    }
+
     @Test func `what lies around damaged pages is taken over in order (D6)`() async throws {
         var bytes = try await prepare()
         let size = QueueDatabase.pageSize

@@ -46,7 +46,8 @@ public actor Agent {
             throw .queue("\(error)")
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let board = Board(Presence(configuration, boot: boot), outbox: outbox)
+        let board = Board(
+            Presence(configuration, boot: boot), outbox: outbox, sensors: configuration.sensors.count)
         let client = MQTTClient(
             configuration.client(board), store: outbox, eventLoop: group.next(), logger: logger)
         logger.info(
@@ -143,57 +144,38 @@ public actor Agent {
 
     // MARK: Reporting
 
-    /// Repeats the status: now and then, and when a sensor began or ceased to fail.
+    /// Repeats the status: now and then, when a sensor began or ceased to fail, also while there was no connection, and
+    /// when a backlog that the last one told of is gone.
     private func report(from board: Board, through client: MQTTClient) async {
         let every = configuration.status.every
-        let changes = board.changes
+        let bell = board.bell
         let logger = logger
         await withDiscardingTaskGroup { tasks in
             tasks.addTask {
-                while (try? await Task.sleep(for: every)) != nil { board.wake() }
+                while (try? await Task.sleep(for: every)) != nil { await board.announce() }
             }
             tasks.addTask {
-                for await _ in changes {
-                    guard await client.isConnected else { continue }
+                for await event in client.events {
+                    if case .connected = event { board.ring() }
+                }
+            }
+            tasks.addTask {
+                while (try? await Task.sleep(for: board.patience)) != nil { await board.noticeEmptyQueue() }
+            }
+            tasks.addTask {
+                for await _ in bell {
+                    // What cannot be told now is told with the next connection.
+                    guard await client.isConnected, await board.hasNews else { continue }
                     do {
                         try await client.publishNow(await board.online())
                     } catch {
+                        await board.notTold()
                         logger.debug("status not published", metadata: ["error": "\(error)"])
                     }
+                    // A sensor that comes and goes must not make a flood of statuses.
+                    try? await Task.sleep(for: .seconds(1))
                 }
             }
         }
     }
-}
-
-/// The board's presence, shared by those who change it and those who tell it.
-actor Board {
-    private(set) var presence: Presence
-    private let outbox: Outbox
-    /// One element when there is something new to tell; what comes while nobody looks is told once.
-    nonisolated let changes: AsyncStream<Void>
-    private let changed: AsyncStream<Void>.Continuation
-
-    init(_ presence: Presence, outbox: Outbox) {
-        self.presence = presence
-        self.outbox = outbox
-        (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-    }
-
-    nonisolated func wake() { changed.yield() }
-
-    func set(_ sensor: String, failing reason: String?) {
-        guard presence.failing[sensor] != reason else { return }
-        presence.failing[sensor] = reason
-        wake()
-    }
-
-    /// What the next connection says of us, first in its will and then in the status that makes it untrue.
-    func introduce(connection: Int) async -> (will: Will, birth: Message) {
-        presence.connection = connection
-        presence.since = .now()
-        return (presence.will, await online())
-    }
-
-    func online() async -> Message { presence.online(try? await outbox.status()) }
 }

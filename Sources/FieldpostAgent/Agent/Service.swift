@@ -1,5 +1,4 @@
 internal import Logging
-internal import Settings
 internal import UnixSignals
 
 #if canImport(Glibc)
@@ -29,64 +28,89 @@ public struct Service: Sendable {
     /// - Throws: ``AgentError`` if the agent could not begin.
     public func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
-        let (wishes, wish) = AsyncStream<Wish>.makeStream(bufferingPolicy: .bufferingOldest(8))
-        let file = file
+        let wishes = Wishes()
         let listening = Task {
             for await signal in signals {
                 switch signal {
-                case .sighup: wish.yield(.reload)
-                case .sigint: wish.yield(.stop(.interrupted))
-                default: wish.yield(.stop(.stopped))
+                case .sighup: await wishes.wishReload()
+                case .sigint: await wishes.wishStop(.interrupted)
+                default: await wishes.wishStop(.stopped)
                 }
-                if signal != .sighup {
-                    // In a task of its own: the one that stops the agent may be what hangs.
-                    Task.detached {
-                        try await Task.sleep(for: Self.patience)
-                        Console.error("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
-                        _exit(0)
-                    }
+                guard signal != .sighup else { continue }
+                // In a task of its own: the one that stops the agent may be what hangs.
+                Task.detached {
+                    try await Task.sleep(for: Self.patience)
+                    Console.error("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
+                    _exit(0)
                 }
             }
         }
         defer { listening.cancel() }
 
-        var next: AgentConfiguration? = configuration
-        let box = Reloaded()
-        while let present = next {
+        var present = configuration
+        /// What ran before a reload, to be gone back to.
+        var former: AgentConfiguration?
+        while true {
             let logger = Self.logger(present.log.level)
-            next = nil
-            try await Agent(present, logger: logger).run {
-                for await wish in wishes {
-                    switch wish {
-                    case .stop(let reason): return reason
-                    case .reload:
-                        do {
-                            let (configuration, warnings) = try AgentConfiguration.load(path: file)
-                            for warning in warnings { Console.error(warning.line(file: file)) }
-                            await box.set(configuration)
-                            return .reloading
-                        } catch {
-                            Console.error("\(error)")
-                            logger.error(
-                                "not reloaded: going on with the old configuration", metadata: ["file": "\(file)"])
-                        }
-                    }
-                }
-                return .stopped
+            let next = Reloaded()
+            do {
+                try await Agent(present, logger: logger).run { await stopOrReload(wishes, into: next, logger) }
+                former = nil
+            } catch {
+                // The file is good, but what it names is not: a queue in a folder that is not there.
+                guard let last = former else { throw error }
+                logger.error("back to the configuration before", metadata: ["reason": "\(error)"])
+                (present, former) = (last, nil)
+                continue
             }
-            next = await box.take()
+            guard let reloaded = await next.configuration else { return }
+            (present, former) = (reloaded, present)
         }
     }
 
-    private enum Wish: Sendable { case stop(StopReason), reload }
+    private func stopOrReload(_ wishes: Wishes, into next: Reloaded, _ logger: Logger) async -> StopReason {
+        while true {
+            if let reason = await wishes.next() { return reason }
+            do {
+                let (configuration, warnings) = try AgentConfiguration.read(file: file)
+                for warning in warnings { Console.error(warning) }
+                await next.set(configuration)
+                return .reloading
+            } catch {
+                Console.error("\(error)")
+                logger.error("not reloaded: going on with the old configuration", metadata: ["file": "\(file)"])
+            }
+        }
+    }
+
+    /// What signals ask for. A wish to stop comes before all others and is not forgotten; several to reload are one.
+    private actor Wishes {
+        private var stop: StopReason?
+        private var reload = false
+        private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+
+        func wishStop(_ reason: StopReason) {
+            stop = stop ?? reason
+            bell.continuation.yield()
+        }
+
+        func wishReload() {
+            reload = true
+            bell.continuation.yield()
+        }
+
+        /// - Returns: why to stop; nil for a reload.
+        func next() async -> StopReason? {
+            var rings = bell.stream.makeAsyncIterator()
+            while stop == nil, !reload { await rings.next(isolation: self) }
+            if stop == nil { reload = false }
+            return stop
+        }
+    }
 
     private actor Reloaded {
-        private var configuration: AgentConfiguration?
+        private(set) var configuration: AgentConfiguration?
         func set(_ configuration: AgentConfiguration) { self.configuration = configuration }
-        func take() -> AgentConfiguration? {
-            defer { configuration = nil }
-            return configuration
-        }
     }
 
     static func logger(_ level: Logger.Level) -> Logger {

@@ -116,7 +116,8 @@ public struct AgentConfiguration: Sendable {
         public var qos = QoS.atLeastOnce
         /// `retain`: whether the broker keeps each sensor's last reading for those who come later.
         public var retain = false
-        /// `sequence`: whether payloads count the sensor's readings, in "seq".
+        /// `sequence`: whether payloads carry the queue's number of the message as "seq": it counts everything that the
+        /// board accepts, so whoever subscribes to all of a board's topics sees in a gap that something was given up.
         public var sequence = false
     }
 

@@ -58,7 +58,7 @@ enum DemoConfiguration {
             driver = "file"
             path = "/proc/meminfo"
             pattern = "^MemAvailable: +([0-9]+) kB"
-            scale = 0.001
+            scale = 0.001024
             unit = "MB"
             every = "2s"
 

@@ -86,7 +86,7 @@ public struct Demonstration: Sendable {
         end.yield(.stopped)
         try await running
         try? await until("the goodbye", within: .seconds(2)) {
-            await watcher.statuses.last?.contains("\"stopped\"") == true
+            await watcher.status.contains("\"stopped\"") == true
         }
         let queue = try Outbox.inspect(path: configuration.queue.path).status
         await client.disconnect()
@@ -114,15 +114,15 @@ public struct Demonstration: Sendable {
     ) async throws -> Story {
         let queue = configuration.queue.path
         var story = Story()
-        try await until("the board at the broker") { await watcher.statuses.contains { $0.contains("online") } }
+        try await until("the board at the broker") { await watcher.status.contains("online") }
         try await showValues(watcher, for: Act.calm)
 
         let cut = ContinuousClock.now
         await relay.stall()
         say("CABLE", "cut: nothing passes any more, and neither side is told")
-        let before = await watcher.statuses.count
+        let before = await watcher.statusCount
         let will = Task {
-            try await until("the will") { await watcher.statuses.count > before }
+            try await until("the will") { await watcher.statusCount > before }
             return cut.duration(to: .now)
         }
         defer { will.cancel() }
@@ -132,7 +132,7 @@ public struct Demonstration: Sendable {
             try await Task.sleep(for: .seconds(1))
             story.waited = max(story.waited, try Outbox.inspect(path: queue).status.queued)
             say("queue", "\(story.waited) readings wait in \(queue.split(separator: "/").last ?? "")")
-            if !isKnown, await watcher.statuses.count > before {
+            if !isKnown, await watcher.statusCount > before {
                 isKnown = true
                 light = .now.advanced(by: Act.darkness)
             }

@@ -38,9 +38,14 @@ struct LocalBroker {
         // If we are killed, it goes too.
         var options = PlatformOptions()
         options.processGroupID = 0
+        let places = (getenv("PATH").map { String(cString: $0) } ?? "") + ":/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+        let arguments = ["-c", configuration]
+        let isGuarded = access("/usr/bin/setpriv", X_OK) == 0
         return try await Subprocess.run(
-            .name("setpriv"), arguments: ["--pdeathsig", "KILL", "--", program, "-c", configuration],
-            platformOptions: options, input: .none, output: .discarded, error: .discarded
+            .name(isGuarded ? "setpriv" : "mosquitto"),
+            arguments: Arguments((isGuarded ? ["--pdeathsig", "KILL", "--", program] : []) + arguments),
+            environment: .inherit.updating(["PATH": places]), platformOptions: options,
+            input: .none, output: .discarded, error: .discarded
         ) { execution in
             do {
                 try await connect(to: port.number, log: log)

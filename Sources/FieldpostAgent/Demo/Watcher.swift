@@ -4,13 +4,17 @@ internal import NIOCore
 
 /// Somebody at the broker who sees what arrives: a client of its own, on the broker's side of the cable.
 actor Watcher {
-    /// The numbers of the readings, as they came.
-    private(set) var numbers: [Int] = []
+    /// The numbers of the readings that came; all up to the first gap are only counted.
+    private var through = 0
+    private var beyond: Set<Int> = []
+    private var highest = 0
+    private var outOfOrder = 0
+    private var repeated = 0
     /// The latest value of each topic, as people read it.
     private var latest: [String: String] = [:]
-    /// What has been heard of the board, each with the state that it tells.
-    private(set) var statuses: [String] = []
-    private var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    /// The latest that was heard of the board, and how many statuses there were.
+    private(set) var status = ""
+    private(set) var statusCount = 0
     private let heard: @Sendable (_ status: String) -> Void
 
     init(heard: @escaping @Sendable (_ status: String) -> Void) { self.heard = heard }
@@ -23,10 +27,11 @@ actor Watcher {
     private func take(_ message: ReceivedMessage) {
         let payload = String(buffer: message.payload)
         if message.topic.string.hasSuffix("/status") {
-            statuses.append(payload)
+            status = payload
+            statusCount += 1
             heard(payload)
         } else if let number = Self.member("seq", of: payload).flatMap({ Int($0) }) {
-            numbers.append(number)
+            count(number)
             let value = Self.member("value", of: payload) ?? "?"
             let unit = Self.member("unit", of: payload).map { " \($0)" } ?? ""
             let sensor = message.topic.string.split(separator: "/").last.map(String.init) ?? ""
@@ -47,22 +52,20 @@ actor Watcher {
         return String(rest.prefix { $0 != "," && $0 != "}" })
     }
 
+    private func count(_ number: Int) {
+        guard number > through, beyond.insert(number).inserted else {
+            repeated += 1
+            return
+        }
+        if number < highest { outOfOrder += 1 }
+        highest = max(highest, number)
+        while beyond.remove(through + 1) != nil { through += 1 }
+    }
+
     /// What a summary says of the numbers 1 to `last`.
     func account(of last: Int) -> Account {
-        var account = Account()
-        var seen: Set<Int> = []
-        var highest = 0
-        for number in numbers where number <= last {
-            if !seen.insert(number).inserted {
-                account.repeated += 1
-            } else if number < highest {
-                account.outOfOrder += 1
-            }
-            highest = max(highest, number)
-        }
-        account.arrived = seen.count
-        account.missing = last - seen.count
-        return account
+        let arrived = min(through, last) + beyond.count { $0 <= last }
+        return Account(arrived: arrived, missing: last - arrived, outOfOrder: outOfOrder, repeated: repeated)
     }
 
     struct Account: Sendable, Hashable {

@@ -44,6 +44,8 @@ extension MQTTClient: ConnectionOwner {
         }
         // A message that was acknowledged must not wait in the store for the next process, which would repeat it.
         await tellingStore?.value
+        // Nothing of ours may come back to an event loop that its owner shuts down when this returns.
+        await fetching?.value
         finish()
     }
 
@@ -79,6 +81,7 @@ extension MQTTClient: ConnectionOwner {
         requestWaiters.removeAll()
         eventContinuation.finish()
         messageSource.finish()
+        readerBell.client = nil
     }
 
     private func pause(_ delay: Duration) async {

@@ -74,22 +74,21 @@ extension MQTTClient {
     }
 
     private func fetch() {
-        guard storeMayHaveMore, !isFetching, !stopping else { return }
-        isFetching = true
+        guard storeMayHaveMore, fetching == nil, !stopping else { return }
         storeMayHaveMore = false
         let count = min(session.room, 256)
-        Task {
+        fetching = Task {
             do {
                 let batch = try await store.next(maximumCount: count, maximumBytes: 256 * 1024)
                 if !batch.isEmpty { storeMayHaveMore = true }
                 ready.append(contentsOf: batch)
-                isFetching = false
+                fetching = nil
                 pump()
             } catch {
                 logger.error("the store gives nothing out", metadata: ["error": "\(error)"])
                 // Not at once: a failing disk is not mended by asking it in a loop.
                 _ = after(.seconds(1)) {
-                    $0.isFetching = false
+                    $0.fetching = nil
                     $0.storeDidChange()
                 }
             }

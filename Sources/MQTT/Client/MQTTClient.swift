@@ -2,6 +2,7 @@ internal import DequeModule
 public import Logging
 internal import MQTTWire
 public import NIOCore
+internal import Synchronization
 
 /// An MQTT client that keeps itself connected.
 ///
@@ -34,6 +35,7 @@ public actor MQTTClient {
     /// What arrives for the client's subscriptions, for one reader.
     public nonisolated let messages: ReceivedMessages
     let messageSource: ReceivedMessages.Producer.Source
+    let readerBell: ReaderBell
     var hasReader = false
     var readingPaused = false
 
@@ -53,7 +55,7 @@ public actor MQTTClient {
     // gave out.
     var direct: Deque<(token: UInt64, message: Message)> = []
     var ready: Deque<StoredMessage> = []
-    var isFetching = false
+    var fetching: Task<Void, Never>?
     var storeMayHaveMore = true
 
     // What the store has not been told yet.
@@ -88,13 +90,13 @@ public actor MQTTClient {
             version: configuration.version, maximumInFlight: configuration.maximumInFlight,
             receiveMaximum: configuration.receiveMaximum)
         (events, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
-        // The sequence is made before the client it calls; the box is filled below and only read on the event loop.
-        // It must not keep the client alive, which owns the sequence.
-        let box = NIOLoopBoundBox.makeEmptyBox(valueType: WeakClient.self, eventLoop: eventLoop)
+        // The sequence is made before the client that it calls.
+        let bell = ReaderBell()
+        readerBell = bell
         (messageSource, messages) = ReceivedMessages.make(
-            moreWanted: { eventLoop.execute { box.value?.client?.assumeIsolated { $0.resumeReading() } } },
-            readerArrived: { eventLoop.execute { box.value?.client?.assumeIsolated { $0.hasReader = true } } })
-        eventLoop.execute { [weak self] in box.value = WeakClient(client: self) }
+            moreWanted: { bell.client?.onEventLoop { $0.resumeReading() } },
+            readerArrived: { bell.client?.onEventLoop { $0.hasReader = true } })
+        bell.client = self
     }
 
     deinit { eventContinuation.finish() }
@@ -224,8 +226,19 @@ public actor MQTTClient {
     }
 }
 
-private struct WeakClient: Sendable {
-    weak var client: MQTTClient?
+/// The way from the reader of the messages, who may be anywhere, to the client. It does not keep the client alive, which
+/// owns the sequence, and leads nowhere once the client has ended: its event loop may be gone by then.
+final class ReaderBell: Sendable {
+    private struct WeakClient: Sendable {
+        weak var client: MQTTClient?
+    }
+
+    private let target = Mutex(WeakClient())
+
+    var client: MQTTClient? {
+        get { target.withLock { $0.client } }
+        set { target.withLock { $0.client = newValue } }
+    }
 }
 
 /// Somebody who waits for an answer.

@@ -8,7 +8,7 @@ public import Units
 ///     driver = "file"
 ///     path = "/proc/meminfo"
 ///     pattern = "^MemAvailable: +([0-9]+) kB"
-///     scale = 0.001
+///     scale = 0.001024
 ///     unit = "MB"
 ///
 /// Options:

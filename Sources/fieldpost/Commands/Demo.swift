@@ -5,8 +5,8 @@ struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Three garbage bins and this machine's own sensors, a cut cable, the will, the recovery.",
         discussion: """
-            Needs no set-up: it starts a Mosquitto of its own on a free port, an agent that reaches it through a \
-            relay, and somebody who watches the broker. After some seconds the cable is cut. Takes about half a minute.
+            Needs nothing but an installed Mosquitto: it starts one of its own on a free port, an agent that reaches \
+            it through a relay, and somebody who watches the broker. After some seconds the cable is cut. Takes about half a minute.
             """)
 
     @Flag(help: "Go on until Ctrl-C.")
@@ -17,7 +17,7 @@ struct Demo: AsyncParsableCommand {
             guard try await FieldpostAgent.Demonstration(keepRunning: keepRunning, print: Console.print).run() else {
                 throw ExitCode.negative
             }
-        } catch let error as DemonstrationError {
+        } catch let error where !(error is ExitCode) {
             throw fail(error, .unavailable)
         }
     }

@@ -1,0 +1,68 @@
+internal import MQTT
+internal import MQTTWire
+internal import StoreForward
+internal import Units
+
+/// The board's presence, shared by those who change it and those who tell it.
+actor Board {
+    private(set) var presence: Presence
+    private let outbox: Outbox
+    /// One element when there may be something to tell; what comes while nobody looks is told once.
+    nonisolated let bell: AsyncStream<Void>
+    private let ringing: AsyncStream<Void>.Continuation
+
+    /// There is something that the fleet has not been told.
+    private(set) var hasNews = false
+    /// Messages beyond these, in a status, are a backlog.
+    private let backlog: Int
+    private var hasToldOfBacklog = false
+
+    init(_ presence: Presence, outbox: Outbox, sensors: Int) {
+        self.presence = presence
+        self.outbox = outbox
+        backlog = 16 + 2 * sensors
+        (bell, ringing) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Looks whether there is something to tell.
+    nonisolated func ring() { ringing.yield() }
+
+    func announce() {
+        hasNews = true
+        ring()
+    }
+
+    func set(_ sensor: String, failing reason: String?) {
+        guard presence.failing[sensor] != reason else { return }
+        presence.failing[sensor] = reason
+        announce()
+    }
+
+    /// A status did not reach the broker: its news are for the next one.
+    func notTold() { hasNews = true }
+
+    /// The status as it is now; everything it says counts as told. Whoever fails to tell it calls ``notTold()``.
+    func online() async -> Message {
+        hasNews = false
+        let queue = try? await outbox.status()
+        hasToldOfBacklog = (queue?.queued ?? 0) > backlog
+        return presence.online(queue)
+    }
+
+    /// What the next connection says of us, first in its will and then in the status that makes it untrue.
+    func introduce(connection: Int) async -> (will: Will, birth: Message) {
+        presence.connection = connection
+        presence.since = .now()
+        return (presence.will, await online())
+    }
+
+    /// How long to wait before looking at the queue again.
+    var patience: Duration { hasToldOfBacklog ? .seconds(1) : .seconds(10) }
+
+    /// The fleet was told of a backlog that is gone now: it should not have to believe in it until the next status.
+    func noticeEmptyQueue() async {
+        guard hasToldOfBacklog, let queue = try? await outbox.status(), queue.queued <= backlog else { return }
+        hasToldOfBacklog = false
+        announce()
+    }
+}
