@@ -81,7 +81,19 @@ extension Outbox {
     /// - Throws: ``OutboxError``, or what SQLite says about a file that cannot be read.
     public static func inspect(path: String, limit: Int = 0) throws -> (status: OutboxStatus, messages: [QueuedMessage])
     {
-        guard access(path, F_OK) == 0 else { throw OutboxError.noSuchQueue(path: path) }
+        // An empty file is what a crash in the first moment leaves.
+        var file = stat()
+        guard stat(path, &file) == 0, file.st_size > 0 || access(path + "-wal", F_OK) == 0 else {
+            throw OutboxError.noSuchQueue(path: path)
+        }
+        do {
+            return try look(path, limit)
+        } catch let error as SQLiteError where error.isCorrupt {
+            throw OutboxError.damaged(path: path, reason: error.message)
+        }
+    }
+
+    private static func look(_ path: String, _ limit: Int) throws -> (status: OutboxStatus, messages: [QueuedMessage]) {
         // Without a log nobody has it open: then SQLite need not lock, nor create a log that it could not remove.
         let mode = access(path + "-wal", F_OK) == 0 ? Connection.Mode.readOnly : .immutable
         let database = try QueueDatabase(reading: path, mode: mode)

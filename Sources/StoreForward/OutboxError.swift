@@ -12,6 +12,8 @@ public enum OutboxError: Error, Sendable, Hashable {
     case newerSchema(path: String, found: Int64, known: Int64)
     /// There is no queue to look into.
     case noSuchQueue(path: String)
+    /// The file cannot be read; only from looking into it, since opening it repairs it.
+    case damaged(path: String, reason: String)
     /// Bytes that the message would take up, and the limit that it must stay under.
     case messageTooLarge(topic: TopicName, bytes: Int, limit: Int)
     /// The property may not stand in a PUBLISH that a client sends (MQTT 5.0 §3.3.2.3), or is set by the client itself.
@@ -36,6 +38,8 @@ extension OutboxError: CustomStringConvertible {
             "\(path): written by a newer Fieldpost (format \(found), this one knows \(known)); update this program or move the file away"
         case .noSuchQueue(let path):
             "\(path): there is no queue; the agent creates it when it first runs"
+        case .damaged(let path, let reason):
+            "\(path): is damaged (\(reason)); the agent puts it aside and saves what it can when it starts"
         case .messageTooLarge(let topic, let bytes, let limit):
             "message to \(topic) of \(bytes) bytes: larger than the queue's limit allows (\(limit)); raise the queue's maximum size"
         case .propertyNotAllowed(let topic, let property):

@@ -17,7 +17,7 @@ struct QueueLock: ~Copyable {
         guard descriptor >= 0 else {
             switch errno {
             case ENOENT, ENOTDIR, EACCES, EISDIR, ENAMETOOLONG:
-                throw OutboxError.notAccessible(path: path, reason: String(cString: strerror(errno)))
+                throw OutboxError.notAccessible(path: path + ".lock", reason: String(cString: strerror(errno)))
             default: throw Unavailable(reason: "\(path).lock: \(String(cString: strerror(errno)))")
             }
         }

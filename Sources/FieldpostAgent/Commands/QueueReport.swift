@@ -6,11 +6,6 @@ internal import StoreForward
 internal import Units
 internal import Uplink
 
-/// The owner asked for something that cannot be meant.
-public struct UsageError: Error, Sendable, CustomStringConvertible {
-    public let description: String
-}
-
 extension AgentConfiguration {
     /// How the queue fares, as lines for people or one JSON object.
     public func queueReport(asJSON: Bool) throws -> [String] {
@@ -36,17 +31,20 @@ extension AgentConfiguration {
         }
     }
 
+    /// What is wrong with a text that should be a duration; nil if nothing is.
+    public static func problem(ofDuration text: String) -> String? {
+        do throws(InvalidText) {
+            _ = try Duration(parsing: text)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
     /// Throws waiting messages away, all of them or those that have waited longer.
     /// - Returns: how many.
     public func purgeQueue(olderThan text: String?) async throws -> Int {
-        var before: Timestamp?
-        if let text {
-            do throws(InvalidText) {
-                before = Timestamp.now() + (.zero - (try Duration(parsing: text)))
-            } catch {
-                throw UsageError(description: "--older-than: \(error)")
-            }
-        }
+        let before = try text.map { Timestamp.now() + (.zero - (try Duration(parsing: $0))) }
         // Looks first: purging must not create a queue where there is none.
         _ = try Outbox.inspect(path: queue.path)
         let outbox = try await Outbox.open(

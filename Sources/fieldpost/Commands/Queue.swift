@@ -3,13 +3,14 @@ import FieldpostAgent
 
 struct Queue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Looks into the offline queue, also while the agent runs.",
+        abstract: "Looks into the offline queue: status and list also while the agent runs.",
         subcommands: [QueueStatus.self, QueueList.self, QueuePurge.self])
 }
 
 struct QueueStatus: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "How many messages wait, since when, and what was lost to which cause.")
+        commandName: "status", abstract: "How many messages wait, since when, and what was lost to which cause.",
+        discussion: "Shows what is on disk; what the agent holds in memory while its disk fails is in its status.")
 
     @OptionGroup var options: ConfigurationOption
     @Flag(help: "As a JSON object.") var json = false
@@ -57,8 +58,14 @@ struct QueuePurge: AsyncParsableCommand {
     @Option(help: "Only those that have waited longer, such as \"2d\".") var olderThan: String?
 
     func validate() throws {
-        guard all != (olderThan != nil) else {
+        guard all || olderThan != nil else {
             throw ValidationError("say what to throw away: --all, or --older-than with a duration such as \"2d\"")
+        }
+        guard !all || olderThan == nil else {
+            throw ValidationError("--all and --older-than exclude each other")
+        }
+        if let olderThan, let problem = AgentConfiguration.problem(ofDuration: olderThan) {
+            throw ValidationError("--older-than: \(problem)")
         }
     }
 
@@ -67,8 +74,6 @@ struct QueuePurge: AsyncParsableCommand {
         do {
             let count = try await configuration.purgeQueue(olderThan: olderThan)
             Console.print("\(count) message\(count == 1 ? "" : "s") thrown away")
-        } catch let error as UsageError {
-            throw ValidationError("\(error)")
         } catch {
             throw fail(error, .inputOutput)
         }

@@ -8,16 +8,18 @@ import Testing
 /// schedules from seeds. Connections keep their order, as TCP does; what is under way when one is cut is lost.
 @Suite struct SessionSimulationTests {
     @Test(arguments: [ProtocolVersion.v3_1_1, .v5])
-    func nothingIsLostAndQoS2ComesOnceWhateverIsCut(version: ProtocolVersion) throws {
+    func nothingIsLostAndQoS2ComesOnceWhateverIsCut(version: ProtocolVersion) async throws {
         for seed in 1...5_000 {
+            await Task.yield()
             var world = World(version: version, seed: UInt64(seed), serverForgets: false)
             try world.run()
         }
     }
 
     @Test(arguments: [ProtocolVersion.v3_1_1, .v5])
-    func aServerThatForgetsCostsAtMostTheDuplicatesThatAreCounted(version: ProtocolVersion) throws {
+    func aServerThatForgetsCostsAtMostTheDuplicatesThatAreCounted(version: ProtocolVersion) async throws {
         for seed in 1...3_000 {
+            await Task.yield()
             var world = World(version: version, seed: UInt64(seed), serverForgets: true)
             try world.run()
         }
