@@ -257,8 +257,8 @@ import Testing
                 + [.send([0x40, 0x02, 0x00, 0x02])])
         var configuration = quick(port: server.port)
         configuration.keepAlive = .seconds(1)
-        configuration.responseTimeout = .milliseconds(50)
-        configuration.acknowledgementTimeout = .milliseconds(100)
+        configuration.responseTimeout = .milliseconds(400)
+        configuration.acknowledgementTimeout = .milliseconds(800)
         try await withClient(configuration) { client in
             var reader = client.messages.makeAsyncIterator()
             try await client.publish(message("topic", "x"))
@@ -280,7 +280,7 @@ import Testing
         configuration.keepAlive = .seconds(1)
         configuration.responseTimeout = .seconds(100)
         try await withClient(configuration) { client in
-            try await eventually("three pings") { server.received.first?.count == Self.connect + 6 }
+            try await eventually("three pings") { (server.received.first?.count ?? 0) >= Self.connect + 6 }
         }
         await server.stop()
     }
@@ -317,7 +317,7 @@ import Testing
         try await withClient(configuration) { client in
             var reader = client.messages.makeAsyncIterator()
             try await eventually("two pings on the second connection") {
-                server.received.count == 2 && server.received[1].count == Self.connect + 4
+                server.received.count == 2 && server.received[1].count >= Self.connect + 4
             }
             #expect(await client.statistics.received == 600)
             for _ in 1...1200 { _ = await reader.next() }
