@@ -49,7 +49,8 @@ let package = Package(
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
         .target(name: "MQTTWire", dependencies: [nioCore], swiftSettings: settings),
         .target(
-            name: "MQTT", dependencies: ["MQTTWire", nioCore, nioPosix, logging, deque], swiftSettings: settings),
+            name: "MQTT", dependencies: ["MQTTWire", "Units", nioCore, nioPosix, logging, deque],
+            swiftSettings: settings),
         .target(
             name: "StoreForward", dependencies: ["MQTT", "MQTTWire", "SQLite", "Units", nioCore, logging],
             swiftSettings: settings),

@@ -1,5 +1,6 @@
 public import MQTTWire
 public import NIOCore
+internal import Units
 
 /// What happens to a client's connection.
 public enum ClientEvent: Sendable, Hashable {
@@ -54,7 +55,7 @@ public enum ClientError: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notConnected: "not connected to a broker"
-        case .timedOut(let time): "no answer from the broker within \(time)"
+        case .timedOut(let time): "no answer from the broker within \(time.compact)"
         case .refused(let code): "refused by the broker: \(code)"
         case .tooLarge(let bytes, let limit): "a packet of \(bytes) bytes; the broker takes at most \(limit)"
         case .unencodable(let why): "cannot be sent: \(why)"

@@ -3,6 +3,7 @@ internal import Logging
 internal import MQTTWire
 internal import NIOCore
 internal import NIOPosix
+internal import Units
 
 // The life of connections.
 extension MQTTClient: ConnectionOwner {
@@ -26,7 +27,7 @@ extension MQTTClient: ConnectionOwner {
                 delay = backoff.delay(after: failure.isRefusal ? .refused : .notConnected, using: &generator)
                 logger.warning(
                     "not connected",
-                    metadata: ["broker": "\(endpoint)", "reason": "\(failure)", "retry-in": "\(delay)"])
+                    metadata: ["broker": "\(endpoint)", "reason": "\(failure)", "retry-in": "\(delay.compact)"])
                 eventContinuation.yield(.connectFailed(endpoint, failure, retryIn: delay))
             case .ended(let reason, let uptime):
                 let ending = stopping || Task.isCancelled
@@ -34,7 +35,12 @@ extension MQTTClient: ConnectionOwner {
                 logger.log(
                     level: ending ? .info : .warning, "disconnected",
                     metadata: ["broker": "\(endpoint)", "reason": "\(reason)"].merging(
-                        ending ? [:] : ["retry-in": "\(delay)"], uniquingKeysWith: { $1 }))
+                        ending ? [:] : ["retry-in": "\(delay.compact)"], uniquingKeysWith: { $1 }))
+                if reason == .closed, backoff.failures == 4 {
+                    logger.warning(
+                        "connections are accepted and soon closed: does another client use the same identifier?",
+                        metadata: ["client": "\(assignedIdentifier ?? configuration.clientIdentifier)"])
+                }
                 eventContinuation.yield(.disconnected(reason, retryIn: ending ? nil : delay))
                 if ending { continue }
                 // The endpoint was good for a while: it is the first to be asked again.
@@ -159,7 +165,7 @@ extension MQTTClient: ConnectionOwner {
 
     private func opened(_ result: Result<any Channel, any Error>, on id: Int) {
         switch result {
-        case .failure(let error): end(id, .unreachable(Self.explain(error)))
+        case .failure(let error): end(id, .unreachable(NetworkFailure.text(error)))
         case .success(let channel):
             guard link.id == id, link.phase == .opening else { return channel.close(promise: nil) }
             link.channel = channel
@@ -355,13 +361,15 @@ extension MQTTClient: ConnectionOwner {
     func failed(_ error: any Error, on id: Int) {
         guard link.id == id else { return }
         switch error {
+        case let error as DecodingError where link.phase == .awaitingConnAck && error.isConnAckOfOlderVersion:
+            end(id, .refused(.unsupportedProtocolVersion, explanation: "it answers as MQTT 3.1.1 does"))
         case let error as DecodingError:
             breakOff(ProtocolViolation("\(error)", reasonCode: error.reasonCode))
         default:
             switch link.phase {
-            case .up: end(id, .network(Self.explain(error)))
+            case .up: end(id, .network(NetworkFailure.text(error)))
             case .closing: end(id, .requested)
-            case .opening, .awaitingConnAck, .ended: end(id, .unreachable(Self.explain(error)))
+            case .opening, .awaitingConnAck, .ended: end(id, .unreachable(NetworkFailure.text(error)))
             }
         }
     }
@@ -460,17 +468,12 @@ extension MQTTClient: ConnectionOwner {
         sentRequests.removeAll()
         renewals.removeAll()
     }
+}
 
-    private static func explain(_ error: any Error) -> String {
-        switch error {
-        case let error as NIOConnectionError:
-            let all = error.connectionErrors.map { "\($0.target): \(explain($0.error))" }
-            if !all.isEmpty { return all.joined(separator: "; ") }
-            if let dns = error.dnsAError ?? error.dnsAAAAError { return "\(error.host) is not resolved: \(dns)" }
-            return "\(error)"
-        case let error as IOError: return error.description
-        case ChannelError.connectTimeout(let time): return "no connection within \(Duration(time))"
-        default: return "\(error)"
-        }
+extension DecodingError {
+    /// A server that does not know 5.0 answers in the form of 3.1.1, without properties (5.0 §3.1.2.2).
+    fileprivate var isConnAckOfOlderVersion: Bool {
+        guard version == .v5, packet == .connack else { return false }
+        return rule == .truncated || rule == .reasonCodeNotAllowed && (1...5).contains(found ?? 0)
     }
 }

@@ -1,4 +1,5 @@
 public import MQTTWire
+internal import Units
 
 /// A server accepted the connection.
 public struct ConnectResult: Sendable, Hashable {
@@ -57,9 +58,9 @@ extension ConnectFailure: CustomStringConvertible {
         case .unreachable(let why): return "not reachable: \(why)"
         case .refused(let code, let explanation):
             return "refused: \(code)" + (explanation.map { " (\($0))" } ?? "") + Self.mend(code)
-        case .timedOut(let time, let stage): return "no \(stage.rawValue) within \(time)"
+        case .timedOut(let time, let stage): return "no \(stage.rawValue) within \(time.compact)"
         case .closed: return "closed by the peer before CONNACK"
-        case .protocolError(let what): return "not MQTT as specified: \(what)"
+        case .protocolError(let what): return "not MQTT as specified: \(what); is this an MQTT broker's port?"
         case .invalid(let why): return "CONNECT could not be built: \(why)"
         case .stopped: return "the client was stopped"
         }
@@ -67,7 +68,7 @@ extension ConnectFailure: CustomStringConvertible {
 
     private static func mend(_ code: ReasonCode) -> String {
         switch code {
-        case .unsupportedProtocolVersion: "; the broker speaks another version of MQTT: try version \"3.1.1\""
+        case .unsupportedProtocolVersion: "; try the other version of MQTT (in a configuration: version = \"3.1.1\")"
         case .badUserNameOrPassword, .notAuthorized: "; check user name, password and the broker's access rules"
         case .clientIdentifierNotValid: "; the broker does not accept this client identifier"
         default: ""

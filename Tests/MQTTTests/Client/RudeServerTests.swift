@@ -38,7 +38,7 @@ import Testing
     @Test func nobodyListens() async throws {
         let failure = try await firstFailure(quick(port: try freePort()))
         guard case .unreachable(let why) = failure else { throw Unexpected("\(String(describing: failure))") }
-        #expect(why.contains("Connection refused"))
+        #expect(why == "Connection refused")
     }
 
     @Test func aNameThatDoesNotExist() async throws {
@@ -84,6 +84,16 @@ import Testing
         #expect(failure == .refused(.badUserNameOrPassword, explanation: nil))
         #expect(failure?.isRefusal == true)
         #expect("\(try #require(failure))".contains("check user name, password"))
+        await server.stop()
+    }
+
+    @Test(arguments: [[0x20, 0x02, 0x00, 0x01], [0x20, 0x02, 0x00, 0x00]] as [[UInt8]])
+    func aServerThatKnowsOnlyTheOlderVersion(answer: [UInt8]) async throws {
+        let server = try await ScriptedServer.start([.receive(2), .send(answer)])
+        let failure = try #require(try await firstFailure(quick(port: server.port)))
+        #expect(failure.isRefusal)
+        #expect("\(failure)".contains("it answers as MQTT 3.1.1 does"))
+        #expect("\(failure)".contains("version = \"3.1.1\""))
         await server.stop()
     }
 
