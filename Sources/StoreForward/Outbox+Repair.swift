@@ -121,7 +121,10 @@ extension Outbox {
         doneCount = 0
         logger.notice(
             "the damaged file was moved aside",
-            metadata: ["to": "\(moved)", "salvaged": "\(report.salvaged)", "lost": "\(expected == nil ? "\(lost) or more" : "\(lost)")"])
+            metadata: [
+                "to": "\(moved)", "salvaged": "\(report.salvaged)",
+                "lost": "\(expected == nil ? "\(lost) or more" : "\(lost)")",
+            ])
         do {
             let database = try openDatabase()
             for id in inFlight.keys where indexOfUnsaved(id) == nil {

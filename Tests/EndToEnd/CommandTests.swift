@@ -114,6 +114,55 @@ import Testing
         }
     }
 
+    @Test func aReloadThatCannotBeginGoesBack() async throws {
+        try await withMosquitto { broker in
+            let station = try Station(port: broker.port)
+            let watcher = try await MosquittoSub.start(port: broker.port, [station.statusTopic])
+            let agent = try await station.run()
+            try await watcher.wait(for: "online") { $0.contains { $0.contains("online") } }
+            let text = Station.text(port: broker.port, rest: Station.sensors(1))
+            try station.directory.write(
+                text.replacing("[queue]", with: "[queue]\npath = \"/no/such/folder/queue.db\""), to: "station.toml")
+            agent.send(SIGHUP)
+            try await agent.errors.line(containing: "back to the configuration before")
+            try await watcher.wait(for: "online again") { $0.last?.contains(#""state":"online""#) == true }
+            agent.send(SIGTERM)
+            #expect(try await agent.wait() == .exited(0))
+        }
+    }
+
+    @Test func aStopIsNotForgottenBehindManyReloads() async throws {
+        try await withMosquitto { broker in
+            let station = try Station(port: broker.port)
+            let agent = try await station.run()
+            try await agent.errors.line(containing: "connected: ")
+            for _ in 1...30 { agent.send(SIGHUP) }
+            agent.send(SIGTERM)
+            #expect(try await agent.wait(timeout: .seconds(4)) == .exited(0))
+            let status = try await retained(port: broker.port, station.statusTopic)
+            #expect(status?.contains(#""state":"offline","reason":"stopped""#) == true)
+        }
+    }
+
+    @Test func aSensorThatFailsFromTheStartIsInTheStatus() async throws {
+        try await withMosquitto { broker in
+            let station = try Station(
+                port: broker.port,
+                rest: """
+                    [[sensor]]
+                    name = "gone"
+                    driver = "file"
+                    path = "/sys/no/such/file"
+                    """)
+            let watcher = try await MosquittoSub.start(port: broker.port, [station.statusTopic])
+            let agent = try await station.run()
+            try await watcher.wait(for: "the failure") { lines in
+                lines.contains { $0.contains(#""failing":{"gone":"/sys/no/such/file does not exist"#) }
+            }
+            await agent.kill()
+        }
+    }
+
     @Test func S2_noSecretIsLoggedWhateverTheLevel() async throws {
         let directory = try TemporaryDirectory()
         try await withMosquitto { broker in

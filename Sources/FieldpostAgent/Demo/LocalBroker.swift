@@ -38,7 +38,8 @@ struct LocalBroker {
         // If we are killed, it goes too.
         var options = PlatformOptions()
         options.processGroupID = 0
-        let places = (getenv("PATH").map { String(cString: $0) } ?? "") + ":/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+        let places =
+            (getenv("PATH").map { String(cString: $0) } ?? "") + ":/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
         let arguments = ["-c", configuration]
         let isGuarded = access("/usr/bin/setpriv", X_OK) == 0
         return try await Subprocess.run(

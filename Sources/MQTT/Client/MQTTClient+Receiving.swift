@@ -1,0 +1,114 @@
+internal import Logging
+internal import MQTTWire
+internal import NIOCore
+
+// What the server says.
+extension MQTTClient {
+    func received(_ packet: Packet, on id: Int) {
+        guard link.id == id else { return }
+        switch link.phase {
+        case .awaitingConnAck:
+            guard case .connack(let connack) = packet else {
+                return end(id, ConnectFailure.protocolError("the first packet was not CONNACK (MQTT-3.2.0-1)"))
+            }
+            accepted(connack)
+        case .up:
+            do throws(ProtocolViolation) {
+                try handle(packet)
+            } catch {
+                breakOff(error)
+            }
+        case .opening, .closing, .ended: break
+        }
+    }
+
+    func handle(_ packet: Packet) throws(ProtocolViolation) {
+        switch packet {
+        case .publish(let publish): deliver(try session.received(publish: publish))
+        case .puback(let puback):
+            if let completion = try session.received(puback: puback) { complete(completion) }
+        case .pubrec(let pubrec):
+            switch try session.received(pubrec: pubrec) {
+            case .send(let pubrel): send(.pubrel(pubrel))
+            case .completed(let completion): complete(completion)
+            }
+        case .pubcomp(let pubcomp):
+            if let completion = try session.received(pubcomp: pubcomp) { complete(completion) }
+        case .pubrel(let pubrel): send(.pubcomp(session.received(pubrel: pubrel)))
+        case .suback(let suback):
+            try session.received(suback: suback)
+            answered(suback.packetIdentifier, suback.reasonCodes)
+        case .unsuback(let unsuback):
+            try session.received(unsuback: unsuback)
+            answered(unsuback.packetIdentifier, unsuback.reasonCodes)
+        case .pingresp:
+            link.keepAlive?.pingResponseReceived()
+            // The alarm was set for the end of our patience; the next ping may be due before.
+            watch()
+        case .disconnect(let disconnect):
+            end(
+                link.id,
+                .byServer(disconnect.reasonCode, explanation: disconnect.properties.reasonString))
+        case .connack, .connect, .subscribe, .unsubscribe, .pingreq, .auth:
+            throw ProtocolViolation("a packet that a server may not send now: \(packet.type)")
+        }
+    }
+
+    func deliver(_ incoming: Session.Incoming) {
+        switch incoming {
+        case .repeated(let answer): send(answer)
+        case .deliver(let publish, let answer):
+            guard let topic = publish.topic else { return }
+            statistics.received += 1
+            if hasReader {
+                let message = ReceivedMessage(
+                    topic: topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
+                    duplicate: publish.duplicate, properties: publish.properties)
+                switch messageSource.yield(message) {
+                case .produceMore: break
+                case .stopProducing where readingPaused: break
+                case .stopProducing:
+                    readingPaused = true
+                    setReading(false)
+                    watch()
+                case .dropped: statistics.receivedUnread += 1
+                }
+            } else {
+                statistics.receivedUnread += 1
+            }
+            if let answer { send(answer) }
+        }
+    }
+
+    func resumeReading() {
+        guard readingPaused else { return }
+        readingPaused = false
+        pardonSilence(at: .now)
+        setReading(true)
+    }
+
+    func setReading(_ on: Bool) {
+        link.channel?.setOption(.autoRead, value: on).whenFailure { _ in }
+    }
+
+    /// While nothing is read, neither the answer to a ping nor an acknowledgement can have come.
+    func pardonSilence(at now: ContinuousClock.Instant) {
+        link.keepAlive?.bytesReceived(at: now)
+        link.keepAlive?.pingResponseReceived()
+        link.lastProgress = now
+    }
+
+    func readCompleted(on id: Int) {
+        guard link.id == id, link.isUp else { return }
+        link.keepAlive?.bytesReceived(at: .now)
+        tellStore()
+        pump()
+        flush()
+    }
+
+    func writabilityChanged(to isWritable: Bool, on id: Int) {
+        guard link.id == id else { return }
+        link.isWritable = isWritable
+        if isWritable { pump() }
+    }
+}
