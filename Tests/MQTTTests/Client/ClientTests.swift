@@ -1,9 +1,10 @@
-import MQTT
 import MQTTWire
 import NIOCore
 import Relay
 import TestSupport
 import Testing
+
+@testable import MQTT
 
 /// The client against a real Mosquitto.
 @Suite(.timeLimit(.minutes(2))) struct ClientTests {
@@ -32,6 +33,7 @@ import Testing
                 ])
                 #expect(codes == [.grantedQoS0, .grantedQoS2])
                 async let received = collect(3, from: client)
+                try await eventually("a reader") { await client.hasReader }
                 try await mosquittoPub(port: broker.port, "zero", "a", qos: 2)
                 try await mosquittoPub(port: broker.port, "two/x", "b", qos: 2, retain: true)
                 try await mosquittoPub(port: broker.port, "two/y", "c", qos: 1)
@@ -153,6 +155,7 @@ import Testing
             try await withClient(port: broker.port) { client in
                 try await client.subscribe([Subscription(filter: TopicFilter("in"))])
                 async let received = collect(1, from: client)
+                try await eventually("a reader") { await client.hasReader }
                 await broker.kill()
                 try await broker.restart()
                 try await eventually("the second connection") { await client.statistics.connections >= 2 }
@@ -169,13 +172,13 @@ import Testing
         try await withMosquitto(lines: ["max_queued_messages 0"]) { broker in
             try await withClient(port: broker.port) { client in
                 try await client.subscribe([Subscription(filter: TopicFilter("flood"), qos: .atLeastOnce)])
+                var iterator = client.messages.makeAsyncIterator()
                 let publisher = try await Program.start(
                     systemProgram("bash"),
                     [
                         "-c",
                         "seq 1 3000 | mosquitto_pub -h 127.0.0.1 -p \(broker.port) -V mqttv5 -q 1 -l -t flood",
                     ])
-                var iterator = client.messages.makeAsyncIterator()
                 var numbers: [String] = []
                 for _ in 1...3000 {
                     guard let message = await iterator.next() else { break }
@@ -210,6 +213,22 @@ import Testing
                 try await client.publish(message("allowed", "x"), until: .acknowledged)
                 #expect(await client.statistics.discarded == 1)
             }
+        }
+    }
+
+    @Test(arguments: [ProtocolVersion.v3_1_1, .v5])
+    func aGoodbyeMayKeepTheWill(version: ProtocolVersion) async throws {
+        try await withMosquitto { broker in
+            let watcher = try await MosquittoSub.start(port: broker.port, ["will"])
+            var configuration = quick(port: broker.port, version: version)
+            configuration.parameters = { _ in
+                ConnectParameters(will: Will(topic: try TopicName("will"), payload: ByteBuffer(string: "gone")))
+            }
+            try await withClient(configuration) { client in
+                try await eventually("a connection") { await client.isConnected }
+                await client.disconnect(keepingWill: true)
+            }
+            try await watcher.wait(for: "the will") { $0.count == 1 }
         }
     }
 

@@ -339,28 +339,15 @@ import Testing
         await second.stop()
     }
 
-    @Test(arguments: [ProtocolVersion.v3_1_1, .v5]) func aGoodbyeMayKeepTheWill(version: ProtocolVersion) async throws {
-        let accepted = version == .v5 ? Self.accepted : [0x20, 0x02, 0x00, 0x00]
-        let server = try await ScriptedServer.start([.receive(2), .send(accepted)])
-        try await withClient(port: server.port, version: version) { client in
-            try await eventually("a connection") { await client.isConnected }
-            await client.disconnect(keepingWill: true)
-        }
-        if version == .v5 {
-            try await eventually("DISCONNECT with will") { server.received.first?.suffix(3) == [0xE0, 0x01, 0x04] }
-        } else {
-            #expect(server.received.first?.suffix(2) != [0xE0, 0x00])
-        }
-        await server.stop()
-    }
-
     @Test func whatArrivesForAReaderWhoHasGoneIsCounted() async throws {
         let some: [UInt8] = [0x30, 0x04, 0, 1, 0x61, 0]
         let server = try await ScriptedServer.start(
-            [.receive(Self.connect), .send(Self.accepted + some), .receive(13), .send(some)])
+            [.receive(Self.connect), .send(Self.accepted), .receive(13), .send(some), .receive(13), .send(some)])
         try await withClient(port: server.port) { client in
-            let messages = try await collect(1, from: client)
-            #expect(messages.count == 1)
+            async let messages = collect(1, from: client)
+            try await eventually("a reader") { await client.hasReader }
+            try await client.publish(message("topic", "x"))
+            #expect(try await messages.count == 1)
             try await client.publish(message("topic", "x"))
             try await eventually("the second message") { await client.statistics.received == 2 }
             #expect(await client.statistics.receivedUnread == 1)
@@ -368,18 +355,47 @@ import Testing
         await server.stop()
     }
 
-    @Test func aSlowPacketIsASignOfLife() async throws {
-        // The answer to the ping stands behind a packet that comes in pieces.
-        let server = try await ScriptedServer.start(
-            [.receive(Self.connect), .send(Self.accepted), .receive(2), .send([0x30, 0x08, 0, 1, 0x61, 0])]
-                + (1...4).flatMap { _ in [.pause(.milliseconds(300)), .send([0x78])] as [ScriptedServer.Step] }
-                + [.send([0xD0, 0x00])])
-        var configuration = quick(port: server.port)
-        configuration.keepAlive = .seconds(1)
-        configuration.responseTimeout = .milliseconds(900)
-        try await withClient(configuration) { client in
-            try await eventually("the message") { await client.statistics.received == 1 }
-            #expect(await client.statistics.connections == 1)
+    @Test func whatIsAppendedWhileTheStoreIsAskedIsNotOverlooked() async throws {
+        try await withMosquitto { broker in
+            let store = SlowStore()
+            await store.holdNext()
+            let client = ready(quick(port: broker.port), store: store)
+            let running = Task { await client.run() }
+            try await eventually("a question to the store") { await store.isHeld }
+            try await client.publish(message("topic", "x"))
+            await store.letNextThrough()
+            try await eventually("the message") { await client.statistics.completed == 1 }
+            await client.disconnect()
+            await running.value
+        }
+    }
+
+    @Test func theStoreIsToldWhatTheServerRefused() async throws {
+        // PUBACK with Not authorized.
+        let server = try await ScriptedServer.start([
+            .receive(Self.connect), .send(Self.accepted), .receive(13), .send([0x40, 0x03, 0x00, 0x02, 0x87]),
+        ])
+        let store = SlowStore()
+        let client = ready(quick(port: server.port), store: store)
+        let running = Task { await client.run() }
+        await #expect(throws: ClientError.refused(.notAuthorized)) {
+            try await client.publish(message("topic", "x"), until: .acknowledged)
+        }
+        await client.disconnect()
+        await running.value
+        #expect(await store.discarded == [.refused])
+        #expect(await store.acknowledged.isEmpty)
+        await server.stop()
+    }
+
+    @Test func aPacketThatComesInPiecesIsASignOfLife() async throws {
+        let server = try await DeafServer.start()
+        try await withClient(port: server.port) { client in
+            try await eventually("a connection") { await client.isConnected }
+            let before = await client.link.keepAlive
+            server.send(ByteBuffer(bytes: [0x30, 0x08, 0x00]))
+            try await eventually("a sign of life") { await client.link.keepAlive != before }
+            #expect(await client.statistics.received == 0)
         }
         await server.stop()
     }
@@ -433,16 +449,29 @@ extension MQTTClient {
     fileprivate func pretendSilence(of time: Duration) { link.lastProgress = .now - time }
 }
 
-/// A store whose `append` returns only after the message was acknowledged, if it has a client; and whose `next` may fail.
+/// A store whose `append` returns only after the message was acknowledged, if it has a client, and whose `next` may fail
+/// or take its time.
 private actor SlowStore: SessionStore {
     private let base = MemoryStore()
     private var failures: Int
     private var client: MQTTClient?
     private var appender: CheckedContinuation<Void, Never>?
+    private var isToBeHeld = false
+    private var asker: CheckedContinuation<Void, Never>?
+    private(set) var acknowledged: [MessageID] = []
+    private(set) var discarded: [DiscardReason] = []
 
     init(failures: Int = 0) { self.failures = failures }
 
     func setClient(_ client: MQTTClient) { self.client = client }
+
+    /// The next batch is taken now and given out later.
+    func holdNext() { isToBeHeld = true }
+    var isHeld: Bool { asker != nil }
+    func letNextThrough() {
+        asker?.resume()
+        asker = nil
+    }
 
     func append(_ messages: [Message]) async throws -> [MessageID] {
         let ids = try await base.append(messages)
@@ -461,15 +490,24 @@ private actor SlowStore: SessionStore {
             failures -= 1
             throw MemoryStore.Full(limit: 0)
         }
-        return await base.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
+        let batch = await base.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
+        if isToBeHeld {
+            isToBeHeld = false
+            await withCheckedContinuation { asker = $0 }
+        }
+        return batch
     }
 
     func acknowledge(_ ids: [MessageID]) async {
+        acknowledged += ids
         await base.acknowledge(ids)
         appender?.resume()
         appender = nil
     }
 
-    func discard(_ ids: [MessageID], because reason: DiscardReason) async { await base.discard(ids, because: reason) }
+    func discard(_ ids: [MessageID], because reason: DiscardReason) async {
+        discarded += ids.map { _ in reason }
+        await base.discard(ids, because: reason)
+    }
     func rewind() async { await base.rewind() }
 }

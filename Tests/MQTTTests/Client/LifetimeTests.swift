@@ -1,6 +1,7 @@
 import MQTTWire
 import NIOCore
 import NIOPosix
+import Relay
 import TestSupport
 import Testing
 
@@ -20,7 +21,8 @@ import Testing
     @Test(arguments: Phase.allCases, Way.allCases)
     func aClientStopsInEveryPhase(_ phase: Phase, _ way: Way) async throws {
         let server = try await ScriptedServer.start(phase == .connected ? [.receive(2), .send(Self.accepted)] : [])
-        var configuration = quick(port: phase == .pausing ? try freePort() : server.port)
+        let nobody = try ReservedPort()
+        var configuration = quick(port: phase == .pausing ? nobody.number : server.port)
         configuration.backoff = Backoff(base: .seconds(1000), cap: .seconds(1000))
         let (entered, entry) = AsyncStream<Void>.makeStream()
         if phase == .connecting {
@@ -64,6 +66,7 @@ import Testing
             #expect(server.received.first?.suffix(4) != [0xE0, 0x00, 0xE0, 0x00], "once")
         }
         await server.stop()
+        withExtendedLifetime(nobody) {}
     }
 
     @Test func whoAsksAClientThatHasStoppedIsToldAtOnce() async throws {
@@ -154,6 +157,21 @@ import Testing
         await server.stop()
     }
 
+    @Test func aConnectionThatComesAboutTooLateIsClosed() async throws {
+        let server = try await ScriptedServer.start([])
+        weak var watched: MQTTClient?
+        do {
+            let client = MQTTClient(quick(port: server.port), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+            watched = client
+            async let running: Void = client.run()
+            await client.disconnectWhileOpening()
+            await running
+        }
+        // The open connection would keep it.
+        try await eventually("the client's end") { watched == nil }
+        await server.stop()
+    }
+
     @Test func aServerThatReadsNothingDoesNotHoldUpTheGoodbye() async throws {
         let server = try await DeafServer.start()
         var configuration = quick(port: server.port)
@@ -196,6 +214,11 @@ private struct Waiting: Equatable {
 }
 
 extension MQTTClient {
+    fileprivate func disconnectWhileOpening() async {
+        while link.waiter == nil { await Task.yield() }
+        disconnect()
+    }
+
     fileprivate var waiting: Waiting {
         Waiting(
             forStored: storedWaiters.count, forMessages: waiters.count, forSubscriptions: requestWaiters.count)

@@ -1,6 +1,7 @@
 import MQTT
 import MQTTWire
 import NIOCore
+import Relay
 import TestSupport
 import Testing
 
@@ -36,9 +37,11 @@ import Testing
     }
 
     @Test func nobodyListens() async throws {
-        let failure = try await firstFailure(quick(port: try freePort()))
+        let port = try ReservedPort()
+        let failure = try await firstFailure(quick(port: port.number))
         guard case .unreachable(let why) = failure else { throw Unexpected("\(String(describing: failure))") }
         #expect(why == "Connection refused")
+        withExtendedLifetime(port) {}
     }
 
     @Test func aNameThatDoesNotExist() async throws {
