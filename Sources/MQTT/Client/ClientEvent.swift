@@ -34,7 +34,7 @@ public struct ClientStatistics: Sendable, Hashable {
     /// Given up, because the server refused them or could not be sent them.
     public var discarded = 0
     public var received = 0
-    /// Arrived while nobody was reading ``MQTTClient/messages``.
+    /// Arrived while nobody was reading ``MQTTClient/messages``, and found the room for waiting full.
     public var receivedUnread = 0
 }
 

@@ -60,27 +60,44 @@ extension MQTTClient {
         case .deliver(let publish, let answer):
             guard let topic = publish.topic else { return }
             statistics.received += 1
-            if hasReader {
-                let message = ReceivedMessage(
+            handOver(
+                ReceivedMessage(
                     topic: topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
-                    duplicate: publish.duplicate, properties: publish.properties)
-                switch messageSource.yield(message) {
-                case .produceMore: break
-                case .stopProducing where readingPaused: break
-                case .stopProducing:
-                    readingPaused = true
-                    setReading(false)
-                    watch()
-                case .dropped: statistics.receivedUnread += 1
-                }
-            } else {
-                statistics.receivedUnread += 1
-            }
+                    duplicate: publish.duplicate, properties: publish.properties))
             if let answer { send(answer) }
         }
     }
 
+    private func handOver(_ message: ReceivedMessage) {
+        // Somebody who never reads must not stop the client, nor fill the memory.
+        if isFull, !hasReader {
+            statistics.receivedUnread += 1
+            return
+        }
+        switch messageSource.yield(message) {
+        case .produceMore: break
+        case .stopProducing:
+            isFull = true
+            if hasReader { pauseReading() }
+        case .dropped: statistics.receivedUnread += 1
+        }
+    }
+
+    /// Somebody reads from now on; what waits already is to be read before more is taken from the socket.
+    func readerDidArrive() {
+        hasReader = true
+        if isFull { pauseReading() }
+    }
+
+    private func pauseReading() {
+        guard !readingPaused else { return }
+        readingPaused = true
+        setReading(false)
+        watch()
+    }
+
     func resumeReading() {
+        isFull = false
         guard readingPaused else { return }
         readingPaused = false
         pardonSilence(at: .now)

@@ -37,6 +37,8 @@ public actor MQTTClient {
     let messageSource: ReceivedMessages.Producer.Source
     let readerBell: ReaderBell
     var hasReader = false
+    /// So many messages wait for the reader that no more should come for now.
+    var isFull = false
     var readingPaused = false
 
     public internal(set) var statistics = ClientStatistics()
@@ -95,7 +97,7 @@ public actor MQTTClient {
         readerBell = bell
         (messageSource, messages) = ReceivedMessages.make(
             moreWanted: { bell.client?.onEventLoop { $0.resumeReading() } },
-            readerArrived: { bell.client?.onEventLoop { $0.hasReader = true } })
+            readerArrived: { bell.client?.onEventLoop { $0.readerDidArrive() } })
         bell.client = self
     }
 

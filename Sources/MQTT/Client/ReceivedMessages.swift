@@ -2,7 +2,8 @@ internal import NIOCore
 
 /// The messages that arrive at a client, for one reader. Up to 512 wait; beyond that the client stops reading from
 /// its socket until the reader has caught up, so that a slow reader slows its server instead of filling the memory.
-/// As long as nobody reads at all, what arrives is dropped and counted.
+/// The first of them wait for a reader who is still to come; as long as there is none, what arrives beyond is dropped
+/// and counted.
 public struct ReceivedMessages: AsyncSequence, Sendable {
     typealias Producer = NIOAsyncSequenceProducer<
         ReceivedMessage, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, Delegate
