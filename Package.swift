@@ -87,7 +87,7 @@ let package = Package(
         .testTarget(name: "MQTTWireTests", dependencies: ["MQTTWire", nioCore], swiftSettings: settings),
         .testTarget(
             name: "OpenSSLTransportTests",
-            dependencies: ["OpenSSLTransport", "TestSupport", nioCore, nioEmbedded, nioPosix],
+            dependencies: ["OpenSSLTransport", "COpenSSL", "TestSupport", nioCore, nioEmbedded, nioPosix],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTTests",

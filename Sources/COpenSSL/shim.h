@@ -18,6 +18,10 @@ static inline int fieldpost_SSL_CTX_set_min_proto_version(SSL_CTX *context, int 
     return (int)SSL_CTX_set_min_proto_version(context, version);
 }
 
+static inline int fieldpost_SSL_CTX_set_max_proto_version(SSL_CTX *context, int version) {
+    return (int)SSL_CTX_set_max_proto_version(context, version);
+}
+
 static inline void fieldpost_SSL_CTX_set_session_cache_mode(SSL_CTX *context, int mode) {
     SSL_CTX_set_session_cache_mode(context, mode);
 }

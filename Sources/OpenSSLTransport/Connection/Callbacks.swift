@@ -50,11 +50,12 @@ func clientKeyCallback(
 func serverKeyCallback(
     ssl: OpaquePointer?, identity: UnsafePointer<CChar>?, key: UnsafeMutablePointer<UInt8>?, keySpace: UInt32
 ) -> UInt32 {
-    guard let identity, let key, case .server(let context) = TLSConnection.of(ssl)?.role else { return 0 }
-    let name = String(cString: identity)
-    guard let preShared = context.configuration.preSharedKeys.first(where: { $0.identity == name }),
-        preShared.key.count <= keySpace
+    guard let identity, let key, let connection = TLSConnection.of(ssl), case .server(let context) = connection.role
     else { return 0 }
+    let name = String(cString: identity)
+    let preShared = context.configuration.preSharedKeys.first { $0.identity == name }
+    connection.isIdentityKnown = preShared != nil
+    guard let preShared, preShared.key.count <= keySpace else { return 0 }
     for (index, byte) in preShared.key.enumerated() { key[index] = byte }
     return UInt32(preShared.key.count)
 }

@@ -23,6 +23,8 @@ final class TLSConnection {
     var failure: TLSError?
     /// The server asked for a certificate, and there is none.
     var isCertificateMissed = false
+    /// A client named a pre-shared key: whether it is one that we have.
+    var isIdentityKnown: Bool?
     private(set) var isHandshaking = true
     /// The first bytes received, until they are known to be TLS.
     private var opening: [UInt8]? = []
@@ -195,7 +197,8 @@ final class TLSConnection {
         if let failure { return failure }
         var circumstances = TLSError.Circumstances(
             peer: peer, isHandshaking: isHandshaking, minimumVersion: .v1_2, hasCertificate: false,
-            isCertificateMissed: isCertificateMissed)
+            isCertificateMissed: isCertificateMissed, expectsPreSharedKey: isIdentityKnown ?? false,
+            isIdentityUnknown: isIdentityKnown == false)
         switch role {
         case .client(let client, _, _):
             circumstances.minimumVersion = client.configuration.minimumVersion

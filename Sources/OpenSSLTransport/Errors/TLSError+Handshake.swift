@@ -10,7 +10,12 @@ extension TLSError {
         var hasCertificate: Bool
         /// The server asked for a certificate that we do not have.
         var isCertificateMissed: Bool
+        /// Ours, if we are a client with a pre-shared key.
         var preSharedKeyIdentity: String?
+        /// We are a server, and a pre-shared key is used.
+        var expectsPreSharedKey: Bool
+        /// A client named a key that we do not have.
+        var isIdentityUnknown: Bool
     }
 
     /// Why SSL_do_handshake or SSL_read failed, in words.
@@ -24,7 +29,15 @@ extension TLSError {
             self.init(alert: reason - SSL_AD_REASON_OFFSET, in: circumstances)
             return
         }
+        if circumstances.isHandshaking, circumstances.isIdentityUnknown {
+            self.init(.preSharedKey, "the \(role) names a pre-shared key that is not known here")
+            return
+        }
         switch reason {
+        case SSL_R_BINDER_DOES_NOT_VERIFY,
+            SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC where circumstances.expectsPreSharedKey && circumstances.isHandshaking,
+            SSL_R_DIGEST_CHECK_FAILED where circumstances.expectsPreSharedKey && circumstances.isHandshaking:
+            self.init(.preSharedKey, "the \(role) has another key under the name of its pre-shared key")
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_WRONG_SSL_VERSION, SSL_R_VERSION_TOO_LOW:
             self.init(.protocolVersion, "the \(role) does not speak \(circumstances.minimumVersion) or newer")
         case SSL_R_NO_SHARED_CIPHER:
@@ -33,10 +46,6 @@ extension TLSError {
             self.init(.certificateMissing, "the \(role) showed no certificate, and one is required")
         case SSL_R_NO_APPLICATION_PROTOCOL:
             self.init(.noSharedApplicationProtocol, "the \(role) has no ALPN protocol in common with us")
-        case SSL_R_PSK_IDENTITY_NOT_FOUND:
-            self.init(.preSharedKey, "the \(role) names a pre-shared key that is not known here")
-        case SSL_R_BINDER_DOES_NOT_VERIFY:
-            self.init(.preSharedKey, "the \(role) has another key for its pre-shared key's identity")
         default:
             self.init(.protocolViolation, "the \(role) broke the TLS protocol: \(errors.description)")
         }
