@@ -1,5 +1,13 @@
 public import NIOCore
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
 /// TLS between what is before it in the pipeline, ciphertext, and what is behind it, plaintext.
 ///
 /// ```swift
@@ -95,6 +103,10 @@ public final class TLSHandler: ChannelDuplexHandler {
     }
 
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A server that does not understand our first bytes leaves them unread, which makes its close a reset.
+        if state == .handshaking, let error = error as? IOError, [ECONNRESET, EPIPE].contains(error.errnoCode) {
+            return fail(cutHandshake, context)
+        }
         isExplained = true
         context.fireErrorCaught(error)
     }
@@ -130,13 +142,7 @@ public final class TLSHandler: ChannelDuplexHandler {
     private func lost(_ context: ChannelHandlerContext) {
         let error: TLSError
         switch state {
-        case .handshaking:
-            let peer = connection.peer.role
-            error = TLSError(
-                .closedDuringHandshake,
-                connection.isPeerSilent
-                    ? "the \(peer) closed the connection without a word of TLS: is this its TLS port?"
-                    : "the \(peer) closed the connection in the midst of the TLS handshake")
+        case .handshaking: error = cutHandshake
         case .open:
             error = TLSError(
                 .truncated,
@@ -148,6 +154,15 @@ public final class TLSHandler: ChannelDuplexHandler {
         let isExplained = isExplained
         end(error)
         if !isExplained { context.fireErrorCaught(error) }
+    }
+
+    private var cutHandshake: TLSError {
+        let peer = connection.peer.role
+        return TLSError(
+            .closedDuringHandshake,
+            connection.isPeerSilent
+                ? "the \(peer) closed the connection without a word of TLS: is this its TLS port?"
+                : "the \(peer) closed the connection in the midst of the TLS handshake")
     }
 
     // MARK: Inbound

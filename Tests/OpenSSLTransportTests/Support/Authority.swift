@@ -67,9 +67,19 @@ actor Authority {
         return result.output
     }
 
+    /// A certificate that nobody vouches for. The same name gives the same one.
     @discardableResult
     func selfSigned(
         _ name: String, subject: String, key: String? = nil, extension addition: String = "subjectAltName=DNS:localhost"
+    ) async throws -> Leaf {
+        if let task = made[name] { return try await task.value }
+        let task = Task { try await makeSelfSigned(name, subject, key, addition) }
+        made[name] = task
+        return try await task.value
+    }
+
+    private func makeSelfSigned(
+        _ name: String, _ subject: String, _ key: String?, _ addition: String
     ) async throws -> Leaf {
         let chain = "\(path)/\(name).pem"
         if key == nil {

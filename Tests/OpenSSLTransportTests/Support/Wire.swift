@@ -21,6 +21,8 @@ final class Wire {
     let atServer = Recorder()
     var pieces: Pieces
     var generator: SplitMix64
+    /// What becomes of bytes on the way.
+    var change: (inout ByteBuffer) -> Void = { _ in }
     /// Bytes on the way, from both sides together.
     private(set) var carried = 0
 
@@ -71,6 +73,7 @@ final class Wire {
         while var bytes = try sender.readOutbound(as: ByteBuffer.self) {
             moved = true
             carried += bytes.readableBytes
+            change(&bytes)
             while bytes.readableBytes > 0 {
                 let count =
                     switch pieces {
