@@ -30,7 +30,8 @@ struct ClosingTests {
         #expect(wire.atClient.story == ["handshake", "truncated", "inactive"])
         #expect(
             wire.atClient.error?.description
-                == "the server closed the connection without saying so in TLS (close_notify): the last of what it sent may be missing")
+                == "the server closed the connection without saying so in TLS (close_notify): the last of what it sent may be missing"
+        )
         #expect(wire.atClient.error?.fault == .network)
     }
 
@@ -62,6 +63,17 @@ struct ClosingTests {
         Wire.cut(midst.server)
         #expect(
             midst.atServer.error?.description == "the client closed the connection in the midst of the TLS handshake")
+    }
+
+    @Test("Half closure before the end of the handshake closes altogether")
+    func earlyHalfClosure() async throws {
+        let (client, server) = try await HandshakeTests.pair()
+        let wire = try Wire(client: client, server: server)
+        wire.client.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
+        let write = Wire.send(Wire.bytes("kept"), on: wire.client)
+        wire.client.close(mode: .output, promise: nil)
+        #expect(!wire.client.isActive)
+        #expect(write.error as? ChannelError == .ioOnClosedChannel)
     }
 
     @Test("Where half closure is allowed, we may write after the peer's close_notify")
@@ -121,7 +133,9 @@ struct ClosingTests {
             var moved = true
             while moved {
                 moved = false
-                while let bytes = try channel.readOutbound(as: ByteBuffer.self) { try peer.writeInbound(bytes); moved = true }
+                while let bytes = try channel.readOutbound(as: ByteBuffer.self) {
+                    try peer.writeInbound(bytes); moved = true
+                }
                 // A channel without autoRead reads once for each time that it is asked.
                 while counter.count > 0, var bytes = try peer.readOutbound(as: ByteBuffer.self) {
                     moved = true

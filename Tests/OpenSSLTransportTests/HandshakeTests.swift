@@ -66,6 +66,29 @@ struct HandshakeTests {
         #expect(wire.atServer.received == Array("first second".utf8))
     }
 
+    @Test("What was written before goes ahead of what is written because the handshake is done")
+    func orderOfWrites() async throws {
+        let (client, server) = try await Self.pair()
+        let wire = try Wire(client: client, server: server)
+        wire.atClient.onHandshake = { $0.writeAndFlush(NIOAny(Wire.bytes("second")), promise: nil) }
+        wire.client.writeAndFlush(Wire.bytes("first "), promise: nil)
+        try wire.connect()
+        #expect(wire.atServer.received == Array("first second".utf8))
+    }
+
+    @Test("A client that speaks MQTT without TLS is told from others")
+    func plainClient() async throws {
+        let (client, server) = try await Self.pair()
+        let wire = try Wire(client: client, server: server)
+        wire.server.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
+        try wire.server.writeInbound(
+            ByteBuffer(bytes: [0x10, 0x0D, 0, 4] + Array("MQTT".utf8) + [4, 2, 0, 60, 0, 1, 97]))
+        #expect(
+            wire.atServer.error?.description
+                == "the client does not speak TLS on this port: it begins with 10 0D 00 04 4D 51 54 54 (“....MQTT”), which looks like MQTT without TLS"
+        )
+    }
+
     @Test("More than 64 kB before the handshake end the connection")
     func tooEarly() async throws {
         let (client, server) = try await Self.pair()
@@ -77,7 +100,8 @@ struct HandshakeTests {
         #expect((tooMuch.error as? TLSError)?.code == .tooMuchBeforeHandshake)
         #expect(wire.atClient.error?.code == .tooMuchBeforeHandshake)
         #expect(
-            wire.atClient.error?.description == "more than 65536 bytes were written before the end of the TLS handshake")
+            wire.atClient.error?.description == "more than 65536 bytes were written before the end of the TLS handshake"
+        )
         #expect(!wire.client.isActive)
     }
 
@@ -136,11 +160,13 @@ struct HandshakeTests {
         let refused = try Wire(client: client, server: server).connect()
         #expect(
             refused.atClient.error?.description
-                == "the server has no ALPN protocol in common with us: it answers “no application protocol” (alert 120)")
+                == "the server has no ALPN protocol in common with us: it answers “no application protocol” (alert 120)"
+        )
         #expect(refused.atServer.error?.description == "the client has no ALPN protocol in common with us")
 
         client.applicationProtocols = []
-        #expect(try Wire(client: client, server: server).connect().atClient.handshake?.applicationProtocol == .some(nil))
+        #expect(
+            try Wire(client: client, server: server).connect().atClient.handshake?.applicationProtocol == .some(nil))
     }
 
     @Test("Keys are logged only where a file is named")

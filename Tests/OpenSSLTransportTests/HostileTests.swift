@@ -43,7 +43,8 @@ struct HostileTests {
             var generator = SplitMix64(seed: UInt64(seed))
             let handler =
                 seed % 2 == 0
-                ? try TLSHandler(client: clientContext, host: "localhost", port: 1) : try TLSHandler(server: serverContext)
+                ? try TLSHandler(client: clientContext, host: "localhost", port: 1)
+                : try TLSHandler(server: serverContext)
             let recorder = Recorder()
             let channel = EmbeddedChannel(handlers: [handler, recorder])
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)

@@ -34,7 +34,8 @@ struct PreSharedKeyTests {
         #expect(unknown.atClient.error?.code == .preSharedKey)
         #expect(
             unknown.atClient.error?.description.hasPrefix(
-                "the server does not know the pre-shared key bin-0001, or has another key under this name: it answers “")
+                "the server does not know the pre-shared key bin-0001, or has another key under this name: it answers “"
+            )
                 == true)
         #expect(unknown.atServer.error?.code == .preSharedKey)
 
@@ -44,7 +45,8 @@ struct PreSharedKeyTests {
         #expect(wrong.atClient.error?.code == .preSharedKey)
         #expect(
             wrong.atClient.error?.description.hasPrefix(
-                "the server does not know the pre-shared key bin-0427, or has another key under this name: it answers “")
+                "the server does not know the pre-shared key bin-0427, or has another key under this name: it answers “"
+            )
                 == true)
         #expect(wrong.atServer.error?.code == .preSharedKey)
         #expect(

@@ -14,7 +14,8 @@ struct TokenTests {
 
     @Test(
         "A client's key in a token signs the handshake",
-        .enabled(if: isThere, "SoftHSM or OpenSSL's engine is missing: apt-get install softhsm2 libengine-pkcs11-openssl"))
+        .enabled(
+            if: isThere, "SoftHSM or OpenSSL's engine is missing: apt-get install softhsm2 libengine-pkcs11-openssl"))
     func token() async {
         // SoftHSM finds its tokens through the environment, which is not to be changed under other tests.
         await #expect(processExitsWith: .success) {
@@ -22,7 +23,8 @@ struct TokenTests {
                 let authority = try await Authority.get()
                 let leaf = try await authority.leaf("bin-0427", extensions: "extendedKeyUsage=clientAuth")
                 let configuration = try folder.write(
-                    "directories.tokendir = \(try folder.makeDirectory("tokens"))\nlog.level = ERROR\n", to: "softhsm2.conf")
+                    "directories.tokendir = \(try folder.makeDirectory("tokens"))\nlog.level = ERROR\n",
+                    to: "softhsm2.conf")
                 setenv("SOFTHSM2_CONF", configuration, 1)
                 let tool = try systemProgram("softhsm2-util")
                 for arguments in [
@@ -43,7 +45,8 @@ struct TokenTests {
                     TLSCertificate(
                         chain: .file(leaf.chain),
                         privateKey: .pkcs11(
-                            uri: "pkcs11:token=board;object=\(object);type=private", module: TokenTests.module, pin: pin))
+                            uri: "pkcs11:token=board;object=\(object);type=private", module: TokenTests.module, pin: pin
+                        ))
                 }
                 // The bad ones first: an engine stays logged in.
                 for certificate in [key("mqtt", .bytes(Array("0000".utf8))), key("another", .file(pin))] {

@@ -31,7 +31,8 @@ struct VerificationTests {
         #expect(error?.code == .expired)
         #expect(
             error?.description
-                == "the server's certificate (CN=old) expired at 2025-01-01T00:00:00Z; this machine's clock says 2033-05-18T03:33:20Z")
+                == "the server's certificate (CN=old) expired at 2025-01-01T00:00:00Z; this machine's clock says 2033-05-18T03:33:20Z"
+        )
         #expect(
             server?.description == "the client refuses our certificate: it answers “certificate expired” (alert 45)")
         #expect(try await refusal(of: leaf).0?.code == .expired, "by the real clock")
@@ -44,22 +45,26 @@ struct VerificationTests {
         #expect(error?.code == .notYetValid)
         // The root comes first, and the tests' root is made today.
         let authority = try await Authority.get()
-        let printed = try await authority.run("x509", "-in", authority.root, "-noout", "-startdate", "-dateopt", "iso_8601")
+        let printed = try await authority.run(
+            "x509", "-in", authority.root, "-noout", "-startdate", "-dateopt", "iso_8601")
         let start = try #require(printed.first?.split(separator: "=").last).replacing(" ", with: "T")
         #expect(
             error?.description
-                == "an authority's certificate in the server's chain (CN=Test CA) is not valid until \(start); this machine's clock says 1970-01-01T00:00:41Z, set it if that is wrong")
+                == "an authority's certificate in the server's chain (CN=Test CA) is not valid until \(start); this machine's clock says 1970-01-01T00:00:41Z, set it if that is wrong"
+        )
 
         let future = try await authority.leaf("future", from: "20990101", until: "21000101")
         #expect(
             try await refusal(of: future, time: Self.later).0?.description
-                == "the server's certificate (CN=future) is not valid until 2099-01-01T00:00:00Z; this machine's clock says 2033-05-18T03:33:20Z, set it if that is wrong")
+                == "the server's certificate (CN=future) is not valid until 2099-01-01T00:00:00Z; this machine's clock says 2033-05-18T03:33:20Z, set it if that is wrong"
+        )
     }
 
     @Test("Another host's name, another address")
     func wrongHost() async throws {
         let authority = try await Authority.get()
-        let leaf = try await authority.leaf("named", extensions: "subjectAltName=DNS:a.example,DNS:*.b.example,IP:10.0.0.7,IP:fd00::7")
+        let leaf = try await authority.leaf(
+            "named", extensions: "subjectAltName=DNS:a.example,DNS:*.b.example,IP:10.0.0.7,IP:fd00::7")
         for (host, words) in [
             ("localhost", "localhost"), ("x.y.b.example", "x.y.b.example"), ("b.example", "b.example"),
             ("10.0.0.8", "10.0.0.8"), ("[fd00::8]", "fd00::8"),
@@ -68,7 +73,8 @@ struct VerificationTests {
             #expect(error?.code == .hostMismatch)
             #expect(
                 error?.description
-                    == "the server's certificate is for a.example, *.b.example, 10.0.0.7, fd00::7, and not for \(words)")
+                    == "the server's certificate is for a.example, *.b.example, 10.0.0.7, fd00::7, and not for \(words)"
+            )
         }
         for host in ["a.example", "A.example.", "x.b.example", "10.0.0.7", "[fd00::7]", "fd00::7%eth0"] {
             #expect(try await refusal(of: leaf, host: host).0 == nil, "\(host)")
@@ -79,7 +85,8 @@ struct VerificationTests {
                 == "the server's certificate is for b*.example, and not for bx.example")
         let nameless = try await authority.leaf("no host", extensions: "subjectAltName=email:a@b.example")
         #expect(
-            try await refusal(of: nameless).0?.description == "the server's certificate is for no host, and not for localhost")
+            try await refusal(of: nameless).0?.description
+                == "the server's certificate is for no host, and not for localhost")
         let common = try await authority.leaf("common.example", extensions: "basicConstraints=CA:false")
         #expect(try await refusal(of: common, host: "common.example").0 == nil)
     }
@@ -92,7 +99,8 @@ struct VerificationTests {
         #expect(error?.code == .selfSigned)
         #expect(
             error?.description
-                == "the server's certificate (O=Parks,CN=lonely) is self-signed, and is not itself in \(authority.root)")
+                == "the server's certificate (O=Parks,CN=lonely) is self-signed, and is not itself in \(authority.root)"
+        )
         #expect(server?.description == "the client refuses our certificate: it answers “unknown CA” (alert 48)")
         #expect(try await refusal(of: leaf, roots: .file(leaf.chain)).0 == nil)
     }
@@ -100,13 +108,15 @@ struct VerificationTests {
     @Test("An unknown authority, sent along or not; an intermediate one that is missing or named as trusted")
     func unknownIssuer() async throws {
         let authority = try await Authority.get()
-        let other = try await authority.selfSigned("other", subject: "/CN=Other CA", extension: "basicConstraints=critical,CA:true")
+        let other = try await authority.selfSigned(
+            "other", subject: "/CN=Other CA", extension: "basicConstraints=critical,CA:true")
         let leaf = try await authority.leaf("good")
         let (error, _) = try await refusal(of: leaf, roots: .file(other.chain))
         #expect(error?.code == .unknownIssuer)
         #expect(
             error?.description
-                == "the server's certificate (CN=good) was issued by CN=Test CA, which is neither in \(other.chain) nor sent by the server")
+                == "the server's certificate (CN=good) was issued by CN=Test CA, which is neither in \(other.chain) nor sent by the server"
+        )
 
         let both = authority.path + "/good and root.pem"
         try Authority.write(
@@ -119,7 +129,8 @@ struct VerificationTests {
         let below = try await authority.leaf("below", issuer: middle)
         #expect(
             try await refusal(of: below).0?.description
-                == "the server's certificate (CN=below) was issued by CN=middle, which is neither in \(authority.root) nor sent by the server")
+                == "the server's certificate (CN=below) was issued by CN=middle, which is neither in \(authority.root) nor sent by the server"
+        )
         #expect(try await refusal(of: below, roots: .file(middle.chain)).0 == nil)
         let chain = authority.path + "/below and middle.pem"
         try Authority.write(
@@ -132,7 +143,8 @@ struct VerificationTests {
         let (error, _) = try await refusal(of: try await Authority.get().leaf("good"), roots: .system)
         #expect(
             error?.description
-                == "the server's certificate (CN=good) was issued by CN=Test CA, which is neither in the system's trust store nor sent by the server")
+                == "the server's certificate (CN=good) was issued by CN=Test CA, which is neither in the system's trust store nor sent by the server"
+        )
     }
 
     @Test("Trusted roots from bytes and from folders, hashed and plain")
@@ -173,7 +185,8 @@ struct VerificationTests {
         #expect(late?.code == .revocationUnknown)
         #expect(
             late?.description.hasPrefix(
-                "the revocation list of CN=Test CA in \(stale) expired at 2024-02-01T00:00:00Z; this machine's clock says 20")
+                "the revocation list of CN=Test CA in \(stale) expired at 2024-02-01T00:00:00Z; this machine's clock says 20"
+            )
                 == true)
 
         let middle = try await authority.leaf("middle", extensions: "basicConstraints=critical,CA:true")
@@ -203,7 +216,9 @@ struct VerificationTests {
         #expect(try Wire(client: client, server: stranger).connect().atClient.handshake != nil)
     }
 
-    @Test("A name that would turn the check of names off is refused", arguments: ["", ".", ".example", "a b", "mqtt\u{0}x", "münchen.example"])
+    @Test(
+        "A name that would turn the check of names off is refused",
+        arguments: ["", ".", ".example", "a b", "mqtt\u{0}x", "münchen.example"])
     func badHost(host: String) async throws {
         let context = try TLSClientContext(TLSClientConfiguration(trustRoots: .file(try await Authority.get().root)))
         let error = #expect(throws: TLSError.self) { try TLSHandler(client: context, host: host, port: 1) }
@@ -237,7 +252,9 @@ struct ClientCertificateTests {
     func accepted() async throws {
         let authority = try await Authority.get()
         let leaf = try await authority.leaf("bin-0427", extensions: "extendedKeyUsage=clientAuth")
-        for mode in [TLSServerConfiguration.ClientCertificates.optional(.file(authority.root)), .required(.file(authority.root))] {
+        for mode in [
+            TLSServerConfiguration.ClientCertificates.optional(.file(authority.root)), .required(.file(authority.root)),
+        ] {
             let wire = try await wire(mode, leaf.certificate)
             #expect(wire.atServer.handshake?.peerCertificate?.commonName == "bin-0427")
             #expect(wire.atClient.errors.isEmpty)
@@ -267,7 +284,8 @@ struct ClientCertificateTests {
             unknown.atServer.error?.description
                 == "the client's certificate (CN=stranger) is self-signed, and is not itself in \(authority.root)")
         #expect(
-            unknown.atClient.error?.description == "the server refuses our certificate: it answers “unknown CA” (alert 48)")
+            unknown.atClient.error?.description
+                == "the server refuses our certificate: it answers “unknown CA” (alert 48)")
         let old = try await authority.leaf("old", from: "20240101", until: "20250101")
         #expect(
             try await wire(.required(roots), old.certificate).atClient.error?.description

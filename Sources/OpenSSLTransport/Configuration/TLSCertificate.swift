@@ -35,7 +35,8 @@ extension TLSCertificate.PrivateKey: CustomStringConvertible, CustomReflectable 
         switch self {
         case .pem(let source, _): "\(source)"
         case .pkcs11(let uri, _, _):
-            String(uri.prefix { $0 != "?" }.split(separator: ";").filter { !$0.contains("pin-") }.joined(separator: ";"))
+            String(
+                uri.prefix { $0 != "?" }.split(separator: ";").filter { !$0.contains("pin-") }.joined(separator: ";"))
         }
     }
 

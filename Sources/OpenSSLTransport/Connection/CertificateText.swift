@@ -100,12 +100,14 @@ enum CertificateText {
 
     private static func printable(_ bytes: UnsafeRawBufferPointer) -> String {
         let text = String(decoding: bytes.prefix(longest), as: UTF8.self)
-        let clean = String(String.UnicodeScalarView(text.unicodeScalars.map {
-            switch $0.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: "\u{FFFD}"
-            default: $0
-            }
-        }))
+        let clean = String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map {
+                    switch $0.properties.generalCategory {
+                    case .control, .format, .lineSeparator, .paragraphSeparator: "\u{FFFD}"
+                    default: $0
+                    }
+                }))
         return bytes.count > longest ? clean + "…" : clean
     }
 }

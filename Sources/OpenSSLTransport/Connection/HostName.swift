@@ -26,10 +26,12 @@ struct HostName {
             return
         }
         if text.hasSuffix(".") { text = text.dropLast() }
-        let isName = !text.isEmpty && !text.hasPrefix(".") && text.utf8.count <= 253
+        let isName =
+            !text.isEmpty && !text.hasPrefix(".") && text.utf8.count <= 253
             && text.utf8.allSatisfy { (0x21..<0x7F).contains($0) }
         guard isName else {
-            throw TLSError(.invalidSetting, "“\(host)” is neither a host's name in ASCII (xn--… for others) nor an IP address")
+            throw TLSError(
+                .invalidSetting, "“\(host)” is neither a host's name in ASCII (xn--… for others) nor an IP address")
         }
         self.text = String(text)
     }

@@ -35,7 +35,8 @@ extension ContextHandle {
         guard let leaf = SSL_CTX_get0_certificate(context), X509_check_private_key(leaf, key.pointer) == 1 else {
             ErrorQueue.clear()
             throw TLSError(
-                .keyMismatch, "\(certificate.privateKey): the key does not belong to the certificate of \(certificate.chain)")
+                .keyMismatch,
+                "\(certificate.privateKey): the key does not belong to the certificate of \(certificate.chain)")
         }
         guard SSL_CTX_use_PrivateKey(context, key.pointer) == 1 else { throw .openSSL("SSL_CTX_use_PrivateKey") }
         return fingerprint
@@ -60,7 +61,8 @@ private struct PrivateKey: ~Copyable {
             }
             throw TLSError(
                 .malformedFile,
-                errors.contains(ERR_LIB_PEM, PEM_R_NO_START_LINE) || errors.contains(ERR_LIB_OSSL_DECODER, Int32(ERR_R_UNSUPPORTED))
+                errors.contains(ERR_LIB_PEM, PEM_R_NO_START_LINE)
+                    || errors.contains(ERR_LIB_OSSL_DECODER, Int32(ERR_R_UNSUPPORTED))
                     ? "\(source) holds no private key in PEM form"
                     : "\(source): the private key is damaged: \(errors.description)")
         }
@@ -83,11 +85,20 @@ private struct PrivateKey: ~Copyable {
                 .token,
                 hasEngine == 1
                     ? "\(name): the token does not give this key: \(errors.description)"
-                    : "\(name): OpenSSL has neither a provider nor an engine “pkcs11” here; install libengine-pkcs11-openssl or pkcs11-provider (a static binary can load neither)")
+                    : "\(name): OpenSSL has neither a provider nor an engine “pkcs11” here; install libengine-pkcs11-openssl or pkcs11-provider (a static binary can load neither)"
+            )
         }
         ErrorQueue.clear()
         pointer = key
     }
+
+    /// Looked for once. This is what openssl.cnf is needed for: it tells the provider where the token's library is.
+    private static let hasProvider: Bool = {
+        CONF_modules_load_file(nil, nil, UInt(CONF_MFLAGS_DEFAULT_SECTION | CONF_MFLAGS_IGNORE_MISSING_FILE))
+        defer { ErrorQueue.clear() }
+        // The other ones are to come by themselves as before.
+        return OSSL_PROVIDER_available(nil, "pkcs11") == 1 || OSSL_PROVIDER_try_load(nil, "pkcs11", 1) != nil
+    }()
 
     /// Asks the provider "pkcs11".
     ///
@@ -95,15 +106,7 @@ private struct PrivateKey: ~Copyable {
     private static func fromStore(
         _ uri: String, _ name: String, _ answer: PassphraseAnswer
     ) throws(TLSError) -> OpaquePointer? {
-        // This is what openssl.cnf is needed for: it tells the provider where the token's library is.
-        CONF_modules_load_file(nil, nil, UInt(CONF_MFLAGS_DEFAULT_SECTION | CONF_MFLAGS_IGNORE_MISSING_FILE))
-        if OSSL_PROVIDER_available(nil, "pkcs11") != 1 {
-            // The default one would no longer come by itself once another was loaded.
-            guard OSSL_PROVIDER_try_load(nil, "pkcs11", 1) != nil else {
-                ErrorQueue.clear()
-                return nil
-            }
-        }
+        guard hasProvider else { return nil }
         guard let method = UI_UTIL_wrap_read_pem_callback(giveAnswer, 0) else {
             throw .openSSL("UI_UTIL_wrap_read_pem_callback")
         }

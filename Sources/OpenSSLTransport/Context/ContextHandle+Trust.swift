@@ -31,7 +31,9 @@ extension ContextHandle {
     /// OpenSSL's own places are those of the system that it was built for, which with a static binary need not be the
     /// one on which it runs.
     private func trustSystem() throws(TLSError) {
-        let isSet = [X509_get_default_cert_dir_env(), X509_get_default_cert_file_env()].contains { $0.flatMap { getenv($0) } != nil }
+        let isSet = [X509_get_default_cert_dir_env(), X509_get_default_cert_file_env()].contains {
+            $0.flatMap { getenv($0) } != nil
+        }
         let isThere = [X509_get_default_cert_dir(), X509_get_default_cert_file()].contains {
             $0.map { access($0, R_OK) == 0 } ?? false
         }
@@ -72,7 +74,8 @@ extension ContextHandle {
         for file in files.sorted() { count += try addCertificates(from: .file(file)) }
         guard count > 0 else {
             throw TLSError(
-                .malformedFile, "\(path) holds no certificate: neither one named by its hash nor a .pem, .crt or .cer file")
+                .malformedFile,
+                "\(path) holds no certificate: neither one named by its hash nor a .pem, .crt or .cer file")
         }
     }
 

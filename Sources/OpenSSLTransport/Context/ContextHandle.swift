@@ -50,7 +50,8 @@ final class ContextHandle: @unchecked Sendable {
         var wire: [UInt8] = []
         for name in applicationProtocols {
             guard (1...255).contains(name.utf8.count) else {
-                throw TLSError(.invalidSetting, "an ALPN protocol's name has 1 to 255 bytes; “\(name)” has \(name.utf8.count)")
+                throw TLSError(
+                    .invalidSetting, "an ALPN protocol's name has 1 to 255 bytes; “\(name)” has \(name.utf8.count)")
             }
             wire.append(UInt8(name.utf8.count))
             wire += name.utf8

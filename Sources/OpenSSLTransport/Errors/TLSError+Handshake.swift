@@ -35,7 +35,8 @@ extension TLSError {
         }
         switch reason {
         case SSL_R_BINDER_DOES_NOT_VERIFY,
-            SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC where circumstances.expectsPreSharedKey && circumstances.isHandshaking,
+            SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC
+        where circumstances.expectsPreSharedKey && circumstances.isHandshaking,
             SSL_R_DIGEST_CHECK_FAILED where circumstances.expectsPreSharedKey && circumstances.isHandshaking:
             self.init(.preSharedKey, "the \(role) has another key under the name of its pre-shared key")
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_WRONG_SSL_VERSION, SSL_R_VERSION_TOO_LOW:
@@ -63,7 +64,8 @@ extension TLSError {
         {
             self.init(
                 .preSharedKey,
-                "the \(role) does not know the pre-shared key \(identity), or has another key under this name: it answers \(text)")
+                "the \(role) does not know the pre-shared key \(identity), or has another key under this name: it answers \(text)"
+            )
             return
         }
         switch alert {
@@ -77,7 +79,8 @@ extension TLSError {
         case SSL_AD_CERTIFICATE_REQUIRED,
             SSL_AD_HANDSHAKE_FAILURE where circumstances.isCertificateMissed:
             self.init(
-                .certificateRefused, "the \(role) requires a certificate of ours, and there is none: it answers \(text)")
+                .certificateRefused, "the \(role) requires a certificate of ours, and there is none: it answers \(text)"
+            )
         case SSL_AD_BAD_CERTIFICATE, SSL_AD_UNSUPPORTED_CERTIFICATE, SSL_AD_CERTIFICATE_REVOKED,
             SSL_AD_CERTIFICATE_EXPIRED, SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA, SSL_AD_ACCESS_DENIED:
             self.init(
@@ -109,6 +112,8 @@ extension TLSError {
             } else {
                 "another protocol, or TLS behind something else"
             }
-        self.init(.notTLS, "the \(role) does not speak TLS on this port: it begins with \(hex) (“\(text)”), which looks like \(guess)")
+        self.init(
+            .notTLS,
+            "the \(role) does not speak TLS on this port: it begins with \(hex) (“\(text)”), which looks like \(guess)")
     }
 }

@@ -19,7 +19,8 @@ extension TLSError {
         }
         let subject = CertificateText.name(X509_get_subject_name(certificate))
         let issuer = CertificateText.name(X509_get_issuer_name(certificate))
-        let owner = depth == 0 ? "the \(peer.role)'s certificate" : "an authority's certificate in the \(peer.role)'s chain"
+        let owner =
+            depth == 0 ? "the \(peer.role)'s certificate" : "an authority's certificate in the \(peer.role)'s chain"
         let who = "\(owner) (\(subject))"
         let clock = "this machine's clock says \(CertificateText.time(peer.time.map { time_t($0) } ?? time(nil)))"
         switch code {
@@ -37,7 +38,8 @@ extension TLSError {
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
             self.init(.selfSigned, "\(who) is self-signed, and is not itself in \(peer.trustRoots)")
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-            self.init(.unknownIssuer, "the \(peer.role)'s chain ends with \(subject), which is not in \(peer.trustRoots)")
+            self.init(
+                .unknownIssuer, "the \(peer.role)'s chain ends with \(subject), which is not in \(peer.trustRoots)")
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
             X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
             self.init(
@@ -54,10 +56,13 @@ extension TLSError {
                 .revocationUnknown,
                 "the revocation list of \(issuer) in \(peer.revocationLists) expired at \(end ?? "?"); \(clock)")
         case X509_V_ERR_CRL_NOT_YET_VALID:
-            let start = X509_STORE_CTX_get0_current_crl(store).map { CertificateText.time(X509_CRL_get0_lastUpdate($0)) }
+            let start = X509_STORE_CTX_get0_current_crl(store).map {
+                CertificateText.time(X509_CRL_get0_lastUpdate($0))
+            }
             self.init(
                 .revocationUnknown,
-                "the revocation list of \(issuer) in \(peer.revocationLists) is not valid until \(start ?? "?"); \(clock), set it if that is wrong")
+                "the revocation list of \(issuer) in \(peer.revocationLists) is not valid until \(start ?? "?"); \(clock), set it if that is wrong"
+            )
         default:
             self.init(.unacceptableCertificate, "\(who): \(Self.text(code))")
         }

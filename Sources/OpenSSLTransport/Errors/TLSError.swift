@@ -69,7 +69,8 @@ public struct TLSError: Error, Hashable, Sendable {
         case peer
         /// Nobody; it may work next time.
         case network
-        case library
+        /// This program.
+        case ourselves
     }
 
     public let code: Code
@@ -84,7 +85,7 @@ public struct TLSError: Error, Hashable, Sendable {
         switch code {
         case .invalidSetting, .unreadableFile, .malformedFile, .passphrase, .keyMismatch, .token: .configuration
         case .handshakeTimeout, .closedDuringHandshake, .truncated: .network
-        case .tooMuchBeforeHandshake, .openSSL: .library
+        case .tooMuchBeforeHandshake, .openSSL: .ourselves
         default: .peer
         }
     }

@@ -146,7 +146,8 @@ public final class TLSHandler: ChannelDuplexHandler {
         case .open:
             error = TLSError(
                 .truncated,
-                "the \(connection.peer.role) closed the connection without saying so in TLS (close_notify): the last of what it sent may be missing")
+                "the \(connection.peer.role) closed the connection without saying so in TLS (close_notify): the last of what it sent may be missing"
+            )
         case .idle, .inputClosed, .ended:
             end(ChannelError.ioOnClosedChannel)
             return
@@ -224,13 +225,14 @@ public final class TLSHandler: ChannelDuplexHandler {
         state = .open
         timer?.cancel()
         timer = nil
-        context.fireUserInboundEventTriggered(connection.result)
         let writes = waiting
         waiting = []
         waitingBytes = 0
         for write in writes { self.write(write, context) }
         if isFlushWaiting { context.flush() }
         isFlushWaiting = false
+        // Now, so that what is written because of it comes behind what was written before.
+        if state == .open { context.fireUserInboundEventTriggered(connection.result) }
     }
 
     private func peerClosed(_ context: ChannelHandlerContext) {
@@ -284,6 +286,9 @@ public final class TLSHandler: ChannelDuplexHandler {
     }
 
     public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        // Half a connection needs a whole one first.
+        let isEarly = state == .idle || state == .handshaking
+        let mode = mode == .output && isEarly ? .all : mode
         if mode != .input, state == .open || state == .inputClosed, !isOutputClosed {
             connection.close()
             isOutputClosed = true

@@ -54,7 +54,8 @@ actor Authority {
             """, to: path + "/ca.cnf")
         try Self.write("", to: path + "/index.txt")
         try await run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "\(path)/ca.key")
-        try await selfSigned("ca", subject: "/CN=Test CA", key: "\(path)/ca.key", extension: "basicConstraints=critical,CA:true")
+        try await selfSigned(
+            "ca", subject: "/CN=Test CA", key: "\(path)/ca.key", extension: "basicConstraints=critical,CA:true")
     }
 
     /// Runs the `openssl` command.

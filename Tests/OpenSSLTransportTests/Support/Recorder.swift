@@ -6,6 +6,7 @@ final class Recorder: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     var received: [UInt8] = []
+    var onHandshake: (ChannelHandlerContext) -> Void = { _ in }
     var handshake: TLSHandshakeCompleted?
     /// Everything but bytes, in the order in which it came.
     var story: [String] = []
@@ -21,6 +22,7 @@ final class Recorder: ChannelInboundHandler {
         if let event = event as? TLSHandshakeCompleted {
             handshake = event
             story.append("handshake")
+            onHandshake(context)
         } else {
             story.append("\(event)")
         }

@@ -11,7 +11,7 @@ final class SocketEnd: ChannelInboundHandler, Sendable {
     let handshake: EventLoopPromise<TLSHandshakeCompleted>
     let lines = LineLog()
     /// The first error, or nil when the channel ended without one.
-    let end: EventLoopPromise<TLSError?>
+    let end: EventLoopPromise<(any Error)?>
 
     init(on eventLoop: any EventLoop) {
         handshake = eventLoop.makePromise()
@@ -29,7 +29,7 @@ final class SocketEnd: ChannelInboundHandler, Sendable {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         handshake.fail(error)
-        if let error = error as? TLSError { end.succeed(error) } else { end.fail(error) }
+        end.succeed(error)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -66,9 +66,9 @@ struct SocketClient {
         _ configuration: TLSClientConfiguration, host: String = "localhost", port: Int
     ) async throws -> TLSError? {
         let client = try await connect(configuration, host: host, port: port)
-        let error = try await within(.seconds(10), "the end of the connection") { try await client.end.end.futureResult.get() }
+        let error = try await within(.seconds(10), "the end") { try await client.end.end.futureResult.get() }
         try await within(.seconds(10), "the channel's end") { try await client.channel.closeFuture.get() }
-        return error
+        return error as? TLSError
     }
 
     func completed() async throws -> TLSHandshakeCompleted {
