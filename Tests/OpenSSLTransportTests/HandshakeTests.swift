@@ -76,6 +76,28 @@ struct HandshakeTests {
         #expect(wire.atServer.received == Array("first second".utf8))
     }
 
+    @Test(
+        "The peer's alerts are told in words",
+        arguments: [
+            (80, TLSError.Code.alert, "the server refuses the connection: it answers “internal error” (alert 80)"),
+            (112, .alert, "the server refuses the connection: it answers “unrecognized name” (alert 112)"),
+            (42, .certificateRefused, "the server refuses us: it answers “bad certificate” (alert 42)"),
+            (
+                71, .noSharedCipher,
+                "the server has no cipher suite in common with us, it seems: it answers “insufficient security” (alert 71)"
+            ),
+            (0, .closedDuringHandshake, "the server closed the connection in the midst of the TLS handshake"),
+        ])
+    func alerts(number: UInt8, code: TLSError.Code, words: String) async throws {
+        let (client, server) = try await Self.pair()
+        let wire = try Wire(client: client, server: server)
+        wire.client.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
+        try wire.client.writeInbound(ByteBuffer(bytes: [21, 3, 3, 0, 2, number == 0 ? 1 : 2, number]))
+        #expect(wire.atClient.error?.code == code)
+        #expect(wire.atClient.error?.description == words)
+        #expect(!wire.client.isActive)
+    }
+
     @Test("A client that speaks MQTT without TLS is told from others")
     func plainClient() async throws {
         let (client, server) = try await Self.pair()

@@ -125,8 +125,20 @@ final class TLSConnection {
             isHandshaking = false
             return true
         }
-        guard SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ else { throw explain() }
-        return false
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: return false
+        case SSL_ERROR_ZERO_RETURN: throw cutHandshake
+        default: throw explain()
+        }
+    }
+
+    /// The peer went before the handshake was done.
+    var cutHandshake: TLSError {
+        TLSError(
+            .closedDuringHandshake,
+            isPeerSilent
+                ? "the \(peer.role) closed the connection without a word of TLS: is this its TLS port?"
+                : "the \(peer.role) closed the connection in the midst of the TLS handshake")
     }
 
     /// Decrypts all that was received.

@@ -49,18 +49,11 @@ public final class TLSSessionCache: Sendable {
 ///
 /// Sendable, although the compiler cannot see it: a session counts its references atomically, and is not changed once
 /// the callback has handed it over, but for the mark that it must not be resumed, which is a lone integer.
-struct Session: @unchecked Sendable {
-    private final class Reference {
-        let pointer: OpaquePointer
-
-        init(_ pointer: OpaquePointer) { self.pointer = pointer }
-
-        deinit { SSL_SESSION_free(pointer) }
-    }
-
-    private let reference: Reference
-    var pointer: OpaquePointer { reference.pointer }
+final class Session: @unchecked Sendable {
+    let pointer: OpaquePointer
 
     /// Takes over a reference.
-    init(owning pointer: OpaquePointer) { reference = Reference(pointer) }
+    init(owning pointer: OpaquePointer) { self.pointer = pointer }
+
+    deinit { SSL_SESSION_free(pointer) }
 }

@@ -10,8 +10,9 @@ final class ContextHandle: @unchecked Sendable {
     let pointer: OpaquePointer
 
     /// No openssl.cnf: what it says would differ from board to board, and a static binary cannot load the modules that
-    /// it names.
-    private static let initialized: Bool = OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil) == 1
+    /// it names. No cleaning up in exit() either, while an event loop's thread still uses what is cleaned up.
+    private static let initialized: Bool =
+        OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT), nil) == 1
 
     init(isServer: Bool, minimumVersion: TLSVersion) throws(TLSError) {
         ErrorQueue.clear()

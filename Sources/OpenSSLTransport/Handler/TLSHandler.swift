@@ -105,7 +105,7 @@ public final class TLSHandler: ChannelDuplexHandler {
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A server that does not understand our first bytes leaves them unread, which makes its close a reset.
         if state == .handshaking, let error = error as? IOError, [ECONNRESET, EPIPE].contains(error.errnoCode) {
-            return fail(cutHandshake, context)
+            return fail(connection.cutHandshake, context)
         }
         isExplained = true
         context.fireErrorCaught(error)
@@ -142,7 +142,7 @@ public final class TLSHandler: ChannelDuplexHandler {
     private func lost(_ context: ChannelHandlerContext) {
         let error: TLSError
         switch state {
-        case .handshaking: error = cutHandshake
+        case .handshaking: error = connection.cutHandshake
         case .open:
             error = TLSError(
                 .truncated,
@@ -155,15 +155,6 @@ public final class TLSHandler: ChannelDuplexHandler {
         let isExplained = isExplained
         end(error)
         if !isExplained { context.fireErrorCaught(error) }
-    }
-
-    private var cutHandshake: TLSError {
-        let peer = connection.peer.role
-        return TLSError(
-            .closedDuringHandshake,
-            connection.isPeerSilent
-                ? "the \(peer) closed the connection without a word of TLS: is this its TLS port?"
-                : "the \(peer) closed the connection in the midst of the TLS handshake")
     }
 
     // MARK: Inbound
@@ -197,7 +188,8 @@ public final class TLSHandler: ChannelDuplexHandler {
             if state == .handshaking {
                 let isDone = try connection.handshake()
                 send(context)
-                guard isDone else { return }
+                // A write may find that the channel is gone.
+                guard isDone, state == .handshaking else { return }
                 opened(context)
                 // Whoever heard of it may have closed the channel.
                 guard state == .open else { return }
@@ -209,11 +201,12 @@ public final class TLSHandler: ChannelDuplexHandler {
             } catch {
                 result = .failure(error)
             }
-            send(context)
             if plaintext.readableBytes > 0 {
                 isReadWanted = false
                 context.fireChannelRead(wrapInboundOut(plaintext))
             }
+            guard state == .open else { return }
+            send(context)
             guard state == .open else { return }
             if case .closed = try result.get() { peerClosed(context) }
         } catch {
@@ -324,3 +317,7 @@ public final class TLSHandler: ChannelDuplexHandler {
         for write in writes { write.promise?.fail(error) }
     }
 }
+
+/// It stays with its channel's event loop.
+@available(*, unavailable)
+extension TLSHandler: Sendable {}
