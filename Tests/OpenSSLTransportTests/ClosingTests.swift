@@ -65,6 +65,16 @@ struct ClosingTests {
             midst.atServer.error?.description == "the client closed the connection in the midst of the TLS handshake")
     }
 
+    @Test("A channel that goes with the handshake's last write was never open")
+    func goneWithTheLastWrite() async throws {
+        let (client, server) = try await HandshakeTests.pair()
+        let wire = try Wire(client: client, server: server)
+        try wire.client.pipeline.syncOperations.addHandler(Breaker(), position: .first)
+        try wire.connect()
+        #expect(wire.atClient.story.first == "closedDuringHandshake")
+        #expect(wire.atClient.handshake == nil)
+    }
+
     @Test("Half closure before the end of the handshake closes altogether")
     func earlyHalfClosure() async throws {
         let (client, server) = try await HandshakeTests.pair()
@@ -159,6 +169,23 @@ struct ClosingTests {
         #expect(counter.count == 0, "it asked for more than was wanted")
         _ = try? channel.finish(acceptAlreadyClosed: true)
         _ = try? peer.finish(acceptAlreadyClosed: true)
+    }
+}
+
+/// The socket's side: is gone when the handshake's last bytes are to be written.
+private final class Breaker: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    private var writes = 0
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        writes += 1
+        if writes == 2 {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            context.pipeline.fireChannelInactive()
+        } else {
+            context.write(data, promise: promise)
+        }
     }
 }
 

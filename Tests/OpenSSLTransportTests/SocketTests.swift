@@ -70,6 +70,17 @@ struct SocketTests {
         }
     }
 
+    @Test("openssl s_client may not renegotiate")
+    func renegotiation() async throws {
+        let leaf = try await Authority.get().leaf("good")
+        let (listener, _, port) = try await listen(TLSServerConfiguration(certificate: leaf.certificate))
+        let client = try await runProgram(
+            "/bin/sh", ["-c", "echo R | openssl s_client -tls1_2 -connect 127.0.0.1:\(port)"])
+        #expect(client.errors.contains { $0.contains("RENEGOTIATING") })
+        #expect(client.errors.contains { $0.contains("no renegotiation") }, "\(client.errors)")
+        try await listener.close()
+    }
+
     @Test("openssl s_client: data, ALPN, a client certificate")
     func opensslClient() async throws {
         let authority = try await Authority.get()

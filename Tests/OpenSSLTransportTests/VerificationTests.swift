@@ -79,10 +79,10 @@ struct VerificationTests {
         for host in ["a.example", "A.example.", "x.b.example", "10.0.0.7", "[fd00::7]", "fd00::7%eth0"] {
             #expect(try await refusal(of: leaf, host: host).0 == nil, "\(host)")
         }
-        let partial = try await authority.leaf("partial", extensions: "subjectAltName=DNS:b*.example")
+        let partial = try await authority.leaf("partial", extensions: "subjectAltName=DNS:b*.fleet.example")
         #expect(
-            try await refusal(of: partial, host: "bx.example").0?.description
-                == "the server's certificate is for b*.example, and not for bx.example")
+            try await refusal(of: partial, host: "bx.fleet.example").0?.description
+                == "the server's certificate is for b*.fleet.example, and not for bx.fleet.example")
         let nameless = try await authority.leaf("no host", extensions: "subjectAltName=email:a@b.example")
         #expect(
             try await refusal(of: nameless).0?.description
