@@ -24,6 +24,7 @@ let package = Package(
     products: [
         .executable(name: "fieldpost", targets: ["fieldpost"]),
         .library(name: "MQTT", targets: ["MQTT", "MQTTWire"]),
+        .library(name: "OpenSSLTransport", targets: ["OpenSSLTransport"]),
         .library(name: "StoreForward", targets: ["StoreForward"]),
         .library(name: "Sensing", targets: ["Sensing", "Settings", "Units"]),
     ],
@@ -39,6 +40,7 @@ let package = Package(
     targets: [
         // The C libraries that a board carries.
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CTOML"),
 
         // Values that everything else is told in.
@@ -48,6 +50,7 @@ let package = Package(
         // The way of a message, from the wire upwards.
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
         .target(name: "MQTTWire", dependencies: [nioCore], swiftSettings: settings),
+        .target(name: "OpenSSLTransport", dependencies: ["COpenSSL", nioCore], swiftSettings: settings),
         .target(
             name: "MQTT", dependencies: ["MQTTWire", "Units", nioCore, nioPosix, logging, deque],
             swiftSettings: settings),
@@ -84,6 +87,10 @@ let package = Package(
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "MQTTWireTests", dependencies: ["MQTTWire", "TestSupport", nioCore], swiftSettings: settings),
+        .testTarget(
+            name: "OpenSSLTransportTests",
+            dependencies: ["OpenSSLTransport", "COpenSSL", "TestSupport", nioCore, nioEmbedded, nioPosix],
+            swiftSettings: settings),
         .testTarget(
             name: "MQTTTests",
             dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioEmbedded, nioPosix],
