@@ -14,6 +14,7 @@ want mosquitto has_program mosquitto
 want mosquitto-clients has_program mosquitto_sub
 want binutils has_program nm
 want lld has_program ld.lld
+want openssl has_program openssl
 want coreutils has_program stdbuf
 want util-linux has_program setpriv
 install_missing
