@@ -52,7 +52,7 @@ let package = Package(
         .target(name: "MQTTWire", dependencies: [nioCore], swiftSettings: settings),
         .target(name: "OpenSSLTransport", dependencies: ["COpenSSL", nioCore], swiftSettings: settings),
         .target(
-            name: "MQTT", dependencies: ["MQTTWire", "Units", nioCore, nioPosix, logging, deque],
+            name: "MQTT", dependencies: ["MQTTWire", "OpenSSLTransport", "Units", nioCore, nioPosix, logging, deque],
             swiftSettings: settings),
         .target(
             name: "StoreForward", dependencies: ["MQTT", "MQTTWire", "SQLite", "Units", nioCore, logging],
@@ -68,8 +68,9 @@ let package = Package(
         .target(
             name: "FieldpostAgent",
             dependencies: [
-                "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "StoreForward", "Relay",
-                nioCore, nioPosix, logging, unixSignals, subprocess,
+                "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "StoreForward",
+                "OpenSSLTransport",
+                "Relay", nioCore, nioPosix, logging, unixSignals, subprocess,
             ],
             swiftSettings: settings),
         .executableTarget(

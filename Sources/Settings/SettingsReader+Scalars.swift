@@ -12,6 +12,11 @@ extension SettingsReader {
 
     public func string(_ key: String, default: String) -> String { string(key) ?? `default` }
 
+    /// A file or folder; a relative one is relative to the configuration's directory.
+    public func path(_ key: String) -> String? {
+        string(key).map { $0.hasPrefix("/") ? $0 : "\(directory)/\($0)" }
+    }
+
     /// The string under `key`; its absence is a problem.
     public func requiredString(_ key: String) -> String? {
         require(key)

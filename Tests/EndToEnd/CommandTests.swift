@@ -15,7 +15,7 @@ import Testing
         let file = try directory.write(
             """
             [broker]
-            servers = ["mqtts://broker.example"]
+            servers = ["wss://broker.example"]
             keep_alive = 60
             [[sensor]]
             name = "fill"

@@ -13,8 +13,13 @@ struct Station: Sendable {
     ///   - broker: more lines for `[broker]`.
     ///   - rest: more tables; by default one sensor that counts up quickly.
     init(port: Int, broker: String = "", rest: String = Station.sensors(1)) throws {
+        try self.init(text: Self.text(port: port, broker: broker, rest: rest))
+    }
+
+    /// - Parameter text: the whole configuration.
+    init(text: String) throws {
         directory = try TemporaryDirectory()
-        file = try directory.write(Self.text(port: port, broker: broker, rest: rest), to: "station.toml")
+        file = try directory.write(text, to: "station.toml")
     }
 
     static func text(port: Int, broker: String = "", rest: String) -> String {

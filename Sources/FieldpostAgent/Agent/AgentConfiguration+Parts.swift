@@ -1,5 +1,6 @@
 internal import MQTT
 internal import NIOCore
+internal import OpenSSLTransport
 internal import Settings
 internal import StoreForward
 internal import Units
@@ -10,14 +11,17 @@ extension AgentConfiguration {
     func client(_ board: Board) -> ClientConfiguration {
         let (username, password) = (broker.username, broker.password)
         var client = ClientConfiguration(
-            endpoints: broker.servers.map { Endpoint(host: $0.host, port: $0.port) },
-            version: broker.version, clientIdentifier: broker.clientID
+            endpoints: broker.servers, version: broker.version, clientIdentifier: broker.clientID
         ) { connection in
             let (will, birth) = await board.introduce(connection: connection)
             return ConnectParameters(
                 username: username, password: password.map { ByteBuffer(bytes: $0.bytes) }, will: will, birth: birth)
         }
         client.keepAlive = broker.keepAlive
+        let sessions = client.tls.sessionCache
+        client.tls = broker.tls
+        client.tls.sessionCache = sessions
+        client.tls.handshakeTimeout = broker.connectTimeout
         client.connectTimeout = broker.connectTimeout
         client.responseTimeout = broker.responseTimeout
         client.sessionExpiry = broker.sessionExpiry

@@ -80,10 +80,17 @@ extension AgentConfiguration.Broker {
         clientID = device
         guard let settings else { return }
         settings.require("servers", mend: #"write servers = ["mqtt://host:1883"]"#)
-        if let servers = settings.parsedAll("servers", BrokerAddress.init(parsing:)) {
+        if let servers = settings.parsedAll("servers", Endpoint.init(parsing:)) {
             self.servers = servers
             if servers.isEmpty {
                 settings.problem(at: "servers", message: "is empty", mend: "name one server at least")
+            }
+        }
+        if let table = settings.table("tls") {
+            tls = TLSSettings.read(table)
+            if !servers.isEmpty, !servers.contains(where: { $0.transport == .tls }) {
+                settings.warning(
+                    at: "tls", message: "no server is reached over TLS", mend: "write mqtts:// in the place of mqtt://")
             }
         }
         version = settings.choice("version", of: ["5": .v5, "3.1.1": .v3_1_1]) ?? version

@@ -1,6 +1,7 @@
 public import Logging
 public import MQTT
 public import MQTTWire
+public import OpenSSLTransport
 public import Sensing
 public import Settings
 public import Units
@@ -38,9 +39,12 @@ public struct AgentConfiguration: Sendable {
     }
 
     /// `[broker]`, the only table that must be there.
-    public struct Broker: Sendable, Hashable {
-        /// `servers = ["mqtt://host:1883"]`: where the broker is; at least one. The port is 1883 if none is given.
-        public var servers: [BrokerAddress] = []
+    public struct Broker: Sendable {
+        /// `servers = ["mqtts://host:8883"]`: where the broker is; at least one. `mqtt://` goes in the clear, and its port
+        /// is 1883 if none is given; that of `mqtts://`, with TLS, is 8883.
+        public var servers: [Endpoint] = []
+        /// `tls = { … }`, see ``TLSSettings``.
+        public var tls = TLSClientConfiguration()
         /// `version`: "5" or "3.1.1".
         public var version = ProtocolVersion.v5
         /// `client_id`: under which the broker keeps the session. Default: the device's id.

@@ -1,5 +1,6 @@
 public import MQTTWire
 public import NIOCore
+public import OpenSSLTransport
 
 /// How a client connects and keeps connected.
 public struct ClientConfiguration: Sendable {
@@ -30,6 +31,8 @@ public struct ClientConfiguration: Sendable {
     /// Bytes of the largest packet that is accepted from the server.
     public var maximumPacketSize: Int = 1 << 20
     public var backoff: Backoff = Backoff()
+    /// For endpoints that are reached over TLS. Files that it names are read anew for each connection.
+    public var tls: TLSClientConfiguration
     /// Asked before each attempt, with the number that the connection will have: a will that names its connection, a
     /// password that is signed anew or read again from its file.
     public var parameters: @Sendable (_ connection: Int) async throws -> ConnectParameters
@@ -44,6 +47,8 @@ public struct ClientConfiguration: Sendable {
         self.version = version
         self.clientIdentifier = clientIdentifier
         self.parameters = parameters
+        tls = TLSClientConfiguration()
+        tls.sessionCache = TLSSessionCache()
     }
 
     /// The keep-alive as CONNECT says it.

@@ -3,6 +3,7 @@ internal import Logging
 internal import MQTTWire
 internal import NIOCore
 internal import NIOPosix
+internal import OpenSSLTransport
 
 // The life of one connection.
 extension MQTTClient: ConnectionOwner {
@@ -16,11 +17,21 @@ extension MQTTClient: ConnectionOwner {
         } catch {
             return .failed(.invalid("\(error)"))
         }
+        var secure: TLSClientContext?
+        if endpoint.transport == .tls {
+            do {
+                secure = try await Self.context(configuration.tls)
+            } catch let error as TLSError {
+                return .failed(.tls(error))
+            } catch {
+                return .failed(.invalid("\(error)"))
+            }
+        }
         guard !stopping, !Task.isCancelled else { return .failed(.stopped) }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 link.waiter = continuation
-                open(endpoint, id)
+                open(endpoint, secure, id)
             }
         } onCancel: {
             onEventLoop { $0.cancelled(id) }
@@ -33,7 +44,12 @@ extension MQTTClient: ConnectionOwner {
         disconnect(within: .milliseconds(500))
     }
 
-    func open(_ endpoint: Endpoint, _ id: Int) {
+    /// Made anew each time, so that renewed certificates need no restart; not on the event loop, since it reads files.
+    @concurrent private static func context(_ configuration: TLSClientConfiguration) async throws -> TLSClientContext {
+        try TLSClientContext(configuration)
+    }
+
+    func open(_ endpoint: Endpoint, _ secure: TLSClientContext?, _ id: Int) {
         let maximumPacketSize = configuration.maximumPacketSize
         let version = configuration.version
         schedule(in: configuration.connectTimeout, on: id) { client in
@@ -45,6 +61,10 @@ extension MQTTClient: ConnectionOwner {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let secure {
+                        try channel.pipeline.syncOperations.addHandler(
+                            TLSHandler(client: secure, host: endpoint.host, port: endpoint.port))
+                    }
                     try channel.pipeline.syncOperations.addHandlers([
                         ByteToMessageHandler(
                             PacketDecoder(version: version, maximumPacketSize: maximumPacketSize)),
@@ -148,6 +168,9 @@ extension MQTTClient: ConnectionOwner {
         switch error {
         case let error as DecodingError where link.phase == .awaitingConnAck && error.isConnAckOfOlderVersion:
             end(id, .refused(.unsupportedProtocolVersion, explanation: "it answers as MQTT 3.1.1 does"))
+        case let error as TLSError where link.phase != .up:
+            if link.phase == .closing { end(id, .requested) } else { end(id, .failed(.tls(error))) }
+        case let error as TLSError where error.code == .truncated: end(id, DisconnectReason.closed)
         case let error as DecodingError:
             breakOff(ProtocolViolation("\(error)", reasonCode: error.reasonCode))
         default:

@@ -1,4 +1,5 @@
 public import MQTTWire
+public import OpenSSLTransport
 internal import Units
 
 /// A server accepted the connection.
@@ -24,6 +25,8 @@ public enum ConnectFailure: Error, Sendable, Hashable {
     case timedOut(after: Duration, stage: Stage)
     /// The connection was closed before CONNACK: something listens that does not like us, or does not speak MQTT.
     case closed
+    /// TLS did not come about, or not with whom we wanted.
+    case tls(TLSError)
     /// What came is not MQTT, or breaks its rules.
     case protocolError(String)
     /// CONNECT could not be built (the client's own mistake, or a secret that could not be read).
@@ -40,6 +43,7 @@ public enum ConnectFailure: Error, Sendable, Hashable {
     public var isRefusal: Bool {
         switch self {
         case .invalid: true
+        case .tls(let error): error.fault == .configuration
         case .refused(let code, _): !Self.passing.contains(code)
         default: false
         }
@@ -60,6 +64,7 @@ extension ConnectFailure: CustomStringConvertible {
             return "refused: \(code)" + (explanation.map { " (\($0))" } ?? "") + Self.mend(code)
         case .timedOut(let time, let stage): return "no \(stage.rawValue) within \(time.compact)"
         case .closed: return "closed by the peer before CONNACK"
+        case .tls(let error): return "\(error)"
         case .protocolError(let what): return "not MQTT as specified: \(what); is this an MQTT broker's port?"
         case .invalid(let why): return "CONNECT could not be built: \(why)"
         case .stopped: return "the client was stopped"

@@ -31,7 +31,7 @@ import Musl
         #expect(configuration.device.position == nil)
 
         let broker = configuration.broker
-        #expect(broker.servers == [BrokerAddress(host: "broker.example", port: 1883)])
+        #expect(broker.servers == [Endpoint(host: "broker.example", port: 1883)])
         #expect(broker.version == .v5)
         #expect(broker.clientID == "bin-7")
         #expect(broker.username == nil)

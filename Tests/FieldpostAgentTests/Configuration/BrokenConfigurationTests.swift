@@ -123,9 +123,35 @@ import Uplink
         )
     }
 
+    @Test func `TLS that cannot be`() {
+        #expect(
+            answer(
+                "",
+                broker: """
+                    servers = ["mqtts://broker.example"]
+                    [broker.tls]
+                    ca_file = "ca.pem"
+                    ca_folder = "cas"
+                    certificate_file = "bin.pem"
+                    minimum_version = "1.1"
+                    verify = "none"
+                    psk_identity = "bin"
+                    psk = "12x4"
+                    insecure = true
+                    """)
+                    == """
+                    bins.toml:5:13: broker.tls.ca_folder: stands beside ca_file: keep one of them
+                    bins.toml:6:20: broker.tls.certificate_file: stands without a key_file: a certificate and its key go together
+                    bins.toml:7:19: broker.tls.minimum_version: "1.1" is not possible: did you mean "1.2"? (possible are 1.2, 1.3)
+                    bins.toml:8:10: broker.tls.verify: "none" is not possible: possible are full, without-host-name, insecure-nothing
+                    bins.toml:10:7: broker.tls.psk: is not hexadecimal: write it with an even number of the digits 0 to 9 and a to f
+                    bins.toml:11:1: broker.tls.insecure: unknown key: known here are also alpn, crl_file, key_file, key_passphrase_file, psk_file
+                    """)
+    }
+
     @Test func `Server URLs that cannot be, each in its place`() {
         let servers = """
-            servers = ["mqtt://ok", "mqtts://broker.example:8883",
+            servers = ["mqtt://ok", "ws://broker.example:8883",
             "mqtt://me:secret@host",
             "http://host",
             "host",
@@ -138,7 +164,7 @@ import Uplink
             """
         #expect(
             answer("", broker: servers) == """
-                bins.toml:2:25: broker.servers[2]: this version does not speak mqtts://: it speaks only "mqtt://"
+                bins.toml:2:25: broker.servers[2]: this version does not speak ws://: it speaks "mqtt://" and, with TLS, "mqtts://"
                 bins.toml:3:1: broker.servers[3]: a URL holds no user here: use "username" and "password_file"
                 bins.toml:4:1: broker.servers[4]: "http://" is no broker's scheme: write one like "mqtt://broker.example:1883"
                 bins.toml:5:1: broker.servers[5]: "host" is no broker's URL: write one like "mqtt://broker.example:1883"

@@ -1,3 +1,4 @@
+public import MQTT
 public import Units
 
 #if canImport(Glibc)
@@ -8,19 +9,8 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// Where a broker listens: `mqtt://host:1883`.
-public struct BrokerAddress: Sendable, Hashable {
-    /// A host name, an IPv4 address, or an IPv6 address without its brackets.
-    public var host: String
-    /// 1 to 65,535.
-    public var port: Int
-
-    public init(host: String, port: Int = 1883) {
-        self.host = host
-        self.port = port
-    }
-
-    /// Reads `mqtt://HOST[:PORT]`, in which HOST is a name, an IPv4 address or an IPv6 address in brackets.
+extension Endpoint {
+    /// Reads `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`, in which HOST is a name, an IPv4 address or an IPv6 address in brackets.
     /// - Throws: ``InvalidText`` for anything else; for other schemes, user names and paths it says what to do.
     public init(parsing text: String) throws(InvalidText) {
         let example = #"write one like "mqtt://broker.example:1883""#
@@ -31,16 +21,20 @@ public struct BrokerAddress: Sendable, Hashable {
         guard let (scheme, rest) = text.split(at: "://") else {
             throw InvalidText("\"\(text)\" is no broker's URL", mend: example)
         }
+        let transport: Transport
         switch scheme.lowercased() {
-        case "mqtt": break
-        case "mqtts", "ws", "wss":
-            throw InvalidText("this version does not speak \(scheme)://", mend: #"it speaks only "mqtt://""#)
+        case "mqtt": transport = .tcp
+        case "mqtts": transport = .tls
+        case "ws", "wss":
+            throw InvalidText(
+                "this version does not speak \(scheme)://", mend: #"it speaks "mqtt://" and, with TLS, "mqtts://""#)
         default: throw InvalidText("\"\(scheme)://\" is no broker's scheme", mend: example)
         }
         let authority = rest.prefix { $0 != "/" }
         if rest.count - authority.count > 1 || authority.contains(where: { "?#".contains($0) }) {
             throw InvalidText("\"\(text)\" goes on behind the port", mend: example)
         }
+        let host: String
         var portText: Substring?
         if authority.first == "[" {
             guard let (address, behind) = authority.dropFirst().split(at: "]"), behind.isEmpty || behind.first == ":",
@@ -63,11 +57,11 @@ public struct BrokerAddress: Sendable, Hashable {
         if authority.first != "[", !Self.isName(host) {
             throw InvalidText(host.isEmpty ? "\"\(text)\" has no host" : "\"\(host)\" is no host name", mend: example)
         }
-        let port = portText.map { Int($0) ?? 0 } ?? 1883
+        let port = portText.map { Int($0) ?? 0 } ?? transport.defaultPort
         guard (1...65_535).contains(port) else {
             throw InvalidText("\"\(text)\" has no valid port", mend: "a port is 1 to 65535")
         }
-        self.port = port
+        self.init(transport: transport, host: host, port: port)
     }
 
     /// The characters of host names, of IPv4 addresses, and the underscore that local networks are fond of.
@@ -84,10 +78,6 @@ public struct BrokerAddress: Sendable, Hashable {
         var address = in6_addr()
         return inet_pton(AF_INET6, String(text.prefix { $0 != "%" }), &address) == 1
     }
-}
-
-extension BrokerAddress: CustomStringConvertible {
-    public var description: String { host.contains(":") ? "mqtt://[\(host)]:\(port)" : "mqtt://\(host):\(port)" }
 }
 
 extension StringProtocol {

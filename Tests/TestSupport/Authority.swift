@@ -1,17 +1,19 @@
-import Glibc
-import OpenSSLTransport
-import Synchronization
-import TestSupport
+internal import Glibc
 
 /// An authority of the tests' own, in a temporary folder: certificates are made by OpenSSL's command line when they are
 /// first asked for.
-actor Authority {
+public actor Authority {
     /// A certificate and its key, as files.
-    struct Leaf: Sendable {
-        var chain: String
-        var key: String
+    public struct Leaf: Sendable {
+        /// Its path, with what stands between it and the root.
+        public var chain: String
+        /// The path of its private key.
+        public var key: String
 
-        var certificate: TLSCertificate { TLSCertificate(chainFile: chain, privateKeyFile: key) }
+        public init(chain: String, key: String) {
+            self.chain = chain
+            self.key = key
+        }
     }
 
     private static let folder: TemporaryDirectory? = try? TemporaryDirectory()
@@ -23,12 +25,12 @@ actor Authority {
     }
 
     /// "CN=Test CA": trusted by who names its `ca.pem`.
-    static func get() async throws -> Authority { try await shared.value }
+    public static func get() async throws -> Authority { try await shared.value }
 
     /// The folder's path.
-    nonisolated let path: String
+    public nonisolated let path: String
     /// The authority's own certificate.
-    nonisolated var root: String { path + "/ca.pem" }
+    public nonisolated var root: String { path + "/ca.pem" }
     private let openssl: String
     private var made: [String: Task<Leaf, any Error>] = [:]
     private var last: Task<Void, Never>?
@@ -60,7 +62,7 @@ actor Authority {
 
     /// Runs the `openssl` command.
     @discardableResult
-    func run(_ arguments: String...) async throws -> [String] {
+    public func run(_ arguments: String...) async throws -> [String] {
         let result = try await runProgram(openssl, arguments, directory: path)
         guard result.ending == .exited(0) else {
             throw ProgramError.failed("openssl \(arguments)", result.ending, output: result.errors)
@@ -70,7 +72,7 @@ actor Authority {
 
     /// A certificate that nobody vouches for. The same name gives the same one.
     @discardableResult
-    func selfSigned(
+    public func selfSigned(
         _ name: String, subject: String, key: String? = nil, extension addition: String = "subjectAltName=DNS:localhost"
     ) async throws -> Leaf {
         if let task = made[name] { return try await task.value }
@@ -97,7 +99,7 @@ actor Authority {
     /// - Parameters:
     ///   - name: files are named after it; the same name gives the same certificate.
     ///   - from: YYYYMMDD; the day before today where it is not given.
-    func leaf(
+    public func leaf(
         _ name: String, extensions: String = "subjectAltName=DNS:localhost,IP:127.0.0.1", from: String? = nil,
         until: String? = nil, issuer: Leaf? = nil
     ) async throws -> Leaf {
@@ -145,7 +147,9 @@ actor Authority {
     /// The authority's list of revoked certificates.
     ///
     /// - Parameter revoking: goes onto the list.
-    func revocationList(_ name: String, revoking leaf: Leaf? = nil, options: [String] = []) async throws -> String {
+    public func revocationList(_ name: String, revoking leaf: Leaf? = nil, options: [String] = []) async throws
+        -> String
+    {
         try await queue { try await self.makeRevocationList(name, leaf, options) }.value
     }
 
@@ -160,13 +164,15 @@ actor Authority {
         return file
     }
 
-    static func write(_ text: String, to path: String) throws {
+    /// Writes a file anew.
+    public static func write(_ text: String, to path: String) throws {
         guard let file = fopen(path, "we") else { throw ProgramError.missing(path) }
         fputs(text, file)
         fclose(file)
     }
 
-    static func read(_ path: String) throws -> [UInt8] {
+    /// Up to 64 KiB of a file.
+    public static func read(_ path: String) throws -> [UInt8] {
         guard let file = fopen(path, "re") else { throw ProgramError.missing(path) }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 65_536)

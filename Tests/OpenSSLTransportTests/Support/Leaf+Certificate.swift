@@ -1,0 +1,6 @@
+import OpenSSLTransport
+import TestSupport
+
+extension Authority.Leaf {
+    var certificate: TLSCertificate { TLSCertificate(chainFile: chain, privateKeyFile: key) }
+}
