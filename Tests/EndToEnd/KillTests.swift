@@ -112,6 +112,31 @@ import Testing
         }
     }
 
+    @Test(arguments: ["5", "3.1.1"])
+    func P2_aWillThatComesLateIsContradicted(version: String) async throws {
+        try await withMosquitto { broker in
+            let station = try Station(port: broker.port, broker: "version = \"\(version)\"")
+            let watcher = try await MosquittoSub.start(port: broker.port, [station.statusTopic])
+            let agent = try await station.run()
+            try await watcher.wait(for: "online") { $0.contains { $0.contains(#""state":"online""#) } }
+            for late in 1...2 {
+                try await mosquittoPub(
+                    port: broker.port, station.statusTopic,
+                    #"{"state":"offline","reason":"connection lost","boot":0,"connection":\#(late)}"#, retain: true)
+                try await watcher.wait(for: "the contradiction") { lines in
+                    guard let index = lines.lastIndex(where: { $0.contains(#""boot":0,"connection":\#(late)"#) }) else {
+                        return false
+                    }
+                    return lines[index...].contains { $0.contains(#""state":"online""#) }
+                }
+            }
+            agent.send(SIGTERM)
+            #expect(try await agent.wait() == .exited(0))
+            let status = try await retained(port: broker.port, station.statusTopic)
+            #expect(status?.contains(#""state":"offline","reason":"stopped""#) == true)
+        }
+    }
+
     @Test func P1_aStoppedAgentSaysSoAtOnceAndLosesNothing() async throws {
         try await withMosquitto { broker in
             let station = try Station(port: broker.port)

@@ -59,13 +59,16 @@ public actor Agent {
 
         let connecting = Task { await client.run() }
         let reporting = Task { await report(from: board, through: client) }
+        let watching = Task { await watchOwnStatus(board, client) }
         let reading = Task { await read(into: outbox, client, board) }
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
         reading.cancel()
         reporting.cancel()
+        watching.cancel()
         await reading.value
+        await watching.value
         await reporting.value
         try? await outbox.flush()
         await sendTheRest(outbox, client)
@@ -143,6 +146,37 @@ public actor Agent {
     }
 
     // MARK: Reporting
+
+    /// P2: a will may come late, when a broker has held on to a dead connection while we were back on another one, and
+    /// then the fleet would believe us dead. So we listen to our own status, and contradict.
+    private func watchOwnStatus(_ board: Board, _ client: MQTTClient) async {
+        let topic = configuration.status.topic
+        let logger = logger
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask {
+                do {
+                    let filter = try TopicFilter(topic.string)
+                    let codes = try await client.subscribe(
+                        [Subscription(filter: filter, qos: .atLeastOnce, noLocal: client.version == .v5)],
+                        timeout: .seconds(365 * 86_400))
+                    if let code = codes.first, code.isError {
+                        logger.warning(
+                            "the broker does not let us watch our own status: a late will goes unnoticed",
+                            metadata: ["topic": "\(topic)", "reason": "\(code)"])
+                    }
+                } catch {
+                    logger.debug("own status not watched", metadata: ["reason": "\(error)"])
+                }
+            }
+            tasks.addTask {
+                for await message in client.messages where message.topic == topic {
+                    guard board.isContradicted(by: String(buffer: message.payload)) else { continue }
+                    logger.notice("the status said that we are offline: contradicted", metadata: ["topic": "\(topic)"])
+                    await board.announce()
+                }
+            }
+        }
+    }
 
     /// Repeats the status: now and then, when a sensor began or ceased to fail, also while there was no connection, and
     /// when a backlog that the last one told of is gone.

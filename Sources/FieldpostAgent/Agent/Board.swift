@@ -59,6 +59,10 @@ actor Board {
     /// How long to wait before looking at the queue again.
     var patience: Duration { hasToldOfBacklog ? .seconds(1) : .seconds(10) }
 
+    /// Whether this status, which stands in our topic, says that we are not there (P2). Our own last goodbye cannot be
+    /// meant: whoever says goodbye has ceased to listen.
+    nonisolated func isContradicted(by status: String) -> Bool { status.hasPrefix(#"{"state":"offline""#) }
+
     /// The fleet was told of a backlog that is gone now: it should not have to believe in it until the next status.
     func noticeEmptyQueue() async {
         guard hasToldOfBacklog, let queue = try? await outbox.status(), queue.queued <= backlog else { return }

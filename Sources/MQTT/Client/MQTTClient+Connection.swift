@@ -158,8 +158,9 @@ extension MQTTClient: ConnectionOwner {
             lastToken += 1
             direct.prepend((lastToken, birth))
         }
-        subscribeAgain(sessionPresent: connack.sessionPresent)
+        // First the birth, so that who subscribes to its own topic is told of this connection and not of the last one.
         storeDidChange()
+        subscribeAgain(sessionPresent: connack.sessionPresent)
         flush()
     }
 

@@ -1,6 +1,6 @@
 internal import DequeModule
 public import Logging
-internal import MQTTWire
+public import MQTTWire
 public import NIOCore
 internal import Synchronization
 
@@ -186,6 +186,9 @@ public actor MQTTClient {
     public var inFlight: Int { session.inFlight }
 
     public var isConnected: Bool { link.isUp }
+
+    /// The version of MQTT that is spoken.
+    public nonisolated var version: ProtocolVersion { configuration.version }
 
     // MARK: Waiting
 
