@@ -46,11 +46,14 @@ extension Outbox {
         let database = try openDatabase()
         let now = now()
         let mustSweep = lastSweep.map { max(now - $0, $0 - now) >= sweepInterval } ?? true
-        guard !unsaved.isEmpty || !done.isEmpty || isLedgerChanged || mustEnforceLimits || mustSweep else { return }
+        guard
+            !unsaved.isEmpty || !done.isEmpty || isLedgerChanged || !unsavedReleases.isEmpty || mustForgetReleases || mustEnforceLimits || mustSweep else { return }
         var ledger = ledger
         var last = last
         var neverExpiring = neverExpiring
         let isLedgerWritten = try database.connection.transaction {
+            if mustForgetReleases { try database.forgetReleases() }
+            try database.release(unsavedReleases)
             let countBefore = ledger.rows
             for range in done.all { ledger.rows -= try database.delete(behind: range.lower, through: range.upper) }
             var hasDeleted = ledger.rows != countBefore
@@ -84,6 +87,8 @@ extension Outbox {
         self.neverExpiring = neverExpiring
         if isLedgerWritten { database.didWrite(ledger) }
         isLedgerChanged = false
+        mustForgetReleases = false
+        unsavedReleases.removeAll()
         done.removeAll()
         doneCount = 0
         if !deletionsOnly {
@@ -137,7 +142,7 @@ extension Outbox {
                 var remaining = try wanted(ledger)
                 if remaining <= 0 { return hasEvicted }
                 let count = try database.delete(priority) { head in
-                    if inFlight[head.id] != nil { return .keep }
+                    if inFlight[head.id] != nil || released.contains(head.id) { return .keep }
                     guard remaining > 0 else { return .stop }
                     remaining -= 1
                     return .delete
@@ -162,7 +167,7 @@ extension Outbox {
             var skipped = 0
             var isPrefix = true
             count += try database.delete(priority, behind: neverExpiring[lane]) { head in
-                if inFlight[head.id] != nil {
+                if inFlight[head.id] != nil || released.contains(head.id) {
                     isPrefix = false
                 } else if isExpired(head.accepted, head.expiry, now) {
                     return .delete

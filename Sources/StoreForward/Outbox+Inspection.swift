@@ -49,7 +49,7 @@ extension Outbox {
         guard !isClosed else { throw OutboxError.closed }
         commit()
         func isMeant(_ id: RowID, _ accepted: Timestamp) -> Bool {
-            inFlight[id] == nil && olderThan.map { accepted < $0 } ?? true
+            inFlight[id] == nil && !released.contains(id) && olderThan.map { accepted < $0 } ?? true
         }
         let waiting = unsaved.count
         unsaved.removeAll { ($0.message.priority == priority || priority == nil) && isMeant($0.id, $0.accepted) }

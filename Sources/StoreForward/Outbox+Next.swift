@@ -21,8 +21,13 @@ extension Outbox {
 
         var isFull: Bool { messages.count >= maximumCount || (!messages.isEmpty && bytes >= maximumBytes) }
 
-        mutating func add(_ message: Message, _ id: RowID, behind lower: RowID) {
-            messages.append(StoredMessage(id: id.messageID, message: message))
+        mutating func add(
+            _ message: Message, _ id: RowID, behind lower: RowID, mayHaveBeenSent: Bool = false,
+            isReleased: Bool = false
+        ) {
+            messages.append(
+                StoredMessage(
+                    id: id.messageID, message: message, mayHaveBeenSent: mayHaveBeenSent, isReleased: isReleased))
             bytes += message.size
             inFlight[id] = lower
         }
@@ -50,10 +55,13 @@ extension Outbox {
                     lose(row.id, behind: lower, \.damaged)
                     return true
                 }
-                if isExpired(row.accepted, message.expiry, now) {
+                let isReleased = released.contains(row.id)
+                if !isReleased, isExpired(row.accepted, message.expiry, now) {
                     lose(row.id, behind: lower, \.expired)
                 } else {
-                    batch.add(remaining(message, row.accepted, now), row.id, behind: lower)
+                    batch.add(
+                        remaining(message, row.accepted, now), row.id, behind: lower,
+                        mayHaveBeenSent: row.id.sequence < firstOwnSequence, isReleased: isReleased)
                 }
                 return !batch.isFull
             }

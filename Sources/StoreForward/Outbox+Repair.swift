@@ -50,6 +50,8 @@ extension Outbox {
             merged.counters = ledger.counters
         } else {
             merged.add(countsOf: ledger)
+            firstOwnSequence = stored.ledger.nextSequence
+            released.formUnion(try database.loadReleases())
             merged.nextSequence += sequencesToSkip
             sequencesToSkip = 0
             for index in unsaved.indices {
@@ -62,6 +64,11 @@ extension Outbox {
                     aliases[old] = new
                 }
             }
+        }
+        if sessionIsLost {
+            sessionIsLost = false
+            merged.counters[Self.sessionCounter] = nil
+            unsavedReleases = Array(released)
         }
         isLedgerChanged = isLedgerChanged || merged != stored.ledger
         isLedgerKnown = true
@@ -119,6 +126,9 @@ extension Outbox {
         isLedgerChanged = true
         done.removeAll()
         doneCount = 0
+        // What was released is not known any more: the next session has to be a new one. While this process goes on, it
+        // knows by itself.
+        sessionIsLost = true
         logger.notice(
             "the damaged file was moved aside",
             metadata: [

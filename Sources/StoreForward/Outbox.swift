@@ -67,6 +67,13 @@ public actor Outbox: SessionStore {
     /// Rows to be deleted with the next commit, and how many they are.
     var done = RowRanges()
     var doneCount = 0
+    /// Messages that the server has (PUBREC) and that wait for PUBCOMP; those of them that the file does not know yet;
+    /// and whether it has to forget all others first.
+    var released: Set<RowID> = []
+    var unsavedReleases: [RowID] = []
+    var mustForgetReleases = false
+    /// Messages with lower numbers were here before this process.
+    var firstOwnSequence: Int64 = 1
     /// New identifiers of messages that were given out before the file could be read.
     var aliases: [RowID: RowID] = [:]
 
@@ -74,6 +81,7 @@ public actor Outbox: SessionStore {
     var mustEnforceLimits = true
     var commits = 0
     var damage: DamageReport?
+    var sessionIsLost = false
     /// How far the numbers of a repaired file go on behind what it says itself.
     var sequencesToSkip: Int64 = 0
     /// What a counter begins with that is not known: above 0 when a damaged file may have held it.
@@ -199,6 +207,7 @@ public actor Outbox: SessionStore {
             guard let given = RowID(id) else { continue }
             let row = aliases.removeValue(forKey: given) ?? given
             let lower = inFlight.removeValue(forKey: row)
+            released.remove(row)
             if let index = indexOfUnsaved(row) {
                 unsavedBytes -= unsaved.remove(at: index).message.size
                 isLedgerChanged = true
@@ -211,6 +220,35 @@ public actor Outbox: SessionStore {
         }
         thread.setTimer(after: doneCount >= Self.deletionCount ? .zero : Self.deletionInterval)
         return known
+    }
+
+    public nonisolated var outlivesProcess: Bool { true }
+
+    static let sessionCounter = "session"
+
+    public func session() throws -> Int64? {
+        guard !isClosed else { throw OutboxError.closed }
+        return ledger.counters[Self.sessionCounter]
+    }
+
+    public func beginSession(_ name: Int64) throws {
+        guard !isClosed else { throw OutboxError.closed }
+        ledger.counters[Self.sessionCounter] = name
+        isLedgerChanged = true
+        released.removeAll()
+        unsavedReleases.removeAll()
+        mustForgetReleases = true
+        commit()
+    }
+
+    public func release(_ ids: [MessageID]) throws {
+        guard !isClosed else { throw OutboxError.closed }
+        for id in ids {
+            guard let given = RowID(id) else { continue }
+            let row = aliases[given] ?? given
+            if released.insert(row).inserted { unsavedReleases.append(row) }
+        }
+        commit()
     }
 
     public func rewind() throws {

@@ -26,6 +26,8 @@ final class QueueDatabase {
     private let reading: Statement
     private let heads: Statement
     private let existence: Statement
+    private let releasing: Statement
+    private let releaseDeletion: Statement
     private let metaWriting: Statement
     private let pageCount: Statement
     private let freePages: Statement
@@ -57,6 +59,7 @@ final class QueueDatabase {
                     """
                     CREATE TABLE message (id INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, flags INTEGER NOT NULL,
                         expiry INTEGER, topic TEXT NOT NULL, payload BLOB NOT NULL, properties BLOB);
+                    CREATE TABLE released (id INTEGER PRIMARY KEY);
                     CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
                     """)
                 try connection.pragma("application_id", Self.applicationID)
@@ -81,6 +84,8 @@ final class QueueDatabase {
         heads = try connection.prepare(
             "SELECT id, accepted, expiry FROM message WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3")
         existence = try connection.prepare("SELECT 1 FROM message WHERE id = ?1")
+        releasing = try connection.prepare("INSERT OR IGNORE INTO released VALUES (?1)")
+        releaseDeletion = try connection.prepare("DELETE FROM released WHERE id > ?1 AND id <= ?2")
         metaWriting = try connection.prepare("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")
         pageCount = try connection.prepare("PRAGMA page_count")
         freePages = try connection.prepare("PRAGMA freelist_count")
@@ -154,7 +159,28 @@ final class QueueDatabase {
         try deletion.bind(lower.value, at: 1)
         try deletion.bind(upper.value, at: 2)
         try deletion.run()
-        return connection.changes
+        let count = connection.changes
+        try releaseDeletion.bind(lower.value, at: 1)
+        try releaseDeletion.bind(upper.value, at: 2)
+        try releaseDeletion.run()
+        return count
+    }
+
+    /// Notes that the server has these messages (QoS 2).
+    func release(_ ids: some Sequence<RowID>) throws {
+        for id in ids {
+            try releasing.bind(id.value, at: 1)
+            try releasing.run()
+        }
+    }
+
+    func forgetReleases() throws { try connection.execute("DELETE FROM released") }
+
+    func loadReleases() throws -> Set<RowID> {
+        let all = try connection.prepare("SELECT id FROM released")
+        var ids: Set<RowID> = []
+        while try all.step() { ids.insert(RowID(all.integer(0))) }
+        return ids
     }
 
     func contains(_ id: RowID) throws -> Bool {

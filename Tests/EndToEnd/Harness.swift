@@ -22,7 +22,7 @@ struct Station: Sendable {
         file = try directory.write(text, to: "station.toml")
     }
 
-    static func text(port: Int, broker: String = "", rest: String) -> String {
+    static func text(port: Int, broker: String = "", qos: Int = 1, rest: String) -> String {
         """
         [device]
         id = "station"
@@ -34,6 +34,7 @@ struct Station: Sendable {
         commit_interval = "5ms"
         [uplink]
         sequence = true
+        qos = \(qos)
         \(rest)
         """
     }

@@ -78,6 +78,58 @@ import Testing
         }
     }
 
+    /// Two hundred kills of a publishing agent, at any instant, over a line that is cut and stalled, to a broker that
+    /// keeps the session: every reading arrives, and none arrives twice.
+    @Test func D3_twoHundredKillsAtQoS2LoseNothingAndRepeatNothing() async throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var generator = SplitMix64(seed: seed)
+        try await withMosquitto(lines: ["max_queued_messages 0"]) { broker in
+            let subscriber = try await MosquittoSub.start(port: broker.port, ["fieldpost/station/+"], qos: 2)
+            let relay = try await TCPRelay.start(port: broker.port)
+            let timing = "keep_alive = \"2s\"\nconnect_timeout = \"500ms\""
+            let station = try Station(
+                text: Station.text(port: relay.port, broker: timing, qos: 2, rest: Station.sensors(3)))
+            for round in 1...200 {
+                let agent = try await station.run()
+                let life = Int.random(in: 20...200, using: &generator)
+                let change = Int.random(in: 0...life, using: &generator)
+                try await Task.sleep(for: .milliseconds(change))
+                switch Int.random(in: 0..<8, using: &generator) {
+                case 0: await relay.cut()
+                case 1: await relay.stall()
+                case 2: await relay.stall([.toClient], newcomers: .served)
+                case 3: await relay.cut(after: Int.random(in: 1...1000, using: &generator), .toServer)
+                case 4: await relay.cut(after: Int.random(in: 1...300, using: &generator), .toClient)
+                default: try await relay.mend()
+                }
+                try await Task.sleep(for: .milliseconds(life - change))
+                await agent.kill()
+                if round.isMultiple(of: 2) { try await relay.mend() }
+            }
+            try await relay.mend()
+            try station.directory.write(
+                Station.text(port: relay.port, qos: 2, rest: Station.sensors(3, every: "1m")), to: "station.toml")
+            let agent = try await station.run()
+            try await agent.errors.line(containing: "connected: ")
+            try await eventually(within: .seconds(60), "an empty queue (seed \(seed))") {
+                try await station.queue("messages") == 0
+            }
+            agent.send(SIGTERM)
+            #expect(try await agent.wait() == .exited(0))
+            let last = try await station.queue("next") - 1
+            #expect(last > 500, "otherwise this has shown nothing")
+            let lines = try await subscriber.wait(timeout: .seconds(30)) { lines in
+                lines.contains { "seq".value(in: $0) == "\(last)" }
+            }
+            let numbers = lines.compactMap { Int("seq".value(in: $0) ?? "") }
+            let counts = Dictionary(numbers.map { ($0, 1) }, uniquingKeysWith: +)
+            let twice = counts.filter { $0.value > 1 }.keys.sorted()
+            #expect(twice.isEmpty, "seed \(seed): \(twice.count) of \(last) arrived twice: \(twice.prefix(20))")
+            let lost = Set(1...last).subtracting(numbers).sorted()
+            #expect(lost.isEmpty, "seed \(seed): lost \(lost.count) of \(last): \(lost.prefix(20))")
+        }
+    }
+
     @Test func P1_aKilledAgentIsOfflineByItsWill() async throws {
         try await withMosquitto { broker in
             let station = try Station(port: broker.port)

@@ -18,6 +18,8 @@ struct Link {
     var endpoint: Endpoint?
     var parameters = ConnectParameters()
     var cleanStart = true
+    /// Nothing is published before the store knows whether this is a new session.
+    var mayPublish = false
     var isWritable = true
     var outbound = ByteBuffer()
     /// QoS 0 messages of the store that the socket has not taken yet, in the order of sending.

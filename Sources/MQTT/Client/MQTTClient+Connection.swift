@@ -17,6 +17,10 @@ extension MQTTClient: ConnectionOwner {
         } catch {
             return .failed(.invalid("\(error)"))
         }
+        if store.outlivesProcess, !hasAskedStore {
+            hasAskedStore = true
+            sessionName = (try? await store.session()) ?? nil
+        }
         var secure: TLSClientContext?
         if endpoint.transport == .tls {
             do {
@@ -95,13 +99,13 @@ extension MQTTClient: ConnectionOwner {
     }
 
     func connect() -> Packet {
-        // The session of an earlier process is not ours to resume: its packet identifiers are unknown here. Under
+        // A session that the store knows nothing of is not ours to resume: its packet identifiers are unknown here. Under
         // 3.1.1 this means that the server keeps a session from the second connection on only.
         // Nor is one that was left behind at another endpoint: it may hold identifiers that were used anew meanwhile,
         // and a new message would be taken for a repetition. Without an identifier there is nothing to resume.
         let identifier = assignedIdentifier ?? configuration.clientIdentifier
         link.cleanStart =
-            link.endpoint != sessionEndpoint || configuration.sessionExpiry == .zero || identifier.isEmpty
+            link.endpoint.map(name) != sessionName || configuration.sessionExpiry == .zero || identifier.isEmpty
         var connect = Connect(
             version: configuration.version,
             clientIdentifier: identifier,
@@ -130,7 +134,6 @@ extension MQTTClient: ConnectionOwner {
         }
         link.cancelTimers()
         statistics.connections += 1
-        sessionEndpoint = endpoint
         if let assigned = connack.properties.assignedClientIdentifier { assignedIdentifier = assigned }
         let resumption = session.connected(
             sessionPresent: connack.sessionPresent, limits: ServerLimits(connack.properties))
@@ -158,10 +161,43 @@ extension MQTTClient: ConnectionOwner {
             lastToken += 1
             direct.prepend((lastToken, birth))
         }
+        resumesEarlierProcess = connack.sessionPresent && (resumesEarlierProcess || statistics.connections == 1)
+        let name = name(of: endpoint)
+        guard store.outlivesProcess, !connack.sessionPresent else {
+            sessionName = name
+            return begin(sessionPresent: connack.sessionPresent)
+        }
+        // The store has to know first: what it calls released, the new session has never seen.
+        sessionName = nil
+        for index in ready.indices { ready[index].isReleased = false }
+        let (previous, noting) = (beginning, releasing)
+        beginning = Task {
+            await previous?.value
+            await noting?.value
+            do {
+                try await store.beginSession(name)
+            } catch {
+                logger.error("the store does not note the new session", metadata: ["error": "\(error)"])
+            }
+            guard link.id == id, link.isUp else { return }
+            sessionName = name
+            begin(sessionPresent: false)
+        }
+    }
+
+    private func begin(sessionPresent: Bool) {
+        link.mayPublish = true
         // First the birth, so that who subscribes to its own topic is told of this connection and not of the last one.
         storeDidChange()
-        subscribeAgain(sessionPresent: connack.sessionPresent)
+        subscribeAgain(sessionPresent: sessionPresent)
         flush()
+    }
+
+    /// A session's name: where it is, and whose (FNV-1a).
+    private func name(of endpoint: Endpoint) -> Int64 {
+        let text = "\(configuration.version) \(endpoint) \(assignedIdentifier ?? configuration.clientIdentifier)"
+        let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        return Int64(bitPattern: hash)
     }
 
     func failed(_ error: any Error, on id: Int) {
@@ -268,6 +304,7 @@ extension MQTTClient: ConnectionOwner {
     }
 
     func connectionLost() {
+        toRelease.removeAll()
         // Whoever wanted "now" is told that now has passed; what was sent may still be acknowledged later.
         direct.removeAll()
         let stored = Set(storedWaiters.values)

@@ -7,7 +7,7 @@ internal import NIOCore
 extension MQTTClient {
     /// Sends what may be sent: repetitions, what callers want sent now, what the store gave out; and asks the store for more.
     func pump() {
-        guard link.isUp else { return }
+        guard link.isUp, link.mayPublish else { return }
         while link.isWritable, let next = session.nextResend() {
             switch next {
             case .release(let pubrel): send(.pubrel(pubrel))
@@ -15,11 +15,12 @@ extension MQTTClient {
             }
         }
         while link.isWritable, let next = direct.first {
-            guard offer(next.message, from: .direct(next.token)) else { break }
+            guard offer(StoredMessage(id: MessageID(rawValue: 0), message: next.message), from: .direct(next.token))
+            else { break }
             direct.removeFirst()
         }
         while link.isWritable, direct.isEmpty, let next = ready.first {
-            guard offer(next.message, from: .stored(next.id)) else { break }
+            guard offer(next, from: .stored(next.id)) else { break }
             ready.removeFirst()
         }
         flush()
@@ -27,22 +28,25 @@ extension MQTTClient {
     }
 
     /// - Returns: false when the window is full.
-    private func offer(_ message: Message, from origin: Session.Origin) -> Bool {
-        let decision = session.publish(message, from: origin)
+    private func offer(_ offered: StoredMessage, from origin: Session.Origin) -> Bool {
+        let decision = session.publish(
+            offered.message, from: origin, mayHaveBeenSent: offered.mayHaveBeenSent && resumesEarlierProcess,
+            isReleased: offered.isReleased)
         switch decision {
-        case .send:
+        case .send, .release:
             if session.inFlight == 1 { link.lastProgress = .now }
             statistics.published += 1
         case .sendAndForget: statistics.published += 1
         case .tooLarge, .unencodable, .full: break
         }
-        return carryOut(decision, message, from: origin)
+        return carryOut(decision, offered.message, from: origin)
     }
 
     /// - Returns: false when the window is full.
     private func carryOut(_ decision: Session.Decision, _ message: Message, from origin: Session.Origin) -> Bool {
         switch decision {
         case .send(let publish): send(.publish(publish))
+        case .release(let pubrel): send(.pubrel(pubrel))
         case .sendAndForget(let publish):
             send(.publish(publish))
             switch origin {
@@ -113,6 +117,27 @@ extension MQTTClient {
             } else {
                 early.completed(id, completion.reasonCode)
             }
+        }
+    }
+
+    /// D3: PUBREL goes out when the store has noted that the server has the message, or a crash between the two would
+    /// have it sent a second time.
+    func noteReleases() {
+        guard releasing == nil, !toRelease.isEmpty else { return }
+        releasing = Task {
+            while !toRelease.isEmpty {
+                let (ids, id) = (toRelease, link.id)
+                toRelease.removeAll()
+                do {
+                    try await store.release(ids)
+                    guard link.id == id, link.isUp else { continue }
+                    for id in ids { if let pubrel = session.released(id) { send(.pubrel(pubrel)) } }
+                    flush()
+                } catch {
+                    logger.error("the store notes no release", metadata: ["error": "\(error)"])
+                }
+            }
+            releasing = nil
         }
     }
 

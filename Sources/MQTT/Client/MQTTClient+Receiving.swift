@@ -30,6 +30,7 @@ extension MQTTClient {
         case .pubrec(let pubrec):
             switch try session.received(pubrec: pubrec) {
             case .send(let pubrel): send(.pubrel(pubrel))
+            case .note(let id): toRelease.append(id)
             case .completed(let completion): complete(completion)
             }
         case .pubcomp(let pubcomp):
@@ -119,6 +120,7 @@ extension MQTTClient {
         guard link.id == id, link.isUp else { return }
         link.keepAlive?.bytesReceived(at: .now)
         tellStore()
+        noteReleases()
         pump()
         flush()
     }

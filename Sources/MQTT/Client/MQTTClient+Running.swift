@@ -50,6 +50,8 @@ extension MQTTClient {
         await tellingStore?.value
         // Nothing of ours may come back to an event loop that its owner shuts down when this returns.
         await fetching?.value
+        await beginning?.value
+        await releasing?.value
         finish()
     }
 

@@ -47,7 +47,7 @@ extension MQTTClient {
                         .resume(with: .failure(ClientError.timedOut(after: timeout)))
                 }
                 requestWaiters[token] = Waiter(continuation: continuation, timer: timer)
-                if link.isUp {
+                if link.isUp, link.mayPublish {
                     send(request, token)
                     flush()
                 }

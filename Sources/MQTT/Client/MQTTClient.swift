@@ -48,8 +48,15 @@ public actor MQTTClient {
     var stopping = false
     var pauseWaiter: CheckedContinuation<Void, Never>?
     var pauseTimer: Scheduled<Void>?
-    /// Where the session is that we could resume.
-    var sessionEndpoint: Endpoint?
+    /// The session that we could resume, by where it is and whose; nil: none.
+    var sessionName: Int64?
+    var hasAskedStore = false
+    /// The session is the one in which an earlier process may have sent what the store gives out.
+    var resumesEarlierProcess = false
+    var beginning: Task<Void, Never>?
+    // What the server has (PUBREC) and the store has not noted yet.
+    var toRelease: [MessageID] = []
+    var releasing: Task<Void, Never>?
     /// The identifier that the server gave us, when we had none.
     var assignedIdentifier: String?
 
@@ -91,6 +98,7 @@ public actor MQTTClient {
         session = Session(
             version: configuration.version, maximumInFlight: configuration.maximumInFlight,
             receiveMaximum: configuration.receiveMaximum)
+        session.holdsReleases = store.outlivesProcess
         (events, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
         // The sequence is made before the client that it calls.
         let bell = ReaderBell()

@@ -50,7 +50,7 @@ public struct Session: Sendable {
     private(set) var outgoing: [PacketIdentifier: Outgoing] = [:]
     private(set) var incomingExactlyOnce: Set<PacketIdentifier> = []
     private var requests: [PacketIdentifier: Request] = [:]
-    private var lastIdentifier = PacketIdentifier.first
+    private var lastIdentifier = Identifiers.upperFirst
     private var nextOrder: UInt64 = 0
 
     // Of this connection only.
@@ -59,6 +59,23 @@ public struct Session: Sendable {
     private var outstanding = 0
 
     private enum Request { case subscribe(count: Int), unsubscribe(count: Int) }
+
+    /// Packet identifiers of stored messages follow from the messages' own, so that a later process repeats them under
+    /// the same ones without having been told. The upper quarter is for all else.
+    private enum Identifiers {
+        static let storedCount: Int64 = 49_151
+        static let upperFirst = PacketIdentifier(rawValue: 49_152) ?? .first
+        /// A few fewer than there are, so that looking for a free one comes to an end.
+        static let upperCount = 16_000
+
+        static func of(_ id: MessageID) -> PacketIdentifier {
+            PacketIdentifier(rawValue: UInt16(1 + max(id.sequence, 0) % storedCount)) ?? .first
+        }
+    }
+
+    /// Whether PUBREL has to wait for ``released(_:from:)``: the store outlives the process and must know first.
+    public var holdsReleases = false
+    private var directInFlight = 0
 
     /// - Parameters:
     ///   - maximumInFlight: 1 to 32,768; values beyond are brought inside.
@@ -133,7 +150,12 @@ public struct Session: Sendable {
             let message = repeatsAreDuplicates ? entry.message : withinLimits(entry.message)
             outgoing[identifier]?.message = message
             let decision = decide(message, identifier, duplicate: repeatsAreDuplicates)
-            if case .send = decision { nowOutstanding(identifier) } else { outgoing[identifier] = nil }
+            if case .send = decision {
+                nowOutstanding(identifier)
+            } else {
+                outgoing[identifier] = nil
+                if case .direct = entry.origin { directInFlight -= 1 }
+            }
             return .publish(message, entry.origin, decision)
         }
         return nil
@@ -166,24 +188,50 @@ public struct Session: Sendable {
         case tooLarge(bytes: Int, limit: Int)
         /// It cannot be said in this version of the protocol.
         case unencodable(EncodingError)
+        /// The server has it already: send this PUBREL.
+        case release(Acknowledgement)
         /// The window is full: offer it again when ``room`` is positive.
         case full
     }
 
     /// Takes a message under way. The QoS is lowered to what the server supports, and RETAIN left out where the server
     /// does not offer it (5.0 §3.2.2.3.4, §3.2.2.3.5).
-    public mutating func publish(_ offered: Message, from origin: Origin) -> Decision {
-        guard resend.isEmpty else { return .full }
+    ///
+    /// - Parameters:
+    ///   - mayHaveBeenSent: by an earlier process in this session: it is sent with DUP.
+    ///   - isReleased: the server has it (QoS 2), as an earlier process knew.
+    public mutating func publish(
+        _ offered: Message, from origin: Origin, mayHaveBeenSent: Bool = false, isReleased: Bool = false
+    ) -> Decision {
+        guard resend.isEmpty, let identifier = identifier(for: origin) else { return .full }
         let message = withinLimits(offered)
-        let identifier = freeIdentifier()
-        let decision = decide(message, identifier, duplicate: false)
-        guard case .send = decision else { return decision }
+        var decision = decide(message, identifier, duplicate: mayHaveBeenSent)
+        if isReleased { decision = .release(Acknowledgement(packetIdentifier: identifier)) }
+        switch decision {
+        case .send, .release: break
+        case .sendAndForget, .tooLarge, .unencodable, .full: return decision
+        }
         guard room > 0 else { return .full }
-        outgoing[identifier] = Outgoing(origin: origin, message: message, order: nextOrder, isOutstanding: true)
+        outgoing[identifier] = Outgoing(
+            origin: origin, message: message, order: nextOrder, stage: isReleased ? .release : .publish,
+            isOutstanding: true)
         nextOrder += 1
         outstanding += 1
-        lastIdentifier = identifier
+        if case .direct = origin {
+            directInFlight += 1
+            lastIdentifier = identifier
+        }
         return decision
+    }
+
+    /// Nil when it has to wait until another message or request has given its identifier back.
+    private func identifier(for origin: Origin) -> PacketIdentifier? {
+        switch origin {
+        case .stored(let id):
+            let identifier = Identifiers.of(id)
+            return outgoing[identifier] == nil ? identifier : nil
+        case .direct: return freeIdentifier()
+        }
     }
 
     private func withinLimits(_ offered: Message) -> Message {
@@ -219,6 +267,8 @@ public struct Session: Sendable {
     /// The answer to PUBREC.
     public enum AfterPubRec: Sendable, Hashable {
         case send(Acknowledgement)
+        /// Have the store note that the server has the message, and call ``released(_:from:)`` when it has.
+        case note(MessageID)
         case completed(Completion)
     }
 
@@ -239,8 +289,19 @@ public struct Session: Sendable {
                 complete(identifier, pubrec.reasonCode)
                     ?? Completion(origin: entry.origin, reasonCode: pubrec.reasonCode))
         }
+        if holdsReleases, entry.stage == .publish, case .stored(let id) = entry.origin { return .note(id) }
         outgoing[identifier]?.stage = .release
         return .send(Acknowledgement(packetIdentifier: identifier))
+    }
+
+    /// The store knows that the server has the message, which was said on this very connection.
+    ///
+    /// - Returns: the PUBREL to send; nil when the exchange is over.
+    public mutating func released(_ id: MessageID) -> Acknowledgement? {
+        let identifier = Identifiers.of(id)
+        guard outgoing[identifier]?.origin == .stored(id) else { return nil }
+        outgoing[identifier]?.stage = .release
+        return Acknowledgement(packetIdentifier: identifier)
     }
 
     public mutating func received(pubcomp: Acknowledgement) throws(ProtocolViolation) -> Completion? {
@@ -255,12 +316,18 @@ public struct Session: Sendable {
     private mutating func complete(_ identifier: PacketIdentifier, _ reasonCode: ReasonCode) -> Completion? {
         guard let entry = outgoing.removeValue(forKey: identifier) else { return nil }
         if entry.isOutstanding { outstanding -= 1 }
+        if case .direct = entry.origin { directInFlight -= 1 }
         return Completion(origin: entry.origin, reasonCode: reasonCode)
     }
 
-    private func freeIdentifier() -> PacketIdentifier {
-        var candidate = lastIdentifier.next
-        while outgoing[candidate] != nil || requests[candidate] != nil { candidate = candidate.next }
+    /// One of the upper quarter.
+    private func freeIdentifier() -> PacketIdentifier? {
+        guard directInFlight + requests.count < Identifiers.upperCount else { return nil }
+        var candidate = lastIdentifier
+        repeat {
+            candidate = candidate.next
+            if candidate < Identifiers.upperFirst { candidate = Identifiers.upperFirst }
+        } while outgoing[candidate] != nil || requests[candidate] != nil
         return candidate
     }
 
@@ -278,10 +345,9 @@ public struct Session: Sendable {
         return Unsubscribe(packetIdentifier: identifier, filters: filters)
     }
 
-    /// Nil when 16,384 requests wait for their answers already.
+    /// Nil when too many requests wait for their answers already.
     private mutating func newRequest(_ request: Request) -> PacketIdentifier? {
-        guard requests.count < 16_384 else { return nil }
-        let identifier = freeIdentifier()
+        guard requests.count < Identifiers.upperCount / 2, let identifier = freeIdentifier() else { return nil }
         lastIdentifier = identifier
         requests[identifier] = request
         return identifier
