@@ -47,7 +47,9 @@ extension Outbox {
         let now = now()
         let mustSweep = lastSweep.map { max(now - $0, $0 - now) >= sweepInterval } ?? true
         guard
-            !unsaved.isEmpty || !done.isEmpty || isLedgerChanged || !unsavedReleases.isEmpty || mustForgetReleases || mustEnforceLimits || mustSweep else { return }
+            !unsaved.isEmpty || !done.isEmpty || isLedgerChanged || !unsavedReleases.isEmpty || mustForgetReleases
+                || mustEnforceLimits || mustSweep
+        else { return }
         var ledger = ledger
         var last = last
         var neverExpiring = neverExpiring

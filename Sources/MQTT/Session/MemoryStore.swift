@@ -16,6 +16,8 @@ public actor MemoryStore: SessionStore {
         var given = 0
     }
 
+    public nonisolated var outlivesProcess: Bool { false }
+
     private let maximumCount: Int
     private var ranks = [Rank](repeating: Rank(), count: Priority.allCases.count)
     private var lastSequence: Int64 = 0
@@ -54,6 +56,10 @@ public actor MemoryStore: SessionStore {
     public func acknowledge(_ ids: [MessageID]) { ids.forEach(remove) }
 
     public func discard(_ ids: [MessageID], because reason: DiscardReason) { ids.forEach(remove) }
+
+    public func session() -> Int64? { nil }
+    public func beginSession(_ name: Int64) {}
+    public func release(_ ids: [MessageID]) {}
 
     public func rewind() {
         for rank in ranks.indices { ranks[rank].given = 0 }

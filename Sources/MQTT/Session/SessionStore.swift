@@ -73,14 +73,6 @@ public protocol SessionStore: Sendable {
     func rewind() async throws
 }
 
-/// For stores that end with their process.
-extension SessionStore {
-    public nonisolated var outlivesProcess: Bool { false }
-    public func session() async throws -> Int64? { nil }
-    public func beginSession(_ name: Int64) async throws {}
-    public func release(_ ids: [MessageID]) async throws {}
-}
-
 /// Why a message that was given out is given up.
 public enum DiscardReason: String, Sendable, Hashable, CaseIterable {
     /// The broker answered with an error code (5.0 only).

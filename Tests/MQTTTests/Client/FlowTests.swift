@@ -85,7 +85,7 @@ import Testing
 
     @Test func whatWasNotSentInTimeIsNotSentLater() async throws {
         let server = try await ScriptedServer.start([
-            .receive(Self.connect), .send(Self.accepted), .receive(13 + 2), .send([0x40, 0x02, 0x00, 0x02]),
+            .receive(Self.connect), .send(Self.accepted), .receive(13 + 2), .send([0x40, 0x02, 0xC0, 0x01]),
         ])
         var configuration = quick(port: server.port)
         configuration.maximumInFlight = 1
@@ -179,10 +179,10 @@ import Testing
     }
 
     @Test func whatIsUnsubscribedStaysSoHoweverTheAnswersCome() async throws {
-        // SUBSCRIBE 2 and UNSUBSCRIBE 3 are answered in one segment.
+        // SUBSCRIBE and UNSUBSCRIBE, whose identifiers begin at 0xC001, are answered in one segment.
         let server = try await ScriptedServer.start([
             .receive(Self.connect), .send(Self.accepted), .receive(9 + 8),
-            .send([0x90, 0x04, 0, 2, 0, 1, 0xB0, 0x04, 0, 3, 0, 0]),
+            .send([0x90, 0x04, 0xC0, 1, 0, 1, 0xB0, 0x04, 0xC0, 2, 0, 0]),
         ])
         try await withClient(port: server.port) { client in
             try await eventually("a connection") { await client.isConnected }
@@ -199,7 +199,7 @@ import Testing
     @Test func aRequestIsAnsweredOnALaterConnection() async throws {
         let server = try await ScriptedServer.start(
             [.receive(Self.connect), .send(Self.accepted), .receive(9), .reset],
-            [.receive(Self.connect), .send(Self.accepted), .receive(9), .send([0x90, 0x04, 0, 3, 0, 1])])
+            [.receive(Self.connect), .send(Self.accepted), .receive(9), .send([0x90, 0x04, 0xC0, 2, 0, 1])])
         try await withClient(port: server.port) { client in
             let codes = try await client.subscribe([Subscription(filter: TopicFilter("a"))])
             #expect(codes == [.grantedQoS1])
@@ -211,9 +211,9 @@ import Testing
 
     @Test func aSubscriptionThatIsNotRenewedIsAskedForAgainNextTime() async throws {
         let server = try await ScriptedServer.start(
-            [.receive(Self.connect), .send(Self.accepted), .receive(9), .send([0x90, 0x04, 0, 2, 0, 1]), .close],
+            [.receive(Self.connect), .send(Self.accepted), .receive(9), .send([0x90, 0x04, 0xC0, 1, 0, 1]), .close],
             [
-                .receive(Self.connect), .send(Self.accepted), .receive(9), .send([0x90, 0x04, 0, 3, 0, 0x87]),
+                .receive(Self.connect), .send(Self.accepted), .receive(9), .send([0x90, 0x04, 0xC0, 2, 0, 0x87]),
                 .pause(.milliseconds(50)), .close,
             ],
             [.receive(Self.connect), .send(Self.accepted)])
@@ -452,6 +452,11 @@ extension MQTTClient {
 /// A store whose `append` returns only after the message was acknowledged, if it has a client, and whose `next` may fail
 /// or take its time.
 private actor SlowStore: SessionStore {
+    nonisolated var outlivesProcess: Bool { false }
+    func session() -> Int64? { nil }
+    func beginSession(_ name: Int64) {}
+    func release(_ ids: [MessageID]) {}
+
     private let base = MemoryStore()
     private var failures: Int
     private var client: MQTTClient?

@@ -238,6 +238,11 @@ func stuff(_ client: MQTTClient) async throws {
 
 /// A store that does not forget before it is allowed to.
 private actor GatedStore: SessionStore {
+    nonisolated var outlivesProcess: Bool { false }
+    func session() -> Int64? { nil }
+    func beginSession(_ name: Int64) {}
+    func release(_ ids: [MessageID]) {}
+
     private let base = MemoryStore()
     private(set) var acknowledged: [MessageID] = []
     private var isOpen = false

@@ -222,6 +222,60 @@ import Testing
         #expect(seen.count == 16_383)
     }
 
+    private func stored(_ sequence: Int64) -> Session.Origin { .stored(MessageID(rawValue: 2 << 48 | sequence)) }
+
+    @Test func D3_aLaterProcessFindsTheSameIdentifierWithoutHavingBeenTold() throws {
+        for sequence in [1, 2, 49_150, 49_151, 49_152, 1 << 40] as [Int64] {
+            var (first, second) = (connected(), connected())
+            _ = second.publish(try message("other"), from: .direct(1))
+            let sent = try sent(first.publish(try message("x", .exactlyOnce), from: stored(sequence)))
+            let again = try self.sent(
+                second.publish(try message("x", .exactlyOnce), from: stored(sequence), mayHaveBeenSent: true))
+            #expect(sent.packetIdentifier == again.packetIdentifier)
+            #expect(!sent.duplicate && again.duplicate)
+            #expect(try #require(sent.packetIdentifier).rawValue <= 49_151)
+        }
+    }
+
+    @Test func messagesWhoseIdentifiersMeetWaitForEachOther() throws {
+        var session = connected()
+        let first = try sent(session.publish(try message("1"), from: stored(5)))
+        #expect(session.publish(try message("2"), from: stored(5 + 49_151)) == .full)
+        _ = try session.received(puback: try ack(try #require(first.packetIdentifier).rawValue))
+        #expect(
+            try sent(session.publish(try message("2"), from: stored(5 + 49_151))).packetIdentifier
+                == first.packetIdentifier)
+    }
+
+    @Test func D3_pubRelWaitsUntilTheStoreHasNotedThePubRec() throws {
+        var session = connected()
+        session.holdsReleases = true
+        let id = MessageID(rawValue: 7)
+        let publish = try sent(session.publish(try message("x", .exactlyOnce), from: .stored(id)))
+        let number = try #require(publish.packetIdentifier).rawValue
+        #expect(try session.received(pubrec: try ack(number)) == .note(id))
+        // The connection is lost before the store has answered: nobody may rely on PUBREC, so it is PUBLISH again.
+        session.connectionLost()
+        _ = session.connected(sessionPresent: true, limits: ServerLimits())
+        guard case .publish(_, _, .send(let repeated)) = session.nextResend() else { throw Unexpected("no PUBLISH") }
+        #expect(repeated.duplicate)
+        #expect(try session.received(pubrec: try ack(number)) == .note(id))
+        #expect(session.released(id) == (try ack(number)))
+        #expect(try session.received(pubcomp: try ack(number))?.origin == .stored(id))
+        #expect(session.released(id) == nil, "it is over")
+    }
+
+    @Test func D3_whatAnEarlierProcessKnewToBeReceivedIsOnlyReleased() throws {
+        var session = connected()
+        session.holdsReleases = true
+        let decision = session.publish(try message("x", .exactlyOnce), from: stored(9), isReleased: true)
+        guard case .release(let pubrel) = decision else { throw Unexpected("\(decision)") }
+        #expect(session.inFlight == 1)
+        #expect(try session.received(pubcomp: pubrel)?.origin == stored(9))
+        #expect(session.inFlight == 0)
+        #expect(session.room == 32)
+    }
+
     @Test func incomingQoS2IsDeliveredOnceUntilItIsReleased() throws {
         var session = connected()
         let publish = Publish(

@@ -1,0 +1,73 @@
+import MQTT
+import MQTTWire
+import NIOCore
+import Testing
+
+@testable import StoreForward
+
+/// What makes QoS 2 exact across a crash (D3).
+@Suite struct SessionTests {
+    let folder: Folder
+
+    init() throws { folder = try Folder() }
+
+    @Test func `what was released is known after a crash, and forgotten with the session (D3)`() async throws {
+        let outbox = try await Outbox.opened(folder)
+        #expect(try await outbox.session() == nil)
+        try await outbox.beginSession(-42)
+        let ids = try await outbox.append([message("1"), message("2"), message("3")])
+        _ = try await outbox.next(maximumCount: 3, maximumBytes: 1000)
+        try await outbox.release([ids[1]])
+
+        let copy = try folder.crashCopy()
+        let after = try await Outbox.opened(copy)
+        #expect(try await after.session() == -42)
+        let given = try await after.next(maximumCount: 3, maximumBytes: 1000)
+        #expect(given.map(\.isReleased) == [false, true, false])
+        #expect(given.map(\.mayHaveBeenSent) == [true, true, true])
+        let new = try await after.append([message("4")])
+        #expect(try await after.next(maximumCount: 3, maximumBytes: 1000).map(\.id) == new)
+
+        try await after.beginSession(43)
+        let third = try await Outbox.opened(try copy.crashCopy())
+        #expect(try await third.session() == 43)
+        #expect(
+            try await third.next(maximumCount: 4, maximumBytes: 1000).map(\.isReleased) == [false, false, false, false])
+    }
+
+    @Test func `what was released is neither evicted nor purged, and goes with its acknowledgement (D3)`() async throws
+    {
+        var options = OutboxOptions.test
+        options.maximumRows = 2
+        let outbox = try await Outbox.opened(folder, options)
+        let ids = try await outbox.append([message("1"), message("2")])
+        _ = try await outbox.next(maximumCount: 1, maximumBytes: 1000)
+        try await outbox.release([ids[0]])
+        try await outbox.rewind()
+        _ = try await outbox.append([message("3"), message("4")])
+        #expect(try await outbox.list(limit: 9).map(\.sequence).first == 1)
+        _ = try await outbox.purge()
+        #expect(try await outbox.list(limit: 9).map(\.sequence) == [1])
+        try await outbox.acknowledge([ids[0]])
+        try await outbox.flush()
+        #expect(try await outbox.status().queued == 0)
+
+        let after = try await Outbox.opened(try folder.crashCopy())
+        #expect(await after.released.isEmpty)
+    }
+
+    @Test func `a repaired queue asks for a new session (D3, D6)`() async throws {
+        let outbox = try await Outbox.opened(folder)
+        try await outbox.beginSession(7)
+        _ = try await outbox.append((1...30).map { _ in try message(String(repeating: "x", count: 500)) })
+        await outbox.close()
+        var bytes = try Folder.read(folder.queue)
+        let size = QueueDatabase.pageSize
+        bytes.replaceSubrange(size..<2 * size, with: repeatElement(0xA5, count: size))
+        try Folder.write(bytes, to: folder.queue)
+        let after = try await Outbox.opened(folder)
+        _ = try await after.texts()
+        #expect(try await after.status().damage != nil)
+        #expect(try await after.session() == nil)
+    }
+}
