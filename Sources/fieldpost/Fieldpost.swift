@@ -15,5 +15,5 @@ struct Fieldpost: AsyncParsableCommand {
             configuration.
             """,
         version: FieldpostVersion.string,
-        subcommands: [Run.self, Check.self, Read.self, Queue.self, Demo.self])
+        subcommands: [Run.self, Check.self, Read.self, Queue.self, Pub.self, Sub.self, Demo.self])
 }
