@@ -34,7 +34,8 @@ struct Pub: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "The broker keeps the message for later subscribers.")
     var retain = false
 
-    @Option(name: .customLong("repeat"), parsing: .unconditional, help: "How often to publish the message. (default: 1)")
+    @Option(
+        name: .customLong("repeat"), parsing: .unconditional, help: "How often to publish the message. (default: 1)")
     var count: Int?
 
     @Option(parsing: .unconditional, help: "Seconds between repetitions. (default: 0)")

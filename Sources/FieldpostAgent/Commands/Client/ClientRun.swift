@@ -1,4 +1,3 @@
-internal import Logging
 internal import MQTT
 internal import NIOCore
 internal import NIOPosix
@@ -64,10 +63,7 @@ struct ClientRun: Sendable {
         var futile = 0
         for await event in client.events {
             switch event {
-            case .connected(let result):
-                settings.logger.debug(
-                    "connected",
-                    metadata: ["broker": "\(result.endpoint)", "session-present": "\(result.sessionPresent)"])
+            case .connected:
                 if !hasConnected, let timeout {
                     timer = Task {
                         guard (try? await Task.sleep(for: timeout)) != nil else { return }

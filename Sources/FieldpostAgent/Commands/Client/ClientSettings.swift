@@ -113,7 +113,8 @@ struct ClientSettings: Sendable {
         case (nil, let prefix?): return "\(prefix)\(getpid())"
         // Not every server of 3.1.1 invents one, and 23 letters and digits are what each of them takes.
         case (nil, nil) where version == .v3_1_1:
-            return "fieldpost" + String((0..<14).compactMap { _ in "0123456789abcdefghijklmnopqrstuvwxyz".randomElement() })
+            return "fieldpost"
+                + String((0..<14).compactMap { _ in "0123456789abcdefghijklmnopqrstuvwxyz".randomElement() })
         case (nil, nil): return ""
         }
     }
@@ -124,7 +125,8 @@ struct ClientSettings: Sendable {
         case "-1", "∞": return Int64(UInt32.max)
         case let text?:
             guard let seconds = UInt32(text) else {
-                throw InvalidText("-x \"\(text)\"", mend: "it is 0 to 4294967294 seconds, or -1 for a session without end")
+                throw InvalidText(
+                    "-x \"\(text)\"", mend: "it is 0 to 4294967294 seconds, or -1 for a session without end")
             }
             return Int64(seconds)
         }

@@ -32,7 +32,8 @@ struct GivenProperties: Sendable {
             }
             if identifier == "user-property" {
                 guard let second = words.popFirst() else {
-                    throw InvalidText("a user-property has a name and a value", mend: "write \(first) user-property NAME VALUE")
+                    throw InvalidText(
+                        "a user-property has a name and a value", mend: "write \(first) user-property NAME VALUE")
                 }
                 append(.userProperty(name: value, value: second), to: command)
             } else {
@@ -78,7 +79,8 @@ struct GivenProperties: Sendable {
             append(.responseTopic(try ClientSettings.topic(value, name, TopicName.init)), to: command)
         default:
             throw InvalidText(
-                "--property \(command.rawValue) \(name) cannot be given", mend: "see `fieldpost help` for those that can")
+                "--property \(command.rawValue) \(name) cannot be given",
+                mend: "see `fieldpost help` for those that can")
         }
     }
 }

@@ -19,7 +19,9 @@ final class Input: Sendable {
     init(file path: String?) throws(CommandFailure) {
         name = path ?? "standard input"
         descriptor = path.map { open($0, O_RDONLY | O_CLOEXEC) } ?? STDIN_FILENO
-        guard descriptor >= 0 else { throw CommandFailure(.inputOutput, "\(name): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw CommandFailure(.inputOutput, "\(name): \(String(cString: strerror(errno)))")
+        }
         thread.start()
     }
 
@@ -59,25 +61,32 @@ final class Input: Sendable {
         return all
     }
 
-    /// Hands each line over without its line feed, the last one also when it has none.
-    func forEachLine(_ body: (ByteBuffer) async throws -> Void) async throws {
+    /// Hands the lines over without their line feeds, as they come and up to 128 at once; the last one also when it has
+    /// no line feed.
+    func forEachLines(_ body: ([ByteBuffer]) async throws -> Void) async throws {
         var rest = ByteBuffer()
         // What was searched already, so that a long line is not searched again with each chunk.
         var searched = 0
         while var chunk = try await read() {
             rest.writeBuffer(&chunk)
-            while let end = rest.readableBytesView.dropFirst(searched).firstIndex(of: UInt8(ascii: "\n")) {
-                if let line = rest.readSlice(length: end - rest.readerIndex) {
-                    rest.moveReaderIndex(forwardBy: 1)
-                    try await body(line)
-                }
+            var lines: [ByteBuffer] = []
+            while let end = rest.readableBytesView.dropFirst(searched).firstIndex(of: UInt8(ascii: "\n")),
+                let line = rest.readSlice(length: end - rest.readerIndex)
+            {
+                rest.moveReaderIndex(forwardBy: 1)
                 searched = 0
+                lines.append(line)
+                guard lines.count == 128 else { continue }
+                try await body(lines)
+                lines.removeAll(keepingCapacity: true)
             }
+            if !lines.isEmpty { try await body(lines) }
             searched = rest.readableBytes
             try check(searched, "a line of ")
-            rest.discardReadBytes()
+            // A copy of its own, so that it does not keep the lines before it.
+            if rest.readerIndex > 0 { rest = ByteBuffer(rest.readableBytesView) }
         }
-        if rest.readableBytes > 0 { try await body(rest) }
+        if rest.readableBytes > 0 { try await body([rest]) }
     }
 
     private func check(_ count: Int, _ part: String) throws(CommandFailure) {

@@ -102,7 +102,9 @@ struct MessageFormat: Sendable {
 
     private static func value(_ name: Character, of message: ReceivedMessage, at time: LocalTime) -> [UInt8] {
         let properties = message.properties
-        func text(_ value: (some CustomStringConvertible)?) -> [UInt8] { value.map { Array($0.description.utf8) } ?? [] }
+        func text(_ value: (some CustomStringConvertible)?) -> [UInt8] {
+            value.map { Array($0.description.utf8) } ?? []
+        }
         switch name {
         case "A": return text(properties.topicAlias)
         case "C": return text(properties.contentType)

@@ -82,16 +82,21 @@ public struct Publisher: Sendable {
             work: { client in
                 guard let source else { return try await publish(payload, with: client) }
                 guard content == .lines else { return try await publish(try await source.readAll(), with: client) }
-                try await source.forEachLine { line in try await client.publish(message(line)) }
+                try await source.forEachLines { lines in
+                    _ = try await store.append(lines.map(message))
+                    await client.storeDidChange()
+                }
                 await stream.end()
                 try await store.drain()
             })
         let verdict = await run()
 
         let pending = await store.pending
-        let missing = pending == 0 ? "" : "; \(pending) of \(await store.accepted) messages are not acknowledged"
+        let missing = "; \(pending) of \(await store.accepted) messages are not acknowledged"
         switch verdict {
-        case .failed(let failure): throw CommandFailure(failure.kind, failure.description + missing)
+        case .failed(let failure):
+            let isAll = pending == 0 || content != .lines
+            throw CommandFailure(failure.kind, failure.description + (isAll ? "" : missing))
         case .interrupted:
             if pending > 0 { throw CommandFailure(.refused, "interrupted" + missing) }
         case .done: break

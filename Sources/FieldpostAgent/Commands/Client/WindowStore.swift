@@ -7,7 +7,8 @@ actor WindowStore: SessionStore {
     private static let maximumCount = 1000
     private static let maximumBytes = 1 << 22
 
-    private let memory = MemoryStore(maximumCount: maximumCount + 1)
+    /// One batch may go beyond the bound.
+    private let memory = MemoryStore(maximumCount: .max)
     /// Of those that were given out; one that was not cannot be acknowledged.
     private var sizes: [MessageID: Int] = [:]
     private var bytes = 0
