@@ -103,6 +103,17 @@ import Testing
         }
     }
 
+    @Test func anInterruptionSaysWhatIsNotAcknowledged() async throws {
+        let server = try await ScriptedServer.start([.receive(1), .send([0x20, 2, 0, 0]), .receive(5)])
+        let pipe = try Pipe()
+        let pub = try await pipe.pub(port: server.port, "-t a -q 1 -l -i it")
+        try pipe.write("1\n2\n")
+        try await eventually("the messages") { server.received.first.map { $0.count > 16 + 12 } ?? false }
+        pub.send(SIGTERM)
+        #expect(try await pub.wait() == .exited(1))
+        #expect(await pub.errors.lines == ["interrupted; 2 of 2 messages are not acknowledged"])
+    }
+
     @Test func filesStandardInputAndNothing() async throws {
         try await withMosquitto { broker in
             let directory = try TemporaryDirectory()
@@ -155,11 +166,23 @@ import Testing
                     "-t", "a", "-D", "publish", "user-property", "k", "v", "-D", "publish", "content-type", "text",
                     "-D", "PUBLISH", "message-expiry-interval", "100", "-D", "publish", "response-topic", "answers",
                     "-D", "publish", "correlation-data", "c1", "-D", "publish", "payload-format-indicator", "1",
-                    "-D", "connect", "user-property", "who", "me", "-m", "x",
+                    "-m", "x",
                 ])
             #expect(result.ending == .exited(0))
             #expect(try await watcher.next() == "text|c1|100|1|k:v|answers|x")
         }
+    }
+
+    @Test func propertiesOfAConnection() async throws {
+        let server = try await ScriptedServer.start([.receive(1), .send([0x20, 3, 0, 0, 0])])
+        let result = try await fieldpost(
+            "pub", port: server.port,
+            ["-t", "a", "-m", "x", "-i", "it", "-x", "258", "-D", "connect", "user-property", "who", "me"])
+        #expect(result.ending == .exited(0))
+        let sent = Array(server.received.joined())
+        let property: [UInt8] = [0x26, 0, 3] + Array("who".utf8) + [0, 2] + Array("me".utf8)
+        #expect(!sent.ranges(of: property).isEmpty, "the user property")
+        #expect(!sent.ranges(of: [0x11, 0, 0, 1, 2]).isEmpty, "the session expiry interval")
     }
 
     @Test func everythingInAURL() async throws {
@@ -345,7 +368,7 @@ import Testing
 
     @Test func aRefusedSubscriptionIsAFailure() async throws {
         let server = try await ScriptedServer.start(
-            [.receive(15), .send([0x20, 2, 0, 0]), .receive(15), .send([0x90, 3, 0, 1, 0x80])])
+            [.receive(15), .send([0x20, 2, 0, 0]), .receive(15), .send([0x90, 3, 0, 2, 0x80])])
         let result = try await fieldpost("sub", port: server.port, ["-t", "secret/#", "-i", "x"])
         #expect(result.ending == .exited(1))
         #expect(result.errors.first?.hasPrefix("secret/#: the broker refused the subscription: ") == true)

@@ -22,9 +22,12 @@ struct ClientRun: Sendable {
     var work: @Sendable (MQTTClient) async throws -> Void
 
     func callAsFunction() async -> Verdict {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        // Not a group of our own, which would have to be shut down: the work may still be with its input, which cannot
+        // be called back, and come to the client late. The process ends soon.
+        NIOSingletons.groupLoopCountSuggestion = 1
         let client = MQTTClient(
-            settings.configuration, store: store, eventLoop: group.next(), logger: settings.logger)
+            settings.configuration, store: store, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: settings.logger)
         let (verdicts, verdict) = AsyncStream<Verdict>.makeStream(bufferingPolicy: .bufferingOldest(1))
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let tasks = [
@@ -50,8 +53,8 @@ struct ClientRun: Sendable {
         await client.disconnect()
         await running.value
         for task in tasks { task.cancel() }
-        // The work may still be with its input, which cannot be called back; the process ends soon.
-        try? await group.shutdownGracefully()
+        let repeated = await client.statistics.possibleDuplicates
+        if repeated > 0 { settings.say("\(repeated) messages were sent again on a new session: they may arrive twice") }
         return result
     }
 
