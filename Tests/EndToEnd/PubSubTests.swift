@@ -358,11 +358,18 @@ import Testing
 
     @Test func aReaderThatHasGoneEndsIt() async throws {
         try await withMosquitto { broker in
-            for number in 1...9 { try await mosquittoPub(port: broker.port, "r/\(number)", "x", retain: true) }
-            let result = try await shell("", "sub", port: broker.port, "-t 'r/#' -W 20 -i it | head -n 1")
-            #expect(result.output == ["x"])
-            try await mosquittoPub(port: broker.port, "r/1", "y")
-            try await broker.log.line(containing: "Received DISCONNECT from it")
+            let program = try Program.built("fieldpost")
+            let pipeline = try await Program.start(
+                "/bin/sh", ["-c", "'\(program)' sub -h 127.0.0.1 -p \(broker.port) -t a -W 60 -i it | head -n 1"])
+            try await broker.log.line(containing: "Sending SUBACK to it")
+            // It is the next message that finds nobody.
+            try await eventually("a goodbye") {
+                try await mosquittoPub(port: broker.port, "a", "x")
+                return await broker.log.lines.contains { $0.contains("Received DISCONNECT from it") }
+            }
+            #expect(try await pipeline.wait() == .exited(0))
+            #expect(await pipeline.output.lines == ["x"])
+            #expect(await pipeline.errors.lines.isEmpty)
         }
     }
 
