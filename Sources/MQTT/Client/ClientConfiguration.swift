@@ -21,6 +21,12 @@ public struct ClientConfiguration: Sendable {
     public var acknowledgementTimeout: Duration = .seconds(60)
     /// How long the server keeps the session after a connection; whole seconds. Zero: it ends with the connection.
     public var sessionExpiry: Duration = .seconds(3600)
+    /// The first connection takes over the session that the server holds for this client identifier from an earlier
+    /// process, with its subscriptions and the messages that wait in it.
+    ///
+    /// For clients that receive. One that publishes QoS 2 may lose a message to it: the earlier process may have left
+    /// an exchange open whose packet identifier is used anew here.
+    public var resumesEarlierSession = false
     /// QoS 1 and 2 messages that may wait for their acknowledgement: 1 to 32,768. A server may ask for fewer (5.0).
     ///
     /// Under 3.1.1 a server cannot ask, and more than it is prepared for is dangerous: Mosquitto 2.0 acknowledges QoS 2
@@ -62,11 +68,17 @@ public struct ConnectParameters: Sendable {
     public var will: Will?
     /// Published on the new connection before anything new: what makes the will untrue again.
     public var birth: Message?
+    /// Further properties of CONNECT (5.0); those that the client says itself replace them.
+    public var properties: Properties
 
-    public init(username: String? = nil, password: ByteBuffer? = nil, will: Will? = nil, birth: Message? = nil) {
+    public init(
+        username: String? = nil, password: ByteBuffer? = nil, will: Will? = nil, birth: Message? = nil,
+        properties: Properties = []
+    ) {
         self.username = username
         self.password = password
         self.will = will
         self.birth = birth
+        self.properties = properties
     }
 }

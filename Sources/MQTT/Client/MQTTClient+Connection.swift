@@ -99,13 +99,13 @@ extension MQTTClient: ConnectionOwner {
     }
 
     func connect() -> Packet {
-        // A session that the store knows nothing of is not ours to resume: its packet identifiers are unknown here. Under
-        // 3.1.1 this means that the server keeps a session from the second connection on only.
+        // A session that the store knows nothing of is not ours to resume unless we are told: its packet identifiers are
+        // unknown here. Under 3.1.1 this means that the server keeps a session from the second connection on only.
         // Nor is one that was left behind at another endpoint: it may hold identifiers that were used anew meanwhile,
         // and a new message would be taken for a repetition. Without an identifier there is nothing to resume.
         let identifier = assignedIdentifier ?? configuration.clientIdentifier
-        link.cleanStart =
-            link.endpoint.map(name) != sessionName || configuration.sessionExpiry == .zero || identifier.isEmpty
+        let isOurs = sessionName.map { $0 == link.endpoint.map(name) } ?? configuration.resumesEarlierSession
+        link.cleanStart = !isOurs || configuration.sessionExpiry == .zero || identifier.isEmpty
         var connect = Connect(
             version: configuration.version,
             clientIdentifier: identifier,
@@ -113,6 +113,7 @@ extension MQTTClient: ConnectionOwner {
             keepAlive: configuration.keepAliveSeconds,
             username: link.parameters.username, password: link.parameters.password, will: link.parameters.will)
         if configuration.version == .v5 {
+            connect.properties = link.parameters.properties
             if configuration.sessionExpiry > .zero {
                 connect.properties.sessionExpiryInterval = UInt32(
                     clamping: configuration.sessionExpiry.components.seconds)

@@ -1,0 +1,98 @@
+internal import MQTT
+internal import NIOCore
+internal import NIOPosix
+internal import Units
+internal import UnixSignals
+
+/// Runs a client for a command, until the first of: the command's work is done, it failed, its time has passed, the
+/// first connection failed, a signal came. Says goodbye to the broker in each case.
+struct ClientRun: Sendable {
+    enum Verdict: Sendable {
+        case done
+        case interrupted
+        case failed(CommandFailure)
+    }
+
+    var settings: ClientSettings
+    var store: any SessionStore = MemoryStore()
+    /// From the first connection on.
+    var timeout: Duration?
+    /// Whether a broker that is lost is looked for until it is found, and not just once more.
+    var isPatient: @Sendable () async -> Bool
+    var work: @Sendable (MQTTClient) async throws -> Void
+
+    func callAsFunction() async -> Verdict {
+        // Not a group of our own, which would have to be shut down: the work may still be with its input, which cannot
+        // be called back, and come to the client late. The process ends soon.
+        NIOSingletons.groupLoopCountSuggestion = 1
+        let client = MQTTClient(
+            settings.configuration, store: store, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: settings.logger)
+        let (verdicts, verdict) = AsyncStream<Verdict>.makeStream(bufferingPolicy: .bufferingOldest(1))
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let tasks = [
+            Task { for await _ in signals { verdict.yield(.interrupted) } },
+            Task { await watch(client, verdict) },
+            Task {
+                do {
+                    try await work(client)
+                    verdict.yield(.done)
+                } catch let failure as CommandFailure {
+                    verdict.yield(.failed(failure))
+                } catch {
+                    verdict.yield(.failed(CommandFailure(.refused, "\(error)")))
+                }
+            },
+        ]
+        let running = Task { await client.run() }
+        var result = Verdict.interrupted
+        for await first in verdicts {
+            result = first
+            break
+        }
+        await client.disconnect()
+        await running.value
+        for task in tasks { task.cancel() }
+        let repeated = await client.statistics.possibleDuplicates
+        if repeated > 0 { settings.say("\(repeated) messages were sent again on a new session: they may arrive twice") }
+        return result
+    }
+
+    private func watch(_ client: MQTTClient, _ verdict: AsyncStream<Verdict>.Continuation) async {
+        var timer: Task<Void, Never>?
+        defer { timer?.cancel() }
+        var hasConnected = false
+        var completed = 0
+        var futile = 0
+        for await event in client.events {
+            switch event {
+            case .connected:
+                if !hasConnected, let timeout {
+                    timer = Task {
+                        guard (try? await Task.sleep(for: timeout)) != nil else { return }
+                        verdict.yield(.failed(CommandFailure(.timedOut, "timed out after \(timeout.compact)")))
+                    }
+                }
+                hasConnected = true
+            case .connectFailed(let endpoint, let failure, let delay):
+                let failure = CommandFailure(endpoint, failure)
+                guard hasConnected, await isPatient() else {
+                    verdict.yield(.failed(failure))
+                    return
+                }
+                settings.say("\(failure); trying again in \(delay.compact)")
+            case .disconnected(let reason, let delay?):
+                let now = await client.statistics.completed
+                futile = now > completed ? 0 : futile + 1
+                completed = now
+                let lost = "the connection was lost: \(reason)"
+                if futile >= 3, !(await isPatient()) {
+                    verdict.yield(.failed(CommandFailure(.unavailable, lost)))
+                    return
+                }
+                settings.say("\(lost); trying again in \(delay.compact)")
+            case .disconnected(_, nil): break
+            }
+        }
+    }
+}

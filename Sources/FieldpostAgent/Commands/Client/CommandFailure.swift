@@ -1,0 +1,33 @@
+internal import MQTT
+
+/// Why `fieldpost pub` or `fieldpost sub` did not do what it was told.
+public struct CommandFailure: Error, Sendable, CustomStringConvertible {
+    public enum Kind: Sendable, Hashable {
+        /// The broker said no to a message or a subscription, or there was no time to ask it.
+        case refused
+        /// The broker is not reachable, or lets nobody in.
+        case unavailable
+        /// A file, standard input or standard output failed.
+        case inputOutput
+        /// The time given to `sub` has passed.
+        case timedOut
+    }
+
+    public var kind: Kind
+    public var description: String
+
+    init(_ kind: Kind, _ description: String) {
+        self.kind = kind
+        self.description = description
+    }
+
+    init(_ endpoint: Endpoint, _ failure: ConnectFailure) {
+        let mend =
+            switch failure {
+            case .unreachable, .timedOut: "; check --host and --port, and that a broker listens there"
+            case .closed: "; is this the port of an MQTT broker, without TLS?"
+            default: ""
+            }
+        self.init(.unavailable, "\(endpoint): \(failure)\(mend)")
+    }
+}

@@ -1,0 +1,86 @@
+internal import MQTTWire
+internal import NIOCore
+internal import Units
+
+/// The properties of MQTT 5.0 given by `--property COMMAND IDENTIFIER [NAME] VALUE`.
+struct GivenProperties: Sendable {
+    enum Command: String, Sendable, CaseIterable {
+        case connect, publish, will
+    }
+
+    var connect: Properties = []
+    var publish: Properties = []
+    var will: Properties = []
+    /// The client says these itself.
+    var receiveMaximum: Int?
+    var maximumPacketSize: Int?
+
+    /// - Parameters:
+    ///   - words: of all properties, one behind the other.
+    ///   - commands: the packets that are sent.
+    init(parsing words: [String], for commands: Set<Command>) throws(InvalidText) {
+        var words = words[...]
+        while let first = words.popFirst() {
+            guard let command = Command(rawValue: first.lowercased()), commands.contains(command) else {
+                let known = Command.allCases.filter(commands.contains).map(\.rawValue)
+                throw InvalidText(
+                    "--property \(first): no properties can be given to that",
+                    mend: "known are \(known.joined(separator: ", "))")
+            }
+            guard let identifier = words.popFirst(), let value = words.popFirst() else {
+                throw InvalidText("--property \(first) is not complete", mend: "write COMMAND IDENTIFIER VALUE")
+            }
+            if identifier == "user-property" {
+                guard let second = words.popFirst() else {
+                    throw InvalidText(
+                        "a user-property has a name and a value", mend: "write \(first) user-property NAME VALUE")
+                }
+                append(.userProperty(name: value, value: second), to: command)
+            } else {
+                try add(identifier, value, to: command)
+            }
+        }
+    }
+
+    private mutating func append(_ property: Property, to command: Command) {
+        switch command {
+        case .connect: connect.append(property)
+        case .publish: publish.append(property)
+        case .will: will.append(property)
+        }
+    }
+
+    private mutating func add(_ name: String, _ value: String, to command: Command) throws(InvalidText) {
+        func number(_ range: ClosedRange<UInt32>) throws(InvalidText) -> UInt32 {
+            guard let number = UInt32(value), range.contains(number) else {
+                throw InvalidText("\(name) \"\(value)\"", mend: "it is \(range.lowerBound) to \(range.upperBound)")
+            }
+            return number
+        }
+        switch (command, name) {
+        case (.connect, "receive-maximum"): receiveMaximum = Int(try number(1...65_535))
+        case (.connect, "maximum-packet-size"):
+            maximumPacketSize = Int(try number(1...UInt32(ClientSettings.largestPacket)))
+        case (.connect, "request-problem-information"):
+            append(.requestProblemInformation(try number(0...1) == 1), to: command)
+        case (.connect, "request-response-information"):
+            append(.requestResponseInformation(try number(0...1) == 1), to: command)
+        case (.will, "will-delay-interval"):
+            append(.willDelayInterval(try number(0...UInt32.max)), to: command)
+        case (.publish, "content-type"), (.will, "content-type"):
+            append(.contentType(value), to: command)
+        case (.publish, "correlation-data"), (.will, "correlation-data"):
+            append(.correlationData(ByteBuffer(string: value)), to: command)
+        case (.publish, "message-expiry-interval"), (.will, "message-expiry-interval"):
+            append(.messageExpiryInterval(try number(0...UInt32.max)), to: command)
+        case (.publish, "payload-format-indicator"), (.will, "payload-format-indicator"):
+            append(.payloadFormatIndicator(try number(0...1) == 1), to: command)
+        case (.publish, "response-topic"), (.will, "response-topic"):
+            append(.responseTopic(try ClientSettings.topic(value, name, TopicName.init)), to: command)
+        default:
+            throw InvalidText(
+                "--property \(command.rawValue) \(name) cannot be given",
+                mend: "see `fieldpost help` for those that can")
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import NIOPosix
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
+/// Standard output as it is, bytes and all; written on a thread of its own, which whoever reads a pipe slowly may hold up.
+final class Output: Sendable {
+    /// The reader of the pipe has gone, as `head` does.
+    struct ReaderGone: Error {}
+
+    let isTerminal = isatty(STDOUT_FILENO) == 1
+    private let thread = NIOThreadPool(numberOfThreads: 1)
+
+    init() {
+        signal(SIGPIPE, SIG_IGN)
+        thread.start()
+    }
+
+    deinit { thread.shutdownGracefully { _ in } }
+
+    /// Returns when all of it is written.
+    ///
+    /// - Throws: ``ReaderGone`` or ``CommandFailure``.
+    func write(_ bytes: [UInt8]) async throws {
+        try await thread.runIfActive {
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                #if canImport(Glibc)
+                let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+                #elseif canImport(Musl)
+                let count = rest.withUnsafeBytes { Musl.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+                #else
+                let count = rest.withUnsafeBytes { Darwin.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+                #endif
+                if count > 0 {
+                    rest = rest.dropFirst(count)
+                } else if errno == EPIPE {
+                    throw ReaderGone()
+                } else if errno != EINTR {
+                    throw CommandFailure(.inputOutput, "standard output: \(String(cString: strerror(errno)))")
+                }
+            }
+        }
+    }
+}

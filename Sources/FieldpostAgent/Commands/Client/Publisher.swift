@@ -1,0 +1,152 @@
+internal import Logging
+internal import MQTT
+internal import MQTTWire
+internal import NIOCore
+public import Units
+
+/// `fieldpost pub`: publishes what it is given, and ends when the broker has acknowledged it.
+public struct Publisher: Sendable {
+    /// Where payloads come from.
+    public enum Content: Sendable, Hashable {
+        case text(String)
+        case file(String)
+        /// Standard input as one message.
+        case standardInput
+        /// Each line of standard input a message.
+        case lines
+        case nothing
+    }
+
+    public struct Options: Sendable {
+        public var client = ClientOptions()
+        public var topic: String?
+        /// Exactly one.
+        public var contents: [Content] = []
+        public var qos = 0
+        public var retain = false
+        /// How often the message is published, at least once.
+        public var count: Int?
+        /// Seconds between these.
+        public var delay: Double?
+
+        public init() {}
+    }
+
+    private let settings: ClientSettings
+    private let content: Content
+    private let template: Message
+    private let count: Int
+    private let delay: Duration
+
+    /// - Throws: ``InvalidText`` for options that do not go together, or say what cannot be.
+    public init(_ options: Options) throws(InvalidText) {
+        settings = try ClientSettings(options.client, properties: [.connect, .publish, .will])
+        guard options.contents.count == 1, let content = options.contents.first else {
+            throw InvalidText(
+                options.contents.isEmpty ? "there is nothing to publish" : "there is more than one thing to publish",
+                mend: "give one of --message, --file, --stdin-line, --stdin-file and --null-message")
+        }
+        self.content = content
+        guard let topic = options.topic ?? settings.topic else {
+            throw InvalidText("there is no topic to publish to", mend: "add --topic")
+        }
+        template = Message(
+            topic: try ClientSettings.topic(topic, "--topic", TopicName.init), payload: ByteBuffer(),
+            qos: try ClientSettings.qos(options.qos, "--qos"), retain: options.retain,
+            properties: settings.publishProperties)
+        count = options.count ?? 1
+        guard count >= 1 else { throw InvalidText("--repeat \(count)", mend: "it is at least 1") }
+        if content == .lines, options.count != nil {
+            throw InvalidText("the lines of standard input cannot be repeated", mend: "leave out --repeat")
+        }
+        let seconds = options.delay ?? 0
+        guard (0...86_400).contains(seconds) else {
+            throw InvalidText("--repeat-delay \(seconds)", mend: "it is 0 to 86400 seconds")
+        }
+        delay = .seconds(seconds)
+    }
+
+    /// - Throws: ``CommandFailure``.
+    public func run() async throws(CommandFailure) {
+        let store = WindowStore()
+        let stream = Stream()
+        let source: Input? =
+            switch content {
+            case .file(let path): try Input(file: path)
+            case .standardInput, .lines: try Input(file: nil)
+            case .text, .nothing: nil
+            }
+        let run = ClientRun(
+            settings: settings, store: store,
+            isPatient: { [content] in content == .lines ? await !stream.hasEnded : false },
+            work: { client in
+                guard let source else { return try await publish(payload, with: client) }
+                guard content == .lines else { return try await publish(try await source.readAll(), with: client) }
+                try await source.forEachLines { lines in
+                    _ = try await store.append(lines.map(message))
+                    await client.storeDidChange()
+                }
+                await stream.end()
+                try await store.drain()
+            })
+        let verdict = await run()
+
+        let pending = await store.pending
+        let missing = "; \(pending) of \(await store.accepted) messages are not acknowledged"
+        switch verdict {
+        case .failed(let failure):
+            let isAll = pending == 0 || content != .lines
+            throw CommandFailure(failure.kind, failure.description + (isAll ? "" : missing))
+        case .interrupted:
+            if pending > 0 { throw CommandFailure(.refused, "interrupted" + missing) }
+        case .done: break
+        }
+        let discarded = await store.discarded.sorted { $0.key.rawValue < $1.key.rawValue }
+        if !discarded.isEmpty {
+            let causes = discarded.map { "\($0.value) \($0.key.text)" }.joined(separator: ", ")
+            throw CommandFailure(
+                .refused, "not all of \(await store.accepted) messages were taken: \(causes); --debug says more")
+        }
+    }
+
+    private var payload: ByteBuffer {
+        if case .text(let text) = content { ByteBuffer(string: text) } else { ByteBuffer() }
+    }
+
+    private func message(_ payload: ByteBuffer) -> Message {
+        var message = template
+        message.payload = payload
+        return message
+    }
+
+    private func publish(_ payload: ByteBuffer, with client: MQTTClient) async throws {
+        let message = message(payload)
+        for number in 1...count {
+            if number > 1 { try await Task.sleep(for: delay) }
+            do {
+                // How long the broker may take is the client's to say: it gives a mute connection up.
+                try await client.publish(message, until: .acknowledged, timeout: .seconds(86_400))
+            } catch let error as ClientError {
+                throw CommandFailure(.refused, "\(message.topic): \(error)")
+            }
+            settings.logger.debug(
+                "published", metadata: ["topic": "\(message.topic)", "bytes": "\(payload.readableBytes)"])
+        }
+    }
+
+    /// Whether more lines may come.
+    private actor Stream {
+        private(set) var hasEnded = false
+        func end() { hasEnded = true }
+    }
+}
+
+extension DiscardReason {
+    fileprivate var text: String {
+        switch self {
+        case .refused: "refused by the broker"
+        case .tooLarge: "larger than it takes"
+        case .unencodable: "cannot be said in this version of MQTT"
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import FieldpostAgent
+
+struct Sub: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Prints messages as they arrive, with mosquitto_sub's options.",
+        discussion: """
+            Goes on until Ctrl-C, or as -C, -E, -W and --retained-only say; -W ends with exit code 27. A broker that \
+            cannot be reached at first, or refuses the connection, is not asked again; one that is lost later is.
+            """,
+        helpNames: .long)
+
+    @Option(name: .shortAndLong, parsing: .unconditionalSingleValue, help: "What to subscribe to; may be repeated.")
+    var topic: [String] = []
+
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "The highest quality of service: 0, 1 or 2.")
+    var qos = 0
+
+    @Flag(name: .shortAndLong, help: "Print topics before payloads.")
+    var verbose = false
+
+    @Option(
+        name: [.customShort("F"), .long], parsing: .unconditional,
+        help: ArgumentHelp(
+            "How to print a message.",
+            discussion: """
+                %t topic, %p payload, %x and %X payload in hexadecimal, %l its length, %q QoS, %r retained, %I and %U \
+                time, %j everything as JSON; of 5.0 %A topic alias, %C content type, %D correlation data, %E expiry, \
+                %F payload format, %P user properties, %R response topic, %S subscription identifier; %10t and %-10.10t \
+                set widths; @X is %X of strftime, @N nanoseconds; \\n, \\t, \\0, \\e and the like.
+                """))
+    var outputFormat: String?
+
+    @Flag(name: .customShort("N"), help: "End no lines.")
+    var noLineFeed = false
+
+    @Option(name: .customShort("C"), parsing: .unconditional, help: "End after so many messages.")
+    var count: Int?
+
+    @Option(name: .customShort("W"), parsing: .unconditional, help: "End after so many seconds.")
+    var timeout: Int?
+
+    @Flag(name: .customShort("E"), help: "End when the broker has answered the subscriptions.")
+    var exitWhenSubscribed = false
+
+    @Flag(name: .customShort("R"), help: "Print no retained messages.")
+    var noRetained = false
+
+    @Flag(help: "Print only retained messages, and end with the first other one.")
+    var retainedOnly = false
+
+    @Option(
+        name: .customShort("T"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("Print no messages of these topics; may be repeated.", valueName: "filter"))
+    var filteredOut: [String] = []
+
+    @Option(
+        name: [.customShort("U"), .long], parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("What to unsubscribe from, after subscribing; may be repeated.", valueName: "filter"))
+    var unsubscribe: [String] = []
+
+    @OptionGroup(title: "Connection") var client: ClientArguments
+
+    private var subscriber: Subscriber {
+        get throws {
+            var options = Subscriber.Options()
+            options.client = client.options
+            options.topics = topic
+            options.qos = qos
+            options.filteredOut = filteredOut
+            options.unsubscribed = unsubscribe
+            options.count = count
+            options.timeout = timeout
+            options.showsTopics = verbose
+            options.endsLines = !noLineFeed
+            options.format = outputFormat
+            options.skipsRetained = noRetained
+            options.onlyRetained = retainedOnly
+            options.exitsWhenSubscribed = exitWhenSubscribed
+            return try Subscriber(options)
+        }
+    }
+
+    func validate() throws { try ClientArguments.check { try subscriber } }
+
+    func run() async throws {
+        let subscriber = try subscriber
+        try await client.report { try await subscriber.run() }
+    }
+}
