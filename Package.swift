@@ -113,6 +113,9 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "BrokerTests",
+            dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioPosix], swiftSettings: settings),
+        .testTarget(
             name: "EndToEnd", dependencies: ["TestSupport", "Relay", subprocess, "fieldpost"],
             swiftSettings: settings),
     ],
