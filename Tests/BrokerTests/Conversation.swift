@@ -168,10 +168,10 @@ struct Conversation {
         }
     }
 
-    func offeringVersion5() async throws {
+    func offeringVersion5(isAnsweredWith answer: String) async throws {
         try await withClient(quick(port, identifier: name, version: .v5)) { client in
             let failure = try await client.failure()
-            #expect("\(failure)".contains("try the other version of MQTT"))
+            #expect("\(failure)".contains(answer))
         }
     }
 }

@@ -22,7 +22,7 @@ import Testing
             let published = Published()
             try await withClient(configuration) { client in
                 let publishing = Task { try await published.go(on: client, lanes: 8) }
-                for node in cluster.nodes + cluster.nodes.prefix(1) {
+                for node in cluster.nodes {
                     try await published.waitForMore(100)
                     await node.kill()
                     try await published.waitForMore(100)
@@ -33,7 +33,7 @@ import Testing
                 published.stop()
                 try await publishing.value
                 // The client was always at the node that died next.
-                #expect(await client.statistics.connections >= 5)
+                #expect(await client.statistics.connections >= 4)
             }
             let expected = published.acknowledged
             let counter = try await MosquittoSub.start(

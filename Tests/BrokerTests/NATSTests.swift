@@ -43,6 +43,6 @@ import Testing
     @Test func aWrongPasswordIsRefused() async throws { try await Conversation("password").showingAPassword() }
 
     @Test func version5IsRefusedWithAnAdvice() async throws {
-        try await Conversation("version").offeringVersion5()
+        try await Conversation("version").offeringVersion5(isAnsweredWith: "try the other version of MQTT")
     }
 }

@@ -43,7 +43,7 @@ import Testing
 
     @Test func aWrongPasswordIsRefused() async throws { try await Conversation("password").showingAPassword() }
 
-    @Test func version5IsRefusedWithAnAdvice() async throws {
-        try await Conversation("version").offeringVersion5()
+    @Test func version5IsTurnedAwayWithoutAWord() async throws {
+        try await Conversation("version").offeringVersion5(isAnsweredWith: "closed by the peer before CONNACK")
     }
 }
