@@ -118,6 +118,11 @@ let package = Package(
         .testTarget(
             name: "EndToEnd", dependencies: ["TestSupport", "Relay", subprocess, "fieldpost"],
             swiftSettings: settings),
+        // Run by Tests/Benchmarks/run.sh only.
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["MQTT", "MQTTWire", "StoreForward", "TestSupport", nioCore, nioPosix],
+            path: "Tests/Benchmarks", exclude: ["C", "run.sh"], swiftSettings: settings),
     ],
     cxxLanguageStandard: .cxx17
 )

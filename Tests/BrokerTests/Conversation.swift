@@ -94,6 +94,8 @@ struct Conversation {
         }
         try await withClient(configuration) { client in
             try await watcher.wait(for: "birth") { $0 == ["\(topic) 1 0 online 1"] }
+            // Else it would be repeated.
+            try await eventually("the birth's acknowledgement") { await client.inFlight == 0 }
             await relay.cut(newcomers: .refused)
             try await watcher.wait(for: "will") { $0.last == "\(topic) 1 0 offline 1" }
             try await relay.mend()

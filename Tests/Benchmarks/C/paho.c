@@ -2,6 +2,7 @@
 #include "measure.h"
 #include <MQTTAsync.h>
 #include <semaphore.h>
+#include <unistd.h>
 
 static int count, seen, qos;
 static sem_t room, done;
@@ -77,6 +78,8 @@ int main(int argc, char **argv)
         sem_wait(&done);
         return 0;
     }
+    // 1.3.11 now and then never calls back for a message when acknowledgements come fast.
+    alarm(10);
     char payload[100];
     memset(payload, 'x', sizeof payload);
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
