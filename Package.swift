@@ -114,8 +114,16 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "BrokerTests",
+            dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioPosix], swiftSettings: settings),
+        .testTarget(
             name: "EndToEnd", dependencies: ["TestSupport", "Relay", subprocess, "fieldpost"],
             swiftSettings: settings),
+        // Run by Tests/Benchmarks/run.sh only.
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["MQTT", "MQTTWire", "StoreForward", "TestSupport", nioCore, nioPosix],
+            path: "Tests/Benchmarks", exclude: ["C", "run.sh"], swiftSettings: settings),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -12,6 +12,8 @@ need_swift
 want_build
 want mosquitto has_program mosquitto
 want mosquitto-clients has_program mosquitto_sub
+want nats-server has_program nats-server
+want rabbitmq-server has_program rabbitmq-server
 want binutils has_program nm
 want lld has_program ld.lld
 want openssl has_program openssl
