@@ -71,10 +71,13 @@ extension WebSocketError {
                 "the \(role) does not speak HTTP on this port: it begins with \(quotation(of: bytes)), which looks like \(guess)"
             )
         case .tooLong(let limit):
-            self.init(.malformedHead, "the \(role)'s HTTP head is longer than \(limit) bytes", status: 431)
+            self.init(
+                .malformedHead, "the \(role)'s HTTP head is longer than \(limit) bytes",
+                status: role == .client ? 431 : nil)
         case .line(let line):
             self.init(
-                .malformedHead, "the \(role)'s HTTP head has a malformed line: \(quotation(line))", status: 400)
+                .malformedHead, "the \(role)'s HTTP head has a malformed line: \(quotation(line))",
+                status: role == .client ? 400 : nil)
         }
     }
 }
