@@ -214,7 +214,7 @@ struct HandlerTests {
     func garbage() throws {
         let client = try Side.openClient()
         let close = client.channel.close()
-        client.receive([0xFF, 0xFF])
+        client.receive([0xFF, 0x00])
         try close.wait()
         #expect(client.recorder.story == ["inactive"])
     }

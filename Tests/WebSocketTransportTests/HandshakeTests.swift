@@ -84,7 +84,7 @@ struct HandshakeTests {
         "What cannot be asked is refused before",
         arguments: [
             (.init(path: "mqtt"), "a", "“mqtt” is no path"), (.init(path: ""), "a", "“” is no path"),
-            (.init(path: "/a b"), "a", "is no path"), (.init(path: "/a\r\nX: y"), "a", "“/a.X: y” is no path"),
+            (.init(path: "/a b"), "a", "is no path"), (.init(path: "/a\r\nX: y"), "a", "“/a..X: y” is no path"),
             (.init(path: "/#a"), "a", "is no path"), (.init(path: "/é"), "a", "write other characters as %XX"),
             (.init(subprotocol: "a b"), "a", "is no name of a subprotocol"), (.init(), "", "is no host"),
             (.init(), "a/b", "is no host"), (.init(), "a\r\nb", "is no host"),

@@ -58,10 +58,21 @@ struct MosquittoTests {
         return (channel, end.lines)
     }
 
+    /// Waits for the second listener; the broker is said to run when it has the first.
+    private func listens(_ port: Int) async throws {
+        try await eventually("a WebSocket listener") {
+            let channel = try? await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: port).get()
+            try await channel?.close()
+            return channel != nil
+        }
+    }
+
     @Test("MQTT over Mosquitto's WebSocket listener: connect, publish both ways, goodbye")
     func conversation() async throws {
         let port = try freePort()
         try await withMosquitto(lines: ["listener \(port) 127.0.0.1", "protocol websockets"]) { broker in
+            try await listens(port)
             let (channel, lines) = try await open(port: port)
             // Before the handshake is done.
             try await channel.writeAndFlush(ByteBuffer(bytes: Self.connect))
@@ -97,6 +108,7 @@ struct MosquittoTests {
     func refusals() async throws {
         let port = try freePort()
         try await withMosquitto(lines: ["listener \(port) 127.0.0.1", "protocol websockets"]) { broker in
+            try await listens(port)
             // The other listener speaks MQTT.
             let (plain, plainLines) = try await open(port: broker.port)
             try await plainLines.line(
