@@ -95,7 +95,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "WebSocketTransportTests",
-            dependencies: ["WebSocketTransport", "OpenSSLTransport", "TestSupport", nioCore, nioEmbedded, nioPosix],
+            dependencies: ["WebSocketTransport", "TestSupport", nioCore, nioEmbedded, nioPosix],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTTests",
