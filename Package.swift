@@ -25,6 +25,7 @@ let package = Package(
         .executable(name: "fieldpost", targets: ["fieldpost"]),
         .library(name: "MQTT", targets: ["MQTT", "MQTTWire"]),
         .library(name: "OpenSSLTransport", targets: ["OpenSSLTransport"]),
+        .library(name: "WebSocketTransport", targets: ["WebSocketTransport"]),
         .library(name: "StoreForward", targets: ["StoreForward"]),
         .library(name: "Sensing", targets: ["Sensing", "Settings", "Units"]),
     ],
@@ -51,6 +52,7 @@ let package = Package(
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
         .target(name: "MQTTWire", dependencies: [nioCore], swiftSettings: settings),
         .target(name: "OpenSSLTransport", dependencies: ["COpenSSL", nioCore], swiftSettings: settings),
+        .target(name: "WebSocketTransport", dependencies: ["COpenSSL", nioCore], swiftSettings: settings),
         .target(
             name: "MQTT", dependencies: ["MQTTWire", "OpenSSLTransport", "Units", nioCore, nioPosix, logging, deque],
             swiftSettings: settings),
@@ -91,6 +93,10 @@ let package = Package(
         .testTarget(
             name: "OpenSSLTransportTests",
             dependencies: ["OpenSSLTransport", "COpenSSL", "TestSupport", nioCore, nioEmbedded, nioPosix],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WebSocketTransportTests",
+            dependencies: ["WebSocketTransport", "TestSupport", nioCore, nioEmbedded, nioPosix],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTTests",
