@@ -59,6 +59,23 @@ import Testing
         }
     }
 
+    @Test func pubAndSubSpeakTLSToo() async throws {
+        let authority = try await Authority.get()
+        try await withSecureBroker(try await authority.leaf("broker")) { port, broker in
+            let fieldpost = try Program.built("fieldpost")
+            let url = "mqtts://127.0.0.1:\(port)/a"
+            let published = try await runProgram(
+                fieldpost, ["pub", "-L", url, "--cafile", authority.root, "-m", "x", "-r", "-q", "1"])
+            #expect(published.ending == .exited(0), "\(published.errors)")
+            let heard = try await runProgram(
+                fieldpost, ["sub", "-h", "127.0.0.1", "-p", "\(port)", "--cafile", authority.root, "-t", "a", "-C", "1"])
+            #expect(heard.output == ["x"])
+            let refused = try await runProgram(fieldpost, ["pub", "-L", url, "-m", "x"])
+            #expect(refused.ending == .exited(69))
+            #expect(refused.errors.joined().contains("Test CA"))
+        }
+    }
+
     @Test func S1_withoutACAOfItsOwnTheSystemsStoreDecides() async throws {
         let authority = try await Authority.get()
         try await withSecureBroker(try await authority.leaf("broker")) { port, _ in

@@ -9,13 +9,34 @@ struct ClientArguments: ParsableArguments {
         help: "The broker's host name or address. (default: localhost)")
     var host: String?
 
-    @Option(name: .shortAndLong, parsing: .unconditional, help: "Its port. (default: 1883)")
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "Its port. (default: 1883, or 8883 with TLS)")
     var port: Int?
 
     @Option(
         name: [.customShort("L"), .long], parsing: .unconditional,
-        help: "Host, port and topic at once: mqtt://[user[:password]@]host[:port]/topic.")
+        help: "Host, port and topic at once: mqtt://[user[:password]@]host[:port]/topic, or mqtts://…")
     var url: String?
+
+    @Option(
+        name: .customLong("cafile"), parsing: .unconditional,
+        help: "TLS: whom to trust, in the place of the system's store.", completion: .file())
+    var caFile: String?
+
+    @Option(
+        name: .customLong("capath"), parsing: .unconditional, help: "TLS: the same as a folder.",
+        completion: .directory)
+    var caFolder: String?
+
+    @Option(
+        name: .customLong("cert"), parsing: .unconditional, help: "TLS: a certificate of our own.",
+        completion: .file())
+    var certificateFile: String?
+
+    @Option(name: .customLong("key"), parsing: .unconditional, help: "TLS: its key.", completion: .file())
+    var keyFile: String?
+
+    @Flag(help: "TLS: the broker's certificate may be another host's.")
+    var insecure = false
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "The user's name.")
     var username: String?
@@ -91,6 +112,11 @@ struct ClientArguments: ParsableArguments {
         options.version = protocolVersion
         options.identifier = identifier
         options.identifierPrefix = identifierPrefix
+        options.caFile = caFile
+        options.caFolder = caFolder
+        options.certificateFile = certificateFile
+        options.keyFile = keyFile
+        options.isInsecure = insecure
         options.username = username
         options.password = password
         options.keepAlive = keepAlive

@@ -1,8 +1,9 @@
+internal import MQTT
 internal import Units
 
-/// `mqtt://[user[:password]@]host[:port]/topic`, in which user, password and topic may have percent escapes.
+/// `mqtt://[user[:password]@]host[:port]/topic`, or `mqtts://…`, in which user, password and topic may have percent escapes.
 struct BrokerURL: Sendable, Hashable {
-    var address: BrokerAddress
+    var address: Endpoint
     var username: String?
     var password: String?
     var topic: String?
@@ -21,7 +22,7 @@ struct BrokerURL: Sendable, Hashable {
             username = try Self.unescaped(name)
             self.password = try password.map { text throws(InvalidText) in try Self.unescaped(text) }
         }
-        address = try BrokerAddress(parsing: "\(scheme)://\(place)")
+        address = try Endpoint(parsing: "\(scheme)://\(place)")
         topic = path.isEmpty ? nil : try Self.unescaped(path)
     }
 

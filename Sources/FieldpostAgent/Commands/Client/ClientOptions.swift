@@ -2,10 +2,17 @@
 public struct ClientOptions: Sendable {
     public var host: String?
     public var port: Int?
-    /// `mqtt://[user[:password]@]host[:port]/topic`, in place of `host` and `port`.
+    /// `mqtt://[user[:password]@]host[:port]/topic`, with TLS `mqtts://…`, in place of `host` and `port`.
     public var url: String?
     /// `5`, `311` and the like; 3.1.1 unless another option has a meaning only under 5.0.
     public var version: String?
+    // Files in PEM; any of these means TLS.
+    public var caFile: String?
+    public var caFolder: String?
+    public var certificateFile: String?
+    public var keyFile: String?
+    /// The certificate may be another host's.
+    public var isInsecure = false
     public var identifier: String?
     public var identifierPrefix: String?
     public var username: String?

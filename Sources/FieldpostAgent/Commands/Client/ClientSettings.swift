@@ -2,6 +2,7 @@ internal import Logging
 internal import MQTT
 internal import MQTTWire
 internal import NIOCore
+internal import OpenSSLTransport
 internal import Units
 
 #if canImport(Glibc)
@@ -27,7 +28,9 @@ struct ClientSettings: Sendable {
         if url != nil, options.host != nil || options.port != nil {
             throw InvalidText("--url says where the broker is", mend: "leave out --host and --port")
         }
-        let port = options.port ?? url?.address.port ?? 1883
+        let tls = try Self.tls(options)
+        let transport = tls != nil || url?.address.transport == .tls ? Endpoint.Transport.tls : .tcp
+        let port = options.port ?? url?.address.port ?? transport.defaultPort
         guard (1...65_535).contains(port) else { throw InvalidText("--port \(port)", mend: "a port is 1 to 65535") }
         let host = options.host ?? url?.address.host ?? "localhost"
         let given = try GivenProperties(parsing: options.properties, for: commands)
@@ -39,8 +42,9 @@ struct ClientSettings: Sendable {
             throw InvalidText("MQTT 3.1.1 has no password without a user", mend: "add --username")
         }
         configuration = ClientConfiguration(
-            endpoints: [Endpoint(host: host, port: port)], version: version,
+            endpoints: [Endpoint(transport: transport, host: host, port: port)], version: version,
             clientIdentifier: try Self.identifier(options, version))
+        if let tls { configuration.tls = tls }
         guard (0...65_535).contains(options.keepAlive) else {
             throw InvalidText("--keepalive \(options.keepAlive)", mend: "it is 0 (none) to 65535 seconds")
         }
@@ -89,6 +93,25 @@ struct ClientSettings: Sendable {
         } catch {
             throw InvalidText("\(option) \"\(text)\": \(error)")
         }
+    }
+
+    /// - Returns: nil when no option asks for TLS.
+    private static func tls(_ options: ClientOptions) throws(InvalidText) -> TLSClientConfiguration? {
+        let files = [options.caFile, options.caFolder, options.certificateFile, options.keyFile]
+        guard options.isInsecure || files.contains(where: { $0 != nil }) else { return nil }
+        if options.caFile != nil, options.caFolder != nil {
+            throw InvalidText("--cafile and --capath exclude each other", mend: "leave one of them out")
+        }
+        var tls = TLSClientConfiguration()
+        if let file = options.caFile { tls.trustRoots = .file(file) }
+        if let folder = options.caFolder { tls.trustRoots = .folder(folder) }
+        switch (options.certificateFile, options.keyFile) {
+        case (let chain?, let key?): tls.certificate = TLSCertificate(chainFile: chain, privateKeyFile: key)
+        case (nil, nil): break
+        default: throw InvalidText("--cert and --key go together", mend: "give both")
+        }
+        if options.isInsecure { tls.verification = .withoutHostName }
+        return tls
     }
 
     private static func version(_ options: ClientOptions) throws(InvalidText) -> ProtocolVersion {

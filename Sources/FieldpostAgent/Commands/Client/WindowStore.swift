@@ -4,6 +4,11 @@ internal import NIOCore
 
 /// A store in memory with back-pressure: appending waits while too much is under way.
 actor WindowStore: SessionStore {
+    nonisolated var outlivesProcess: Bool { false }
+    func session() -> Int64? { nil }
+    func beginSession(_ name: Int64) {}
+    func release(_ ids: [MessageID]) {}
+
     private static let maximumCount = 1000
     private static let maximumBytes = 1 << 22
 
