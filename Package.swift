@@ -54,7 +54,10 @@ let package = Package(
         .target(name: "OpenSSLTransport", dependencies: ["COpenSSL", nioCore], swiftSettings: settings),
         .target(name: "WebSocketTransport", dependencies: ["COpenSSL", nioCore], swiftSettings: settings),
         .target(
-            name: "MQTT", dependencies: ["MQTTWire", "OpenSSLTransport", "Units", nioCore, nioPosix, logging, deque],
+            name: "MQTT",
+            dependencies: [
+                "MQTTWire", "OpenSSLTransport", "WebSocketTransport", "Units", nioCore, nioPosix, logging, deque,
+            ],
             swiftSettings: settings),
         .target(
             name: "StoreForward", dependencies: ["MQTT", "MQTTWire", "SQLite", "Units", nioCore, logging],

@@ -15,7 +15,7 @@ import Testing
         let file = try directory.write(
             """
             [broker]
-            servers = ["wss://broker.example"]
+            servers = ["http://broker.example"]
             keep_alive = 60
             [[sensor]]
             name = "fill"

@@ -375,7 +375,7 @@ import Testing
 
     @Test func aRefusedSubscriptionIsAFailure() async throws {
         let server = try await ScriptedServer.start(
-            [.receive(15), .send([0x20, 2, 0, 0]), .receive(15), .send([0x90, 3, 0, 2, 0x80])])
+            [.receive(15), .send([0x20, 2, 0, 0]), .receive(15), .send([0x90, 3, 0xC0, 1, 0x80])])
         let result = try await fieldpost("sub", port: server.port, ["-t", "secret/#", "-i", "x"])
         #expect(result.ending == .exited(1))
         #expect(result.errors.first?.hasPrefix("secret/#: the broker refused the subscription: ") == true)
@@ -415,7 +415,7 @@ import Testing
         (["pub", "-t", "a", "-m", "x", "--will-payload", "w"], "add --will-topic"),
         (["pub", "-t", "a", "-m", "x", "-D", "publish", "content-tipe", "y"], "content-tipe cannot be given"),
         (["pub", "-t", "a", "-m", "x", "-D", "publish", "user-property", "y"], "a name and a value"),
-        (["pub", "-m", "x", "-L", "wss://h/a"], "wss://"),
+        (["pub", "-m", "x", "-L", "http://h/a"], "http://"),
         (["pub", "-t", "a", "-m", "x", "--cert", "c.pem"], "--cert and --key go together"),
         (["sub"], "add --topic"),
         (["sub", "-t", "a#"], "wildcard in level 1 is misplaced"),

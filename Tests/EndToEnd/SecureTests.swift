@@ -68,11 +68,34 @@ import Testing
                 fieldpost, ["pub", "-L", url, "--cafile", authority.root, "-m", "x", "-r", "-q", "1"])
             #expect(published.ending == .exited(0), "\(published.errors)")
             let heard = try await runProgram(
-                fieldpost, ["sub", "-h", "127.0.0.1", "-p", "\(port)", "--cafile", authority.root, "-t", "a", "-C", "1"])
+                fieldpost,
+                ["sub", "-h", "127.0.0.1", "-p", "\(port)", "--cafile", authority.root, "-t", "a", "-C", "1"])
             #expect(heard.output == ["x"])
             let refused = try await runProgram(fieldpost, ["pub", "-L", url, "-m", "x"])
             #expect(refused.ending == .exited(69))
             #expect(refused.errors.joined().contains("Test CA"))
+        }
+    }
+
+    @Test(arguments: ["ws", "wss"])
+    func readingsArriveOverWebSocket(scheme: String) async throws {
+        let authority = try await Authority.get()
+        let leaf = try await authority.leaf("broker")
+        let port = try freePort()
+        var lines = ["listener \(port) 127.0.0.1", "protocol websockets"]
+        if scheme == "wss" { lines += ["certfile \(leaf.chain)", "keyfile \(leaf.key)"] }
+        try await withMosquitto(lines: lines) { broker in
+            try await eventually("the second listener") { accepts(port: port) }
+            let watcher = try await MosquittoSub.start(port: broker.port, ["fieldpost/station/s1"])
+            let tls = scheme == "wss" ? "[broker.tls]\nca_file = \"\(authority.root)\"" : ""
+            let text = Station.text(port: port, broker: tls, rest: Station.sensors(1))
+            let station = try Station(text: text.replacing("mqtt://", with: "\(scheme)://"))
+            let agent = try await station.run()
+            try await watcher.wait(for: "readings") { $0.count >= 20 }
+            agent.send(SIGTERM)
+            #expect(try await agent.wait(timeout: .seconds(5)) == .exited(0))
+            let last = try await station.queue("next") - 1
+            try await watcher.wait(for: "the last reading") { $0.contains { "seq".value(in: $0) == "\(last)" } }
         }
     }
 

@@ -88,7 +88,7 @@ extension AgentConfiguration.Broker {
         }
         if let table = settings.table("tls") {
             tls = TLSSettings.read(table)
-            if !servers.isEmpty, !servers.contains(where: { $0.transport == .tls }) {
+            if !servers.isEmpty, !servers.contains(where: \.transport.isSecure) {
                 settings.warning(
                     at: "tls", message: "no server is reached over TLS", mend: "write mqtts:// in the place of mqtt://")
             }

@@ -41,7 +41,8 @@ public struct AgentConfiguration: Sendable {
     /// `[broker]`, the only table that must be there.
     public struct Broker: Sendable {
         /// `servers = ["mqtts://host:8883"]`: where the broker is; at least one. `mqtt://` goes in the clear, and its port
-        /// is 1883 if none is given; that of `mqtts://`, with TLS, is 8883.
+        /// is 1883 if none is given; that of `mqtts://`, with TLS, is 8883. `ws://host/path` and `wss://host/path` are
+        /// WebSocket, at "/mqtt" if no path is given.
         public var servers: [Endpoint] = []
         /// `tls = { … }`, see ``TLSSettings``.
         public var tls = TLSClientConfiguration()

@@ -10,7 +10,7 @@ internal import Darwin
 #endif
 
 extension Endpoint {
-    /// Reads `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`, in which HOST is a name, an IPv4 address or an IPv6 address in brackets.
+    /// Reads `mqtt://HOST[:PORT]`, `mqtts://HOST[:PORT]`, `ws://HOST[:PORT][/PATH]` or `wss://…`, in which HOST is a name, an IPv4 address or an IPv6 address in brackets.
     /// - Throws: ``InvalidText`` for anything else; for other schemes, user names and paths it says what to do.
     public init(parsing text: String) throws(InvalidText) {
         let example = #"write one like "mqtt://broker.example:1883""#
@@ -25,13 +25,13 @@ extension Endpoint {
         switch scheme.lowercased() {
         case "mqtt": transport = .tcp
         case "mqtts": transport = .tls
-        case "ws", "wss":
-            throw InvalidText(
-                "this version does not speak \(scheme)://", mend: #"it speaks "mqtt://" and, with TLS, "mqtts://""#)
+        case "ws": transport = .webSocket(path: Self.path(of: rest))
+        case "wss": transport = .secureWebSocket(path: Self.path(of: rest))
         default: throw InvalidText("\"\(scheme)://\" is no broker's scheme", mend: example)
         }
         let authority = rest.prefix { $0 != "/" }
-        if rest.count - authority.count > 1 || authority.contains(where: { "?#".contains($0) }) {
+        if transport.path == nil && rest.count - authority.count > 1 || authority.contains(where: { "?#".contains($0) })
+        {
             throw InvalidText("\"\(text)\" goes on behind the port", mend: example)
         }
         let host: String
@@ -62,6 +62,12 @@ extension Endpoint {
             throw InvalidText("\"\(text)\" has no valid port", mend: "a port is 1 to 65535")
         }
         self.init(transport: transport, host: host, port: port)
+    }
+
+    /// Where WebSocket is asked for; "/mqtt", as most brokers have it, when the URL does not say.
+    private static func path(of rest: Substring) -> String {
+        guard let slash = rest.firstIndex(of: "/"), rest.index(after: slash) < rest.endIndex else { return "/mqtt" }
+        return String(rest[slash...])
     }
 
     /// The characters of host names, of IPv4 addresses, and the underscore that local networks are fond of.

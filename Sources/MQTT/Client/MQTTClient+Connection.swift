@@ -4,6 +4,7 @@ internal import MQTTWire
 internal import NIOCore
 internal import NIOPosix
 internal import OpenSSLTransport
+internal import WebSocketTransport
 
 // The life of one connection.
 extension MQTTClient: ConnectionOwner {
@@ -22,7 +23,7 @@ extension MQTTClient: ConnectionOwner {
             sessionName = (try? await store.session()) ?? nil
         }
         var secure: TLSClientContext?
-        if endpoint.transport == .tls {
+        if endpoint.transport.isSecure {
             do {
                 secure = try await Self.context(configuration.tls)
             } catch let error as TLSError {
@@ -56,6 +57,7 @@ extension MQTTClient: ConnectionOwner {
     func open(_ endpoint: Endpoint, _ secure: TLSClientContext?, _ id: Int) {
         let maximumPacketSize = configuration.maximumPacketSize
         let version = configuration.version
+        let timeout = configuration.connectTimeout
         schedule(in: configuration.connectTimeout, on: id) { client in
             let stage: ConnectFailure.Stage = client.link.phase == .opening ? .tcp : .connack
             client.end(id, .timedOut(after: client.configuration.connectTimeout, stage: stage))
@@ -68,6 +70,13 @@ extension MQTTClient: ConnectionOwner {
                     if let secure {
                         try channel.pipeline.syncOperations.addHandler(
                             TLSHandler(client: secure, host: endpoint.host, port: endpoint.port))
+                    }
+                    if let path = endpoint.transport.path {
+                        var webSocket = WebSocketClientConfiguration(path: path)
+                        webSocket.handshakeTimeout = timeout
+                        try channel.pipeline.syncOperations.addHandler(
+                            WebSocketHandler(
+                                client: webSocket, host: endpoint.host, port: endpoint.port, isSecure: secure != nil))
                     }
                     try channel.pipeline.syncOperations.addHandlers([
                         ByteToMessageHandler(
@@ -209,6 +218,10 @@ extension MQTTClient: ConnectionOwner {
         case let error as TLSError where link.phase != .up:
             if link.phase == .closing { end(id, .requested) } else { end(id, .failed(.tls(error))) }
         case let error as TLSError where error.code == .truncated: end(id, DisconnectReason.closed)
+        case let error as WebSocketError where link.phase == .opening || link.phase == .awaitingConnAck:
+            end(id, .webSocket(error))
+        case let error as WebSocketError where error.code == .truncated && link.phase == .up:
+            end(id, DisconnectReason.closed)
         case let error as DecodingError:
             breakOff(ProtocolViolation("\(error)", reasonCode: error.reasonCode))
         default:

@@ -1,6 +1,7 @@
 public import MQTTWire
 public import OpenSSLTransport
 internal import Units
+public import WebSocketTransport
 
 /// A server accepted the connection.
 public struct ConnectResult: Sendable, Hashable {
@@ -27,6 +28,8 @@ public enum ConnectFailure: Error, Sendable, Hashable {
     case closed
     /// TLS did not come about, or not with whom we wanted.
     case tls(TLSError)
+    /// The WebSocket upgrade failed.
+    case webSocket(WebSocketError)
     /// What came is not MQTT, or breaks its rules.
     case protocolError(String)
     /// CONNECT could not be built (the client's own mistake, or a secret that could not be read).
@@ -65,6 +68,7 @@ extension ConnectFailure: CustomStringConvertible {
         case .timedOut(let time, let stage): return "no \(stage.rawValue) within \(time.compact)"
         case .closed: return "closed by the peer before CONNACK"
         case .tls(let error): return "\(error)"
+        case .webSocket(let error): return "\(error)"
         case .protocolError(let what): return "not MQTT as specified: \(what); is this an MQTT broker's port?"
         case .invalid(let why): return "CONNECT could not be built: \(why)"
         case .stopped: return "the client was stopped"

@@ -7,15 +7,44 @@ public struct Endpoint: Sendable, Hashable {
         /// TLS, as ``ClientConfiguration/tls`` says: `mqtts://`.
         case tls
 
+        /// WebSocket in the clear, at this path: `ws://`.
+        case webSocket(path: String)
+        /// WebSocket over TLS: `wss://`.
+        case secureWebSocket(path: String)
+
         public var scheme: String {
             switch self {
             case .tcp: "mqtt"
             case .tls: "mqtts"
+            case .webSocket: "ws"
+            case .secureWebSocket: "wss"
             }
         }
 
-        /// The port that is meant when none is named: 1883, or 8883 for TLS.
-        public var defaultPort: Int { self == .tls ? 8883 : 1883 }
+        /// The port that is meant when none is named: 1883, 8883 for TLS, 80 and 443 for WebSocket.
+        public var defaultPort: Int {
+            switch self {
+            case .tcp: 1883
+            case .tls: 8883
+            case .webSocket: 80
+            case .secureWebSocket: 443
+            }
+        }
+
+        public var isSecure: Bool {
+            switch self {
+            case .tls, .secureWebSocket: true
+            case .tcp, .webSocket: false
+            }
+        }
+
+        /// Begins with a slash; nil for what is not WebSocket.
+        public var path: String? {
+            switch self {
+            case .webSocket(let path), .secureWebSocket(let path): path
+            case .tcp, .tls: nil
+            }
+        }
     }
 
     public var transport: Transport
@@ -32,5 +61,7 @@ public struct Endpoint: Sendable, Hashable {
 }
 
 extension Endpoint: CustomStringConvertible {
-    public var description: String { "\(transport.scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+    public var description: String {
+        "\(transport.scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(transport.path ?? "")"
+    }
 }

@@ -29,7 +29,11 @@ struct ClientSettings: Sendable {
             throw InvalidText("--url says where the broker is", mend: "leave out --host and --port")
         }
         let tls = try Self.tls(options)
-        let transport = tls != nil || url?.address.transport == .tls ? Endpoint.Transport.tls : .tcp
+        let transport = url?.address.transport ?? (tls == nil ? Endpoint.Transport.tcp : .tls)
+        if tls != nil, !transport.isSecure {
+            throw InvalidText(
+                "--url begins with \(transport.scheme)://, which has no TLS", mend: "write mqtts:// or wss://")
+        }
         let port = options.port ?? url?.address.port ?? transport.defaultPort
         guard (1...65_535).contains(port) else { throw InvalidText("--port \(port)", mend: "a port is 1 to 65535") }
         let host = options.host ?? url?.address.host ?? "localhost"
