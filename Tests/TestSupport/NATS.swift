@@ -1,8 +1,7 @@
 internal import Glibc
 internal import Relay
 
-/// A real NATS Server with JetStream and MQTT on 127.0.0.1, with ports and a folder of its own; alone, or a node of a
-/// cluster.
+/// A real NATS Server with JetStream and MQTT on 127.0.0.1, with ports and a folder of its own.
 ///
 /// It dies with the test process. Its log survives restarts.
 public actor NATSServer {
@@ -21,33 +20,24 @@ public actor NATSServer {
         let clients: ReservedPort
         let mqtt: ReservedPort
         let monitoring: ReservedPort
-        let routes: ReservedPort
 
         init() throws {
-            (clients, mqtt) = (try ReservedPort(), try ReservedPort())
-            (monitoring, routes) = (try ReservedPort(), try ReservedPort())
+            (clients, mqtt, monitoring) = (try ReservedPort(), try ReservedPort(), try ReservedPort())
         }
     }
 
-    /// - Parameters:
-    ///   - cluster: the ports of all nodes, this one's too; empty for a server alone.
-    ///   - lines: more lines for its configuration.
-    init(name: String, ports: Ports, cluster: [Ports] = [], lines: [String] = []) throws {
+    /// - Parameter lines: more lines for its configuration.
+    init(name: String, ports: Ports, lines: [String] = []) throws {
         directory = try TemporaryDirectory()
         self.ports = ports
         port = ports.mqtt.number
-        var configuration = [
+        let configuration = [
             "server_name: \(name)",
             "listen: \"127.0.0.1:\(ports.clients.number)\"",
             "http: \"127.0.0.1:\(ports.monitoring.number)\"",
             "jetstream { store_dir: \"\(directory.path)\", max_mem: 64MB, max_file: 256MB }",
             "mqtt { host: \"127.0.0.1\", port: \(port) }",
         ]
-        if !cluster.isEmpty {
-            let routes = cluster.map { "\"nats://127.0.0.1:\($0.routes.number)\"" }.joined(separator: ", ")
-            configuration.append(
-                "cluster { name: fieldpost, listen: \"127.0.0.1:\(ports.routes.number)\", routes: [\(routes)] }")
-        }
         try directory.write((configuration + lines).joined(separator: "\n") + "\n", to: "nats.conf")
     }
 
@@ -59,24 +49,15 @@ public actor NATSServer {
             systemProgram("nats-server"), ["-c", directory.path("nats.conf")], errors: log)
     }
 
-    /// Waits until it accepts MQTT clients and, in a cluster, has caught up with the others.
+    /// Waits until it accepts MQTT clients.
     ///
     /// - Throws: ``TimedOut``, or ``OutputEnded`` with its log if it has ended.
     public func ready(timeout: Duration = .seconds(30)) async throws {
         let deadline = ContinuousClock.now + timeout
-        // Each node reads the retained messages with a consumer of its own. One whose node has died may be called "not
-        // current" for ever by 2.9. The check names one thing that is behind, a random one: when it has named nothing
-        // else for so long, nothing else is behind.
-        var clean = 0
         while true {
             if await log.isFinished { throw OutputEnded(lines: await log.lines.suffix(20)) }
             let health = httpGet(port: ports.monitoring.number, "/healthz") ?? ""
-            if health.contains("\"ok\"") {
-                clean = 20
-            } else {
-                clean = health.contains("consumer '$G > $MQTT_rmsgs >") ? clean + 1 : 0
-            }
-            if clean >= 20, acceptsMQTT(port: port) { return }
+            if health.contains("\"ok\""), acceptsMQTT(port: port) { return }
             guard ContinuousClock.now < deadline else {
                 throw TimedOut(what: "a NATS Server that accepts MQTT clients; it says “\(health)”", limit: timeout)
             }
@@ -91,18 +72,6 @@ public actor NATSServer {
     }
 }
 
-/// Three NATS Servers that keep every message three times.
-public struct NATSCluster: Sendable {
-    public let nodes: [NATSServer]
-
-    fileprivate init() throws {
-        let ports = try (1...3).map { _ in try NATSServer.Ports() }
-        nodes = try ports.enumerated().map { index, own in
-            try NATSServer(name: "n\(index + 1)", ports: own, cluster: ports)
-        }
-    }
-}
-
 /// Lends a real NATS Server to `body` and kills it afterwards. If `body` throws, the end of its log goes to standard
 /// error.
 ///
@@ -112,14 +81,6 @@ public func withNATS<Result: Sendable>(
 ) async throws -> Result {
     let server = try NATSServer(name: "n1", ports: NATSServer.Ports(), lines: lines)
     return try await running([server]) { try await body(server) }
-}
-
-/// Lends a cluster of three real NATS Servers to `body`, as ``withNATS(lines:_:)`` does with one.
-public func withNATSCluster<Result: Sendable>(
-    _ body: (NATSCluster) async throws -> Result
-) async throws -> Result {
-    let cluster = try NATSCluster()
-    return try await running(cluster.nodes) { try await body(cluster) }
 }
 
 private func running<Result: Sendable>(

@@ -34,7 +34,7 @@ static void on_message(struct mosquitto *client, void *context, const struct mos
     if (seen == 0) begin();
     if (++seen == count) {
         report();
-        // mosquitto_loop_forever does not always come back from a goodbye in the middle of many messages.
+        // Seen: mosquitto_loop_forever did not come back from a goodbye in the middle of many messages.
         exit(0);
     }
 }

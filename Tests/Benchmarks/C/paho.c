@@ -78,7 +78,7 @@ int main(int argc, char **argv)
         sem_wait(&done);
         return 0;
     }
-    // 1.3.11 now and then never calls back for a message when acknowledgements come fast.
+    // Seen now and then: a message whose callback never comes. Whether this program or the library is to blame is not known.
     alarm(10);
     char payload[100];
     memset(payload, 'x', sizeof payload);
