@@ -25,7 +25,10 @@ extension MQTTClient {
                 delay = backoff.delay(after: failure.isRefusal ? .refused : .notConnected, using: &generator)
                 logger.warning(
                     "not connected",
-                    metadata: ["broker": "\(endpoint)", "reason": "\(failure)", "retry-in": "\(delay.compact)"])
+                    metadata: [
+                        "broker": "\(endpoint)", "reason": "\(failure)",
+                        "retry-in": "\(Duration.milliseconds(delay.milliseconds).compact)",
+                    ])
                 eventContinuation.yield(.connectFailed(endpoint, failure, retryIn: delay))
             case .ended(let reason, let uptime):
                 let ending = stopping || Task.isCancelled
@@ -33,7 +36,8 @@ extension MQTTClient {
                 logger.log(
                     level: ending ? .info : .warning, "disconnected",
                     metadata: ["broker": "\(endpoint)", "reason": "\(reason)"].merging(
-                        ending ? [:] : ["retry-in": "\(delay.compact)"], uniquingKeysWith: { $1 }))
+                        ending ? [:] : ["retry-in": "\(Duration.milliseconds(delay.milliseconds).compact)"],
+                        uniquingKeysWith: { $1 }))
                 if reason == .closed, backoff.failures == 4 {
                     logger.warning(
                         "connections are accepted and soon closed: does another client use the same identifier?",
