@@ -40,7 +40,8 @@ struct Race {
                 } catch is TimedOut {
                     results[index].failure = "hung"
                 } catch {
-                    results[index].failure = "\(error)"
+                    results[index].failure = "failed"
+                    say("\(title), \(contender.name): \(error)")
                 }
             }
         }
