@@ -7,7 +7,8 @@ public struct ClientConfiguration: Sendable {
     /// Tried in this order, the next one after each failure; at least one. A session is resumed at the endpoint that
     /// holds it; another one begins a new session.
     public var endpoints: [Endpoint]
-    public var version: ProtocolVersion
+    /// Nil: 5.0, and 3.1.1 where a server does not speak it.
+    public var version: ProtocolVersion?
     /// Empty: the server assigns one (5.0).
     public var clientIdentifier: String
     /// Whole seconds, up to 65,535; zero turns keep-alive off. A server may ask for another value (5.0).
@@ -44,7 +45,7 @@ public struct ClientConfiguration: Sendable {
     public var parameters: @Sendable (_ connection: Int) async throws -> ConnectParameters
 
     public init(
-        endpoints: [Endpoint], version: ProtocolVersion = .v5, clientIdentifier: String = "",
+        endpoints: [Endpoint], version: ProtocolVersion? = nil, clientIdentifier: String = "",
         parameters: @escaping @Sendable (_ connection: Int) async throws -> ConnectParameters = { _ in
             ConnectParameters()
         }

@@ -9,8 +9,8 @@ internal import WebSocketTransport
 // The life of one connection.
 extension MQTTClient: ConnectionOwner {
     /// One attempt, from TCP to the end of the connection that came of it.
-    func connection(to endpoint: Endpoint) async -> Link.End {
-        link = Link(id: link.id + 1)
+    func connection(to endpoint: Endpoint, version: ProtocolVersion) async -> Link.End {
+        link = Link(id: link.id + 1, version: version)
         let id = link.id
         link.endpoint = endpoint
         do {
@@ -56,7 +56,7 @@ extension MQTTClient: ConnectionOwner {
 
     func open(_ endpoint: Endpoint, _ secure: TLSClientContext?, _ id: Int) {
         let maximumPacketSize = configuration.maximumPacketSize
-        let version = configuration.version
+        let version = link.version
         let timeout = configuration.connectTimeout
         schedule(in: configuration.connectTimeout, on: id) { client in
             let stage: ConnectFailure.Stage = client.link.phase == .opening ? .tcp : .connack
@@ -99,7 +99,7 @@ extension MQTTClient: ConnectionOwner {
             link.channel = channel
             link.phase = .awaitingConnAck
             do {
-                try connect().encode(into: &link.outbound, version: configuration.version)
+                try connect().encode(into: &link.outbound, version: link.version)
                 flush()
             } catch {
                 end(id, .invalid("\(error)"))
@@ -116,12 +116,12 @@ extension MQTTClient: ConnectionOwner {
         let isOurs = sessionName.map { $0 == link.endpoint.map(name) } ?? configuration.resumesEarlierSession
         link.cleanStart = !isOurs || configuration.sessionExpiry == .zero || identifier.isEmpty
         var connect = Connect(
-            version: configuration.version,
+            version: link.version,
             clientIdentifier: identifier,
             cleanStart: link.cleanStart,
             keepAlive: configuration.keepAliveSeconds,
             username: link.parameters.username, password: link.parameters.password, will: link.parameters.will)
-        if configuration.version == .v5 {
+        if link.version == .v5 {
             connect.properties = link.parameters.properties
             if configuration.sessionExpiry > .zero {
                 connect.properties.sessionExpiryInterval = UInt32(
@@ -146,7 +146,7 @@ extension MQTTClient: ConnectionOwner {
         statistics.connections += 1
         if let assigned = connack.properties.assignedClientIdentifier { assignedIdentifier = assigned }
         let resumption = session.connected(
-            sessionPresent: connack.sessionPresent, limits: ServerLimits(connack.properties))
+            sessionPresent: connack.sessionPresent, limits: ServerLimits(connack.properties), version: link.version)
         statistics.repeated += resumption.repeated
         statistics.possibleDuplicates += resumption.possibleDuplicates
         let keepAlive = connack.properties.serverKeepAlive ?? configuration.keepAliveSeconds
@@ -205,7 +205,7 @@ extension MQTTClient: ConnectionOwner {
 
     /// A session's name: where it is, and whose (FNV-1a).
     private func name(of endpoint: Endpoint) -> Int64 {
-        let text = "\(configuration.version) \(endpoint) \(assignedIdentifier ?? configuration.clientIdentifier)"
+        let text = "\(link.version) \(endpoint) \(assignedIdentifier ?? configuration.clientIdentifier)"
         let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         return Int64(bitPattern: hash)
     }
@@ -247,7 +247,7 @@ extension MQTTClient: ConnectionOwner {
         let id = link.id
         if link.phase == .closing { return end(id, .requested) }
         guard link.isUp else { return end(id, ConnectFailure.protocolError(violation.description)) }
-        if configuration.version == .v5 {
+        if link.version == .v5 {
             send(.disconnect(Disconnect(reasonCode: violation.reasonCode)))
             flush()
         }

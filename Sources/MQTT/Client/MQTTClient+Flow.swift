@@ -168,7 +168,7 @@ extension MQTTClient {
 
     func send(_ packet: Packet) {
         do {
-            try packet.encode(into: &link.outbound, version: configuration.version)
+            try packet.encode(into: &link.outbound, version: link.version)
         } catch {
             // Only our own mistake can lead here: what callers give is checked before.
             logger.error("a packet cannot be encoded", metadata: ["error": "\(error)"])

@@ -44,7 +44,7 @@ public actor MQTTClient {
     public internal(set) var statistics = ClientStatistics()
 
     var session: Session
-    var link = Link(id: 0)
+    var link: Link
     var stopping = false
     var pauseWaiter: CheckedContinuation<Void, Never>?
     var pauseTimer: Scheduled<Void>?
@@ -95,8 +95,9 @@ public actor MQTTClient {
         self.store = store
         self.eventLoop = eventLoop
         self.logger = logger
+        link = Link(id: 0, version: configuration.version ?? .v5)
         session = Session(
-            version: configuration.version, maximumInFlight: configuration.maximumInFlight,
+            version: configuration.version ?? .v5, maximumInFlight: configuration.maximumInFlight,
             receiveMaximum: configuration.receiveMaximum)
         session.holdsReleases = store.outlivesProcess
         (events, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
@@ -195,8 +196,8 @@ public actor MQTTClient {
 
     public var isConnected: Bool { link.isUp }
 
-    /// The version of MQTT that is spoken.
-    public nonisolated var version: ProtocolVersion { configuration.version }
+    /// The version of MQTT that is spoken: on the present connection, or in the last attempt.
+    public var version: ProtocolVersion { link.version }
 
     // MARK: Waiting
 

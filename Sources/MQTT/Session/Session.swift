@@ -41,11 +41,14 @@ public struct Session: Sendable {
         var isOutstanding = false
     }
 
-    public let version: ProtocolVersion
+    /// The version of the present connection, or of the last one.
+    public private(set) var version: ProtocolVersion
     /// The client's own bound on unacknowledged messages; the server's receive maximum may be lower.
     public let maximumInFlight: Int
-    /// How many QoS 2 messages the server may have under way towards us.
-    public let receiveMaximum: Int
+    /// How many QoS 1 and 2 messages the server may have under way towards us; under 3.1.1, where it cannot be told so,
+    /// as many as there are identifiers.
+    public var receiveMaximum: Int { version == .v3_1_1 ? 65_535 : announcedReceiveMaximum }
+    private let announcedReceiveMaximum: Int
 
     private(set) var outgoing: [PacketIdentifier: Outgoing] = [:]
     private(set) var incomingExactlyOnce: Set<PacketIdentifier> = []
@@ -84,8 +87,7 @@ public struct Session: Sendable {
         self.version = version
         // Half the identifiers stay free, so that looking for one is short and subscribing always possible.
         self.maximumInFlight = min(max(maximumInFlight, 1), 32_768)
-        // Under 3.1.1 there is no way to announce it, and the server keeps to none.
-        self.receiveMaximum = version == .v3_1_1 ? 65_535 : min(max(receiveMaximum, 1), 65_535)
+        announcedReceiveMaximum = min(max(receiveMaximum, 1), 65_535)
     }
 
     /// Messages that were published and not completed yet.
@@ -113,7 +115,12 @@ public struct Session: Sendable {
     }
 
     /// A CONNACK accepted us.
-    public mutating func connected(sessionPresent: Bool, limits: ServerLimits) -> Resumption {
+    ///
+    /// - Parameter version: that of this connection; nil: as before.
+    public mutating func connected(
+        sessionPresent: Bool, limits: ServerLimits, version: ProtocolVersion? = nil
+    ) -> Resumption {
+        self.version = version ?? self.version
         self.limits = limits
         outstanding = 0
         requests.removeAll()
