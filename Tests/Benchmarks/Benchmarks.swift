@@ -67,11 +67,12 @@ struct Cast {
                 name: "Paho C, files, synced", program: "\(folder)/paho-synced-bench", arguments: ["FOLDER"],
                 isPeer: true, handicap: 20),
         ]
+        // Mosquitto looks through all that wait for a receiver of QoS 2, again and again: many would measure it alone.
         races =
-            [(0, 100_000), (1, 40_000), (2, 20_000)].flatMap { qos, count in
+            [(0, 100_000, 100_000), (1, 40_000, 40_000), (2, 20_000, 5_000)].flatMap { qos, published, received in
                 [
-                    Race("QoS \(qos), publish", .publish, qos: qos, count: count, publishers),
-                    Race("QoS \(qos), receive", .receive, qos: qos, count: count, receivers),
+                    Race("QoS \(qos), publish", .publish, qos: qos, count: published, publishers),
+                    Race("QoS \(qos), receive", .receive, qos: qos, count: received, receivers),
                 ]
             }
             + [(1, 20_000), (2, 10_000)].map { qos, count in

@@ -10,7 +10,9 @@ enum Machine {
         let load = lines(of: "/proc/loadavg").first?.split(separator: " ").first ?? "?"
         var programs = [try? await version(systemProgram("mosquitto"), "-h")]
         for peer in peers { programs.append(try? await version(peer, "version")) }
-        say("\(sysconf(Int32(_SC_NPROCESSORS_ONLN))) × \(model), \(memory), Linux \(release), load \(load) before the start")
+        say(
+            "\(sysconf(Int32(_SC_NPROCESSORS_ONLN))) × \(model), \(memory), Linux \(release), load \(load) before the start"
+        )
         say(programs.compactMap(\.self).joined(separator: ", ") + "; rounds: \(rounds)")
     }
 
