@@ -72,7 +72,7 @@ struct OwnClient {
         case .batches:
             for start in stride(from: 0, to: count, by: 256) {
                 _ = try await store.append(Array(repeating: message, count: min(256, count - start)))
-                await client.storeDidChange()
+                client.storeDidChange()
             }
         }
         if qos == .atMostOnce {

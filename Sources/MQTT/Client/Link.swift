@@ -20,7 +20,7 @@ struct Link {
     var endpoint: Endpoint?
     var parameters = ConnectParameters()
     var cleanStart = true
-    /// Nothing is published before the store knows whether this is a new session.
+    /// Nothing is published before the store knows of the connection, and whether it is a new session.
     var mayPublish = false
     var isWritable = true
     var outbound = ByteBuffer()

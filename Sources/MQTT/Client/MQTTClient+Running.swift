@@ -55,7 +55,7 @@ extension MQTTClient {
         // Nothing of ours may come back to an event loop that its owner shuts down when this returns.
         await fetching?.value
         await beginning?.value
-        await releasing?.value
+        await noting?.value
         finish()
     }
 
