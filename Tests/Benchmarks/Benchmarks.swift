@@ -26,8 +26,8 @@ internal import TestSupport
     }
 
     private static let notes = """
-        rate: messages per second, the median of the rounds, and the lowest and the highest. ratio: to the fastest
-        program that is not ours. CPU: µs of user and system time per message, of the program alone. peak: MB of
+        rate: messages per second, the median of the rounds, and the lowest and the highest. ratio: to the fastest in
+        the same round that is not ours, the median of the rounds. CPU: µs of user and system time per message, of the program alone. peak: MB of
         resident memory. Every program is a process of its own with 20 messages in flight at most, TCP_NODELAY (into
         Paho C, which has no option for it, it is linked) and up to 1000 messages waiting. A publisher is done when the
         broker has acknowledged everything; after QoS 0, a message of QoS 1 at the end. A receiver is held until all

@@ -18,15 +18,16 @@ struct Race {
 
     /// What became of a contender.
     struct Result {
+        /// By round.
         var measurements: [Measurement] = []
         /// It did not come to its end in time, or failed, and was not tried again.
         var failure: String?
 
         /// The one with the median rate.
-        var median: Measurement? {
-            measurements.sorted { $0.rate < $1.rate }.dropFirst(measurements.count / 2).first
-        }
+        var median: Measurement? { Race.median(of: measurements.sorted { $0.rate < $1.rate }) }
     }
+
+    private static func median<Element>(of sorted: [Element]) -> Element? { sorted.dropFirst(sorted.count / 2).first }
 
     /// Lets them run in turns, so that a slow minute of the machine is everybody's.
     func run(rounds: Int, broker: Mosquitto, loader: Contender) async -> [Result] {
@@ -51,7 +52,7 @@ struct Race {
     // MARK: The table
 
     func table(of results: [Result]) -> String {
-        let fastest = zip(contenders, results).compactMap { $0.isPeer ? $1.median?.rate : nil }.max()
+        let peers = zip(contenders, results).filter { $0.0.isPeer }.map { $0.1.measurements }
         let heads = ["rate", "lowest", "highest", "ratio", "CPU", "peak"]
         let lines = zip(contenders, results).map { contender, result in
             var line = "  " + contender.name.padded(to: Self.nameWidth - 2)
@@ -59,7 +60,7 @@ struct Race {
                 let rates = result.measurements.map(\.rate)
                 let cells = [
                     Self.grouped(median.rate), Self.grouped(rates.min() ?? 0), Self.grouped(rates.max() ?? 0),
-                    fastest.map { Self.decimal(median.rate / $0, places: 2) } ?? "–",
+                    ratio(of: result.measurements, to: peers).map { Self.decimal($0, places: 2) } ?? "–",
                     Self.decimal(median.cpu, places: 1), Self.decimal(median.peak, places: 1),
                 ]
                 line += Self.row(cells)
@@ -70,6 +71,14 @@ struct Race {
             return line
         }
         return (["\n" + title.padded(to: Self.nameWidth) + Self.row(heads)] + lines).joined(separator: "\n")
+    }
+
+    /// The median of what each round says by itself: a busy minute of the machine was everybody's.
+    private func ratio(of own: [Measurement], to peers: [[Measurement]]) -> Double? {
+        let ratios = own.enumerated().compactMap { round, measurement in
+            peers.compactMap { $0.indices.contains(round) ? $0[round].rate : nil }.max().map { measurement.rate / $0 }
+        }
+        return Self.median(of: ratios.sorted())
     }
 
     private static let nameWidth = 36
