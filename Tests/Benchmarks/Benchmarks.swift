@@ -6,7 +6,13 @@ internal import TestSupport
     static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if let first = arguments.first, Contender.Direction(rawValue: first) != nil {
-            return try await OwnClient.run(arguments)
+            do {
+                return try await OwnClient.run(arguments)
+            } catch {
+                // Shown by who started it.
+                say("\(error)", to: STDERR_FILENO)
+                exit(1)
+            }
         }
         guard let folder = arguments.first else {
             say("usage: Benchmarks FOLDER [ROUNDS [RACE]], or Tests/Benchmarks/run.sh, which builds what is in FOLDER")

@@ -150,7 +150,7 @@ struct Meter {
 }
 
 /// Writes a line at once.
-func say(_ line: String) {
+func say(_ line: String, to descriptor: CInt = STDOUT_FILENO) {
     let bytes = Array("\(line)\n".utf8)
-    _ = write(STDOUT_FILENO, bytes, bytes.count)
+    _ = write(descriptor, bytes, bytes.count)
 }
