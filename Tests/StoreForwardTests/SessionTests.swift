@@ -70,4 +70,44 @@ import Testing
         #expect(try await after.status().damage != nil)
         #expect(try await after.session() == nil)
     }
+
+    private func identifier(_ number: UInt16) throws -> PacketIdentifier {
+        try #require(PacketIdentifier(rawValue: number))
+    }
+
+    @Test func `what was seen is known after a crash, until it is finished (D3)`() async throws {
+        let outbox = try await Outbox.opened(folder)
+        try await outbox.beginSession(1)
+        try await outbox.note(ExchangeSteps(seen: [identifier(1), identifier(65_535), identifier(7)]))
+        try await outbox.note(ExchangeSteps(seen: [identifier(9)], finished: [identifier(7)]))
+        let copy = try folder.crashCopy()
+        let after = try await Outbox.opened(copy)
+        #expect(
+            try await after.session()
+                == StoredSession(name: 1, incoming: [identifier(1), identifier(65_535), identifier(9)]))
+        try await after.beginSession(2)
+        let third = try await Outbox.opened(try copy.crashCopy())
+        #expect(try await third.session() == StoredSession(name: 2))
+    }
+
+    @Test(arguments: [QoS.atLeastOnce, .exactlyOnce])
+    func `giving up what an earlier process may have sent ends the session, if the server could wait for it (D3)`(
+        qos: QoS
+    ) async throws {
+        var options = OutboxOptions.test
+        options.maximumRows = 2
+        let outbox = try await Outbox.opened(folder, options)
+        try await outbox.beginSession(1)
+        var message = try message("x")
+        message.qos = qos
+        _ = try await outbox.append([message, message])
+        _ = try await outbox.append([message])
+        #expect(try await outbox.session() != nil, "it was not sent by an earlier process")
+        let copy = try folder.crashCopy()
+        let after = try await Outbox.opened(copy, options)
+        #expect(try await after.session() != nil)
+        _ = try await after.append([message])
+        #expect(try await after.status().losses.evictedByRows == 2)
+        #expect(try await after.session() == (qos == .exactlyOnce ? nil : StoredSession(name: 1)))
+    }
 }
