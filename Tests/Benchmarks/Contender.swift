@@ -9,8 +9,8 @@ struct Contender: Sendable {
     var program: String
     /// Behind direction, port, QoS and count; FOLDER becomes a new folder at each run.
     var arguments: [String] = []
-    /// Somebody else's.
-    var isPeer = false
+    /// Ratios are to the fastest of these.
+    var isYardstick = false
     /// How much less it is asked to do, because it would take too long.
     var handicap = 1
 

@@ -52,7 +52,7 @@ struct Race {
     // MARK: The table
 
     func table(of results: [Result]) -> String {
-        let peers = zip(contenders, results).filter { $0.0.isPeer }.map { $0.1.measurements }
+        let peers = zip(contenders, results).filter { $0.0.isYardstick }.map { $0.1.measurements }
         let heads = ["rate", "lowest", "highest", "ratio", "CPU", "peak"]
         let lines = zip(contenders, results).map { contender, result in
             var line = "  " + contender.name.padded(to: Self.nameWidth - 2)
