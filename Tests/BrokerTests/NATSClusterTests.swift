@@ -19,8 +19,8 @@ import Testing
 
             let ports = cluster.nodes.map(\.port)
             var configuration = quick(ports[0], ports[1], ports[2], identifier: "publisher")
-            configuration.connectTimeout = .seconds(5)
-            configuration.acknowledgementTimeout = .seconds(5)
+            configuration.connectTimeout = .seconds(3)
+            configuration.acknowledgementTimeout = .seconds(2)
             let published = Published()
             var mortal = cluster.nodes
             try await withClient(configuration) { client in
@@ -33,7 +33,7 @@ import Testing
                     await node.kill()
                     try await published.waitForMore(100)
                     try await node.launch()
-                    try await cluster.caughtUp(node)
+                    try await cluster.isBack(node)
                 }
                 try await published.waitForMore(100)
                 published.stop()
@@ -41,7 +41,6 @@ import Testing
                 watching.cancel()
                 #expect(await client.statistics.connections >= 2)
             }
-            for node in cluster.nodes { try await node.accepted() }
 
             let expected = published.acknowledged
             let report = await cluster.report()

@@ -18,23 +18,36 @@ public struct NATSCluster: Sendable {
             reports.contains { $0.meta.leader != nil && $0.meta.isComplete }
         }
         for node in nodes { try await node.accepted() }
-        for node in nodes { try await caughtUp(node) }
+        for node in nodes { try await isBack(node) }
     }
 
-    /// Waits until a node that was started again holds what the others hold, so that another one may die.
+    /// Waits until a node that was started again holds what the others hold and accepts MQTT clients, so that another
+    /// one may die.
     ///
-    /// NATS's own `/healthz` is no help: it may call a consumer "not current" for ever which a node's MQTT side made in
-    /// an earlier life to read retained messages. What counts is asked of `/jsz` instead: that the leader of each
-    /// stream sees both followers at work, and that the node has as many consumers as the leader, and all the messages
-    /// which the leader had at the first look. Without its consumers it would have no interest in new messages and drop
-    /// them: `$MQTT_msgs` keeps only what somebody waits for.
+    /// NATS's own `/healthz` is no help. A node's MQTT side reads retained messages through a consumer of its own, which
+    /// a restarted node deletes and makes anew under the same name when its first MQTT client comes. NATS 2.9 may fail
+    /// in that and call the consumer "not current" for ever. It concerns no other messages, so `$MQTT_rmsgs` is not
+    /// looked at.
+    ///
+    /// What counts is asked of `/jsz` instead, for messages and sessions: that the leader of the stream sees both
+    /// followers at work, and that the node has as many consumers as the leader, and all the messages which the leader
+    /// had at the first look. Without its consumers it would have no interest in new messages and drop them:
+    /// `$MQTT_msgs` keeps only what somebody waits for.
     ///
     /// - Throws: ``TimedOut`` with the last reports of all nodes.
-    public func caughtUp(_ node: NATSServer, timeout: Duration = .seconds(30)) async throws {
+    public func isBack(_ node: NATSServer, timeout: Duration = .seconds(30)) async throws {
+        try await caughtUp(node, timeout: timeout)
+        // Its first client has the node's MQTT side look for the streams, which is better done while all is well: two
+        // nodes in search of a leader turn their clients away.
+        try await node.accepted(timeout: timeout)
+        try await caughtUp(node, timeout: timeout)
+    }
+
+    private func caughtUp(_ node: NATSServer, timeout: Duration) async throws {
         var goals: [String: Int] = [:]
         try await patiently("\(node.name) to catch up", within: timeout) { reports in
             guard let own = reports.first(where: { $0.node == node.name }), own.meta.leader != nil else { return false }
-            return JetStreamReport.Stream.mqtt.allSatisfy { name in
+            return ["$MQTT_msgs", "$MQTT_sess"].allSatisfy { name in
                 let leaders = reports.compactMap { report in
                     report.streams.first { $0.name == name && $0.group.leader == report.node }
                 }

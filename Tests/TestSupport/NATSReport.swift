@@ -14,9 +14,6 @@ struct JetStreamReport: CustomStringConvertible {
 
     /// A stream, as far as this node has it.
     struct Stream {
-        /// Those that carry MQTT: sessions, messages and retained messages.
-        static let mqtt = ["$MQTT_sess", "$MQTT_msgs", "$MQTT_rmsgs"]
-
         let name: String
         var group = Group()
         var messages = 0
@@ -36,7 +33,7 @@ struct JetStreamReport: CustomStringConvertible {
             let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
             guard parts.count >= 3 else { continue }
             let text = parts.count == 5 ? String(parts[3]) : parts[2].filter { !": ,".contains($0) }
-            if parts[1] == "name", Stream.mqtt.contains(text) { streams.append(Stream(name: text)) }
+            if parts[1] == "name", text.hasPrefix("$MQTT_") { streams.append(Stream(name: text)) }
             note(String(parts[1]), text)
         }
     }
@@ -51,7 +48,9 @@ struct JetStreamReport: CustomStringConvertible {
 
     var description: String {
         ([("meta", meta, "")]
-            + streams.map { ($0.name, $0.group, ", \($0.messages) messages up to \($0.lastSequence), \($0.consumers) consumers") })
+            + streams.map {
+                ($0.name, $0.group, ", \($0.messages) messages up to \($0.lastSequence), \($0.consumers) consumers")
+            })
             .map { name, group, rest in
                 "\(node): \(name) led by \(group.leader ?? "nobody"), \(group.others) others, \(group.lagging) lagging\(rest)"
             }
