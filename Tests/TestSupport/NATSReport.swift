@@ -1,6 +1,6 @@
 /// What a node of a NATS cluster says of its part in JetStream: the answer of its monitoring port to `/jsz`.
 struct JetStreamReport: CustomStringConvertible {
-    /// A Raft group as this node sees it. Only its leader knows of the others.
+    /// A Raft group as this node sees it. What it says of the others counts only if it leads them.
     struct Group {
         var leader: String?
         /// Members that are not this node.
