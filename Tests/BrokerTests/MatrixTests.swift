@@ -20,8 +20,8 @@ import Testing
 }
 
 extension Scene {
-    /// Plays with the suite's broker. Where that cannot, it is skipped by name, and the broker has to be shown to be as the reason
-    /// says.
+    /// Plays with the suite's broker. If that cannot join in, the scene is skipped by name, and the broker has to be
+    /// shown to be as the reason says.
     fileprivate func play() async throws {
         let broker = try #require(BrokerScope.broker)
         let conversation = Conversation(with: broker, name: "\(self)")

@@ -60,6 +60,10 @@ import Testing
                     """)
             }
             await counter.kill()
+            let arrived = await counter.received.lines
+            print(
+                "\(expected.count) acknowledged by the cluster, \(arrived.count) delivered,",
+                "\(arrived.count - Set(arrived).count) of them twice")
         }
     }
 }
