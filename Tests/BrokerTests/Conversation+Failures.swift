@@ -12,7 +12,8 @@ extension Conversation {
         configuration.keepAlive = .seconds(1)
         try await withClient(configuration) { client in
             _ = try await client.connected()
-            // Longer than the one and a half keep-alives after which a broker gives a client up. A PINGREQ is two bytes.
+            // Longer than the one and a half keep-alives after which a broker gives a client up.
+            // A PINGREQ has two bytes.
             let before = await relay.counters.bytesToServer
             try await relay.wait(for: "three pings") { $0.bytesToServer >= before + 6 }
             try await client.publish(message("\(name)/t", "-"), until: .acknowledged)
@@ -44,8 +45,8 @@ extension Conversation {
     /// The count is that of a session of `mosquitto_sub`, begun before the first message and taken up again after the
     /// last: all messages must live through the broker's death.
     ///
-    /// A broker that stores before it acknowledges is killed while it is at it. Mosquitto, which writes its file now and
-    /// then, is given the chance to: what it has acknowledged since, SIGKILL loses.
+    /// A broker that stores before it acknowledges is killed while it is at it. Mosquitto, which writes its file now
+    /// and then, is given the chance to: what it has acknowledged since, SIGKILL loses.
     func outlivingTheBroker() async throws {
         let topic = "\(name)/t"
         try await subscriber(topic, clientID: "\(name)-counter").stop()

@@ -4,8 +4,8 @@ import NIOCore
 import TestSupport
 import Testing
 
-/// What the client and a broker have to say to each other, with topics and client identifiers of its own. `mosquitto_sub`
-/// and `mosquitto_pub` are the other side.
+/// What the client and a broker have to say to each other, with topics and client identifiers of its own.
+/// `mosquitto_sub` and `mosquitto_pub` are the other side.
 struct Conversation {
     let broker: Broker
     let name: String

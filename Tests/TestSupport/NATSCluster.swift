@@ -24,10 +24,10 @@ public struct NATSCluster: Sendable {
     /// Waits until a node that was started again holds what the others hold and accepts MQTT clients, so that another
     /// one may die.
     ///
-    /// NATS's own `/healthz` is no help. A node's MQTT side reads retained messages through a consumer of its own, which
-    /// a restarted node deletes and makes anew under the same name when its first MQTT client comes. NATS 2.9 may fail
-    /// in that and call the consumer "not current" for ever. It concerns no other messages, so `$MQTT_rmsgs` is not
-    /// looked at.
+    /// NATS's own `/healthz` is no help. A node's MQTT side reads retained messages through a consumer of its own,
+    /// which a restarted node deletes and makes anew under the same name when its first MQTT client comes. NATS 2.9
+    /// may fail in that and call the consumer "not current" for ever. It concerns no other messages, so `$MQTT_rmsgs`
+    /// is not looked at.
     ///
     /// What counts is asked of `/jsz` instead, for messages and sessions: that the leader of the stream sees both
     /// followers at work, and that the node has as many consumers as the leader, and all the messages which the leader
@@ -88,8 +88,8 @@ public struct NATSCluster: Sendable {
     }
 }
 
-/// Lends a cluster of three real NATS Servers to `body` and kills it afterwards. If `body` throws, the ends of the nodes'
-/// logs go to standard error.
+/// Lends a cluster of three real NATS Servers to `body` and kills it afterwards. If `body` throws, the ends of the
+/// nodes' logs go to standard error.
 public func withNATSCluster<Result: Sendable>(
     _ body: (NATSCluster) async throws -> Result
 ) async throws -> Result {

@@ -52,7 +52,8 @@ struct JetStreamReport: CustomStringConvertible {
                 ($0.name, $0.group, ", \($0.messages) messages up to \($0.lastSequence), \($0.consumers) consumers")
             })
             .map { name, group, rest in
-                "\(node): \(name) led by \(group.leader ?? "nobody"), \(group.others) others, \(group.lagging) lagging\(rest)"
+                let leader = group.leader ?? "nobody"
+                return "\(node): \(name) led by \(leader), \(group.others) others, \(group.lagging) lagging\(rest)"
             }
             .joined(separator: "\n")
     }

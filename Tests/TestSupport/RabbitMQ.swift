@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Relay
 
-/// A real RabbitMQ with its MQTT plugin on 127.0.0.1, with ports and a folder of its own. Anonymous clients are welcome;
-/// `guest` with the password `guest` is the one user it knows.
+/// A real RabbitMQ with its MQTT plugin on 127.0.0.1, with ports and a folder of its own. Anonymous clients are
+/// welcome; `guest` with the password `guest` is the one user it knows.
 ///
 /// It dies with the test process, and so does the port mapper (epmd) that it needs: one of its own, which would outlive
 /// it if it were left to Erlang to start. Its log survives restarts.
@@ -100,7 +100,8 @@ public actor RabbitMQ {
     }
 }
 
-/// Lends a real RabbitMQ to `body` and kills it afterwards. If `body` throws, the end of its log goes to standard error.
+/// Lends a real RabbitMQ to `body` and kills it afterwards. If `body` throws, the end of its log goes to standard
+/// error.
 public func withRabbitMQ<Result: Sendable>(_ body: (RabbitMQ) async throws -> Result) async throws -> Result {
     let broker = try await RabbitMQ.start()
     do {
