@@ -1,3 +1,5 @@
+import MQTTWire
+
 /// What a simulation has to come by, or it proves nothing.
 enum Landmark: Int, Sendable, CaseIterable {
     // The client's process dies …
@@ -21,18 +23,27 @@ enum Landmark: Int, Sendable, CaseIterable {
     case backoffAtCap
 }
 
+extension Landmark {
+    /// Whether schedules of this kind can come by it.
+    func isExpected(_ version: ProtocolVersion, _ isDurable: Bool) -> Bool {
+        switch self {
+        case .crashIdle, .crashConnecting, .crashBeforeBegin, .crashUp, .crashAppending, .crashFetching, .crashReady,
+            .crashResending, .crashPublished, .crashReleased, .crashNoting, .crashNoted, .crashSessionNoted,
+            .crashTelling, .crashUndeleted, .crashProcessing, .crashSeen, .releasedByEarlierProcess,
+            .sentByEarlierProcess:
+            isDurable
+        case .refusedPublish: version == .v5
+        default: true
+        }
+    }
+}
+
 struct Coverage: Sendable {
     var schedules = 0
     var steps = 0
     private(set) var counts = [Int](repeating: 0, count: Landmark.allCases.count)
 
     mutating func reached(_ landmark: Landmark) { counts[landmark.rawValue] += 1 }
-
-    static func += (left: inout Coverage, right: Coverage) {
-        left.schedules += right.schedules
-        left.steps += right.steps
-        for index in left.counts.indices { left.counts[index] += right.counts[index] }
-    }
 
     subscript(landmark: Landmark) -> Int { counts[landmark.rawValue] }
 }

@@ -25,7 +25,7 @@ struct ModelClient {
     var sessionName: Int?
     var hasAskedStore = false
     var resumesEarlierProcess = false
-    var beginnings: [(link: Int, call: StoreCall, isAsked: Bool)] = []
+    var beginnings: [(link: Int, isNew: Bool, call: StoreCall, isAsked: Bool)] = []
     var steps = ExchangeSteps()
     var noting: (steps: ExchangeSteps, link: Int)?
     var direct: [Int] = []
@@ -50,7 +50,7 @@ struct ModelClient {
     init(_ setup: Setup, process: Int) {
         self.process = process
         session = Session(
-            version: setup.version, maximumInFlight: setup.maximumInFlight, receiveMaximum: setup.ownReceiveMaximum)
+            version: setup.version, maximumInFlight: setup.maximumInFlight)
         session.holdsSteps = setup.isDurable
     }
 }

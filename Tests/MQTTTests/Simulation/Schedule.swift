@@ -59,6 +59,22 @@ enum Event: UInt8, Sendable, CaseIterable {
     static let urn: [Event] = allCases.flatMap { [Event](repeating: $0, count: $0.weight) }
 }
 
+/// Mistakes that a client could make.
+enum Fault: Sendable, Hashable, CaseIterable {
+    /// A message is forgotten once it was sent.
+    case forgetsOnceSent
+    /// What the store gave out before it knew of a new session is taken for released in it.
+    case takesOldReleasesForNew
+    /// The store is not told of a new session.
+    case keepsNewSessionToItself
+    /// The store is asked to note steps, and the server is told at once.
+    case tellsServerFirst
+    /// A new session is resumed as if it were the old one's continuation in another process.
+    case resumesWhateverIsThere
+    /// Packets of the store's batch are offered without regard to what has to be repeated.
+    case dropsWhatWasReady
+}
+
 /// What a world is like, for the whole of a schedule.
 struct Setup: Sendable, Hashable {
     var version: ProtocolVersion
@@ -82,6 +98,8 @@ struct Setup: Sendable, Hashable {
     var hasRanks = false
     /// The application may be done with a later message first.
     var processesOutOfOrder = false
+    /// To see that faults are found.
+    var fault: Fault?
 
     init(version: ProtocolVersion, isDurable: Bool) {
         self.version = version
@@ -127,10 +145,17 @@ struct Setup: Sendable, Hashable {
 
 /// A world and what happens in it: everything that a run depends on.
 struct Schedule: Sendable, Hashable {
-    struct Step: Sendable, Hashable {
+    struct Step: Sendable, Hashable, CustomStringConvertible {
         var event: Event
         /// Which of several, how much: 0 is the plainest.
-        var argument: UInt8
+        var argument: UInt8 = 0
+
+        init(_ event: Event, _ argument: UInt8 = 0) {
+            self.event = event
+            self.argument = argument
+        }
+
+        var description: String { argument == 0 ? ".init(.\(event))" : ".init(.\(event), \(argument))" }
     }
 
     var setup: Setup
@@ -147,7 +172,7 @@ struct Schedule: Sendable, Hashable {
         for _ in 0..<count {
             let random = generator.next()
             steps.append(
-                Step(event: urn[Int(random >> 32) % urn.count], argument: UInt8(truncatingIfNeeded: random)))
+                Step(urn[Int(random >> 32) % urn.count], UInt8(truncatingIfNeeded: random)))
         }
     }
 
@@ -157,7 +182,7 @@ struct Schedule: Sendable, Hashable {
     }
 
     /// The shortest and plainest schedule to be found that breaks the same rule.
-    func shrunk() -> (schedule: Schedule, failure: Failure)? {
+    func shrunk() -> Shrunk? {
         guard var failure = World.failure(of: self) else { return nil }
         let rule = failure.rule
         var best = self
@@ -190,12 +215,25 @@ struct Schedule: Sendable, Hashable {
                 }
             }
         }
-        return (best, failure)
+        return Shrunk(schedule: best, failure: failure)
+    }
+}
+
+struct Shrunk: CustomStringConvertible {
+    var schedule: Schedule
+    var failure: Failure
+
+    var description: String {
+        """
+        \(failure), after \(schedule.steps.count) steps: \(schedule.setup)
+        \(schedule.steps)
+          · \(World.story(of: schedule))
+        """
     }
 }
 
 /// A rule that was broken.
-struct Failure: Error, Sendable {
+struct Failure: Error, Sendable, CustomStringConvertible {
     enum Rule: String, Sendable {
         case lost = "D1: an accepted message is lost"
         case duplicate = "D3: a QoS 2 message came twice in one session"
@@ -213,4 +251,6 @@ struct Failure: Error, Sendable {
 
     var rule: Rule
     var detail: String
+
+    var description: String { "\(rule.rawValue): \(detail)" }
 }

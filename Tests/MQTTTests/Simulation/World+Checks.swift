@@ -81,7 +81,7 @@ extension World {
             for arrival in server.state.arrivals { firsts[arrival.number] = min(firsts[arrival.number], arrival.order) }
         }
         var latest = [0, 0, 0, 0]
-        for entry in entries where entry.isAccepted && !entry.isDirect && firsts[entry.number] != .max {
+        for entry in entries where entry.isAccepted && !entry.wasRefused && firsts[entry.number] != .max {
             let lane = entry.rank * 2 + (setup.deliversAtRelease && entry.exactlyOnce ? 1 : 0)
             guard latest[lane] < firsts[entry.number] else {
                 throw Failure(rule: .order, detail: "#\(entry.number) came before one of its predecessors")

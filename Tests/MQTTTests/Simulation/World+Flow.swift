@@ -58,6 +58,7 @@ extension World {
         switch decision {
         case .send(let publish):
             coverage.reached(isRepeated ? .sentByEarlierProcess : .publish)
+            if setup.fault == .forgetsOnceSent, direct == nil { client.acknowledged.append(number(of: offered.id)) }
             try clientSends(frame(publish))
         case .release(let pubrel):
             coverage.reached(.releasedByEarlierProcess)
@@ -121,9 +122,8 @@ extension World {
             askToBegin()
             guard client.link == beginning.link, client.phase == .up else { return }
             client.sessionName = client.server
-            if case .begin(let name?, _) = beginning.call, name == client.server { try begin(isNew: true) } else {
-                try begin(isNew: false)
-            }
+            if beginning.isNew, setup.fault != .takesOldReleasesForNew { forgetReleases() }
+            try begin(isNew: beginning.isNew)
         }
     }
 
@@ -134,6 +134,11 @@ extension World {
         asked.append(first.call)
     }
 
+    /// What the store has given out as released is not so in a new session.
+    mutating func forgetReleases() {
+        for index in client.ready.indices { client.ready[index].isReleased = false }
+    }
+
     mutating func begin(isNew: Bool) throws(Failure) {
         client.mayPublish = true
         client.storeMayHaveMore = true
@@ -142,10 +147,8 @@ extension World {
         noteSteps()
     }
 
-    func noteStepsIsDue() -> Bool { client.noting == nil && !client.steps.isEmpty && client.mayPublish }
-
     mutating func noteSteps() {
-        guard noteStepsIsDue() else { return }
+        guard client.noting == nil, !client.steps.isEmpty, client.mayPublish else { return }
         client.noting = (client.steps, client.link)
         asked.append(.note(client.steps))
         client.steps = ExchangeSteps()
@@ -178,6 +181,8 @@ extension World {
                 client.acknowledged.append(number)
                 if !setup.isDurable { try checkNotLost(number) }
             }
+            // Until an identifier comes round, its last holder has long been deleted.
+            if setup.stride != 1 { entries[number].place = .gone }
         }
     }
 

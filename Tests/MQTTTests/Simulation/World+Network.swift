@@ -22,6 +22,7 @@ extension World {
             return end(.notConnected)
         }
         client.cleanStart = client.sessionName != client.server
+        if let name = client.sessionName, name != client.server { coverage.reached(.otherServer) }
         client.phase = .connecting
         wireCount += 1
         wires.removeAll { $0.toServer.isEmpty && servers[$0.server].wire != $0.id }
@@ -113,7 +114,7 @@ extension World {
         if !unsaved.isEmpty { coverage.reached(.crashAppending) }
         if client.isFetching { coverage.reached(.crashFetching) }
         if !client.ready.isEmpty { coverage.reached(.crashReady) }
-        if client.mayPublish, client.session.inFlight > client.outstanding.count { coverage.reached(.crashResending) }
+        if client.mayPublish, client.session.outgoing.values.contains(where: { !$0.isOutstanding }) { coverage.reached(.crashResending) }
         if client.session.outgoing.values.contains(where: { $0.stage == .publish }) {
             coverage.reached(.crashPublished)
         }

@@ -106,10 +106,10 @@ extension World {
         }
         if !present {
             client.sessionName = nil
-            for index in client.ready.indices { client.ready[index].isReleased = false }
+            forgetReleases()
         }
         client.beginnings.append(
-            (client.link, .begin(name: present ? nil : client.server, session: session), false))
+            (client.link, !present, .begin(name: present ? nil : client.server, session: session), false))
         askToBegin()
     }
 

@@ -70,6 +70,7 @@ extension World {
             let isHeld = servers[server].state.held.contains { $0.identifier == identifier }
             if setup.version == .v5, argument >= 0xF4, !isHeld {
                 coverage.reached(.refusedPublish)
+                entries[number].wasRefused = true
                 return serverSends(
                     exactlyOnce ? .pubrec(identifier, isRefused: true) : .puback(identifier, isRefused: true), server)
             }

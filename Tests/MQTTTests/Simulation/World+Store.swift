@@ -116,7 +116,7 @@ extension World {
     }
 
     mutating func forget(_ numbers: [Int]) {
-        for number in numbers where !entries[number].isDone {
+        for number in numbers where !entries[number].isDone && entries[number].place == .stored {
             entries[number].isDone = true
             done.append(number)
         }

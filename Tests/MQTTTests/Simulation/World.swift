@@ -26,6 +26,8 @@ struct World {
         // For the checks only.
         var isAccepted = false
         var isRefused = false
+        /// A server has said so, but perhaps nobody heard it.
+        var wasRefused = false
         /// A server that passes on at PUBREL lost its session between PUBREC and PUBREL …
         var isOrphaned = false
         /// … and the client had no way to know.
