@@ -51,6 +51,6 @@ struct ModelClient {
         self.process = process
         session = Session(
             version: setup.version, maximumInFlight: setup.maximumInFlight)
-        session.holdsSteps = setup.isDurable
+        session.holdsSteps = setup.isDurable && setup.fault != .tellsServerFirst
     }
 }

@@ -59,22 +59,6 @@ enum Event: UInt8, Sendable, CaseIterable {
     static let urn: [Event] = allCases.flatMap { [Event](repeating: $0, count: $0.weight) }
 }
 
-/// Mistakes that a client could make.
-enum Fault: Sendable, Hashable, CaseIterable {
-    /// A message is forgotten once it was sent.
-    case forgetsOnceSent
-    /// What the store gave out before it knew of a new session is taken for released in it.
-    case takesOldReleasesForNew
-    /// The store is not told of a new session.
-    case keepsNewSessionToItself
-    /// The store is asked to note steps, and the server is told at once.
-    case tellsServerFirst
-    /// A new session is resumed as if it were the old one's continuation in another process.
-    case resumesWhateverIsThere
-    /// Packets of the store's batch are offered without regard to what has to be repeated.
-    case dropsWhatWasReady
-}
-
 /// What a world is like, for the whole of a schedule.
 struct Setup: Sendable, Hashable {
     var version: ProtocolVersion

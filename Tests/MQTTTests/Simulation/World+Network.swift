@@ -11,7 +11,9 @@ extension World {
             client.hasAskedStore = true
             if let storedName {
                 client.sessionName = storedName
-                client.session.restore(StoredSession(name: Int64(storedName), incoming: storedIncoming))
+                if setup.fault != .restoresNothing {
+                    client.session.restore(StoredSession(name: Int64(storedName), incoming: storedIncoming))
+                }
             }
         }
         client.server = client.attempt % servers.count
@@ -21,7 +23,7 @@ extension World {
             note("nobody answers")
             return end(.notConnected)
         }
-        client.cleanStart = client.sessionName != client.server
+        client.cleanStart = client.sessionName != client.server && setup.fault != .resumesStrangeSessions
         if let name = client.sessionName, name != client.server { coverage.reached(.otherServer) }
         client.phase = .connecting
         wireCount += 1
@@ -73,7 +75,8 @@ extension World {
             client.mayPublish = false
             client.session.connectionLost()
             tellStore()
-            client.steps = ExchangeSteps(seen: client.steps.seen)
+            if setup.fault != .keepsSteps { client.steps = ExchangeSteps(seen: client.steps.seen) }
+            if setup.fault == .forgetsWhatWasReady { client.ready.removeAll() }
             client.direct.removeAll()
         }
         if client.phase == .connecting { client.phase = .idle }

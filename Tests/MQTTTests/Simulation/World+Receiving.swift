@@ -37,6 +37,7 @@ extension World {
             case .deliver(_, let receipt?):
                 checkDelivery(number)
                 client.inbox.append((receipt, identifier, number))
+                if setup.fault == .acknowledgesOnArrival { acknowledge(receipt) }
             case .deliver(_, nil): break
             case .repeated(let answer):
                 coverage.reached(.ownSwallowed)
@@ -70,6 +71,10 @@ extension World {
 
     private mutating func finish(_ completion: Session.Completion) {
         do throws(Failure) { try complete(completion) } catch { broken = error }
+    }
+
+    private mutating func acknowledge(_ receipt: Receipt) {
+        for case .send(let packet) in client.session.processed(receipt) { clientAnswers(packet) }
     }
 
     private mutating func clientAnswers(_ packet: Packet) {
@@ -108,8 +113,9 @@ extension World {
             client.sessionName = nil
             forgetReleases()
         }
+        let hides = setup.fault == .hidesNewSession
         client.beginnings.append(
-            (client.link, !present, .begin(name: present ? nil : client.server, session: session), false))
+            (client.link, !present, .begin(name: hides || present ? nil : client.server, session: session), false))
         askToBegin()
     }
 
