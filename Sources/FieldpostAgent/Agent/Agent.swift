@@ -124,7 +124,7 @@ public actor Agent {
                             return try profile.message(for: reading, by: route, sequence: first + Int64(index))
                         }
                     }
-                    await client.storeDidChange()
+                    client.storeDidChange()
                 } catch {
                     logger.error("a reading was not accepted", metadata: ["sensor": "\(sensor)", "error": "\(error)"])
                 }
@@ -157,7 +157,7 @@ public actor Agent {
                 do {
                     let filter = try TopicFilter(topic.string)
                     let codes = try await client.subscribe(
-                        [Subscription(filter: filter, qos: .atLeastOnce, noLocal: client.version == .v5)],
+                        [Subscription(filter: filter, qos: .atLeastOnce, noLocal: await client.version == .v5)],
                         timeout: .seconds(365 * 86_400))
                     if let code = codes.first, code.isError {
                         logger.warning(

@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import MQTTWire
 internal import NIOCore
 
 /// One attempt to have a connection, and the connection that comes of it.
@@ -13,12 +14,13 @@ struct Link {
 
     /// Rises with each attempt, so that a late word from an old channel is not taken for the new one's.
     let id: Int
+    let version: ProtocolVersion
     var phase = Phase.opening
     var channel: (any Channel)?
     var endpoint: Endpoint?
     var parameters = ConnectParameters()
     var cleanStart = true
-    /// Nothing is published before the store knows whether this is a new session.
+    /// Nothing is published before the store knows of the connection, and whether it is a new session.
     var mayPublish = false
     var isWritable = true
     var outbound = ByteBuffer()
@@ -33,7 +35,10 @@ struct Link {
     var timers: [Scheduled<Void>] = []
     var waiter: CheckedContinuation<End, Never>?
 
-    init(id: Int) { self.id = id }
+    init(id: Int, version: ProtocolVersion) {
+        self.id = id
+        self.version = version
+    }
 
     var isUp: Bool { phase == .up }
 

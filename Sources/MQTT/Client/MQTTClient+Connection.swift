@@ -9,8 +9,8 @@ internal import WebSocketTransport
 // The life of one connection.
 extension MQTTClient: ConnectionOwner {
     /// One attempt, from TCP to the end of the connection that came of it.
-    func connection(to endpoint: Endpoint) async -> Link.End {
-        link = Link(id: link.id + 1)
+    func connection(to endpoint: Endpoint, version: ProtocolVersion) async -> Link.End {
+        link = Link(id: link.id + 1, version: version)
         let id = link.id
         link.endpoint = endpoint
         do {
@@ -20,7 +20,10 @@ extension MQTTClient: ConnectionOwner {
         }
         if store.outlivesProcess, !hasAskedStore {
             hasAskedStore = true
-            sessionName = (try? await store.session()) ?? nil
+            if let stored = (try? await store.session()) ?? nil {
+                sessionName = stored.name
+                session.restore(stored)
+            }
         }
         var secure: TLSClientContext?
         if endpoint.transport.isSecure {
@@ -56,7 +59,7 @@ extension MQTTClient: ConnectionOwner {
 
     func open(_ endpoint: Endpoint, _ secure: TLSClientContext?, _ id: Int) {
         let maximumPacketSize = configuration.maximumPacketSize
-        let version = configuration.version
+        let version = link.version
         let timeout = configuration.connectTimeout
         schedule(in: configuration.connectTimeout, on: id) { client in
             let stage: ConnectFailure.Stage = client.link.phase == .opening ? .tcp : .connack
@@ -99,7 +102,7 @@ extension MQTTClient: ConnectionOwner {
             link.channel = channel
             link.phase = .awaitingConnAck
             do {
-                try connect().encode(into: &link.outbound, version: configuration.version)
+                try connect().encode(into: &link.outbound, version: link.version)
                 flush()
             } catch {
                 end(id, .invalid("\(error)"))
@@ -116,19 +119,22 @@ extension MQTTClient: ConnectionOwner {
         let isOurs = sessionName.map { $0 == link.endpoint.map(name) } ?? configuration.resumesEarlierSession
         link.cleanStart = !isOurs || configuration.sessionExpiry == .zero || identifier.isEmpty
         var connect = Connect(
-            version: configuration.version,
+            version: link.version,
             clientIdentifier: identifier,
             cleanStart: link.cleanStart,
             keepAlive: configuration.keepAliveSeconds,
             username: link.parameters.username, password: link.parameters.password, will: link.parameters.will)
-        if configuration.version == .v5 {
+        if link.version == .v5 {
             connect.properties = link.parameters.properties
             if configuration.sessionExpiry > .zero {
                 connect.properties.sessionExpiryInterval = UInt32(
                     clamping: configuration.sessionExpiry.components.seconds)
             }
-            connect.properties.receiveMaximum = UInt16(clamping: session.receiveMaximum)
+            connect.properties.receiveMaximum = UInt16(clamping: max(configuration.receiveMaximum, 1))
             connect.properties.maximumPacketSize = UInt32(clamping: configuration.maximumPacketSize)
+            if configuration.topicAliasMaximum > 0 {
+                connect.properties.topicAliasMaximum = configuration.topicAliasMaximum
+            }
         }
         return .connect(connect)
     }
@@ -146,7 +152,7 @@ extension MQTTClient: ConnectionOwner {
         statistics.connections += 1
         if let assigned = connack.properties.assignedClientIdentifier { assignedIdentifier = assigned }
         let resumption = session.connected(
-            sessionPresent: connack.sessionPresent, limits: ServerLimits(connack.properties))
+            sessionPresent: connack.sessionPresent, limits: ServerLimits(connack.properties), version: link.version)
         statistics.repeated += resumption.repeated
         statistics.possibleDuplicates += resumption.possibleDuplicates
         let keepAlive = connack.properties.serverKeepAlive ?? configuration.keepAliveSeconds
@@ -173,39 +179,47 @@ extension MQTTClient: ConnectionOwner {
         }
         resumesEarlierProcess = connack.sessionPresent && (resumesEarlierProcess || statistics.connections == 1)
         let name = name(of: endpoint)
-        guard store.outlivesProcess, !connack.sessionPresent else {
+        if !connack.sessionPresent { steps = ExchangeSteps() }
+        if let immediate {
+            immediate.connectionBegan()
             sessionName = name
             return begin(sessionPresent: connack.sessionPresent)
         }
-        // The store has to know first: what it calls released, the new session has never seen.
-        sessionName = nil
-        for index in ready.indices { ready[index].isReleased = false }
-        let (previous, noting) = (beginning, releasing)
+        // The store has to know first: what it calls released, a new session has never seen.
+        let isNew = store.outlivesProcess && !connack.sessionPresent
+        if isNew {
+            sessionName = nil
+            for index in ready.indices { ready[index].isReleased = false }
+        }
+        let (previous, noting) = (beginning, noting)
         beginning = Task {
             await previous?.value
             await noting?.value
             do {
-                try await store.beginSession(name)
+                if isNew { try await store.beginSession(name) }
+                try await store.connectionBegan()
             } catch {
-                logger.error("the store does not note the new session", metadata: ["error": "\(error)"])
+                logger.error("the store does not note the new connection", metadata: ["error": "\(error)"])
             }
             guard link.id == id, link.isUp else { return }
             sessionName = name
-            begin(sessionPresent: false)
+            begin(sessionPresent: connack.sessionPresent)
         }
     }
 
     private func begin(sessionPresent: Bool) {
         link.mayPublish = true
         // First the birth, so that who subscribes to its own topic is told of this connection and not of the last one.
-        storeDidChange()
+        storeMayHaveMore = true
+        pump()
         subscribeAgain(sessionPresent: sessionPresent)
+        noteSteps()
         flush()
     }
 
     /// A session's name: where it is, and whose (FNV-1a).
     private func name(of endpoint: Endpoint) -> Int64 {
-        let text = "\(configuration.version) \(endpoint) \(assignedIdentifier ?? configuration.clientIdentifier)"
+        let text = "\(link.version) \(endpoint) \(assignedIdentifier ?? configuration.clientIdentifier)"
         let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         return Int64(bitPattern: hash)
     }
@@ -247,7 +261,7 @@ extension MQTTClient: ConnectionOwner {
         let id = link.id
         if link.phase == .closing { return end(id, .requested) }
         guard link.isUp else { return end(id, ConnectFailure.protocolError(violation.description)) }
-        if configuration.version == .v5 {
+        if link.version == .v5 {
             send(.disconnect(Disconnect(reasonCode: violation.reasonCode)))
             flush()
         }
@@ -302,6 +316,7 @@ extension MQTTClient: ConnectionOwner {
         guard link.id == id, link.phase != .ended else { return }
         let wasUp = link.isUp || link.phase == .closing
         link.phase = .ended
+        link.mayPublish = false
         link.cancelTimers()
         link.channel?.close(promise: nil)
         link.channel = nil
@@ -318,7 +333,8 @@ extension MQTTClient: ConnectionOwner {
     }
 
     func connectionLost() {
-        toRelease.removeAll()
+        // What was seen stays seen; the other steps are taken again on the next connection.
+        steps = ExchangeSteps(seen: steps.seen)
         // Whoever wanted "now" is told that now has passed; what was sent may still be acknowledged later.
         direct.removeAll()
         let stored = Set(storedWaiters.values)

@@ -19,7 +19,7 @@ extension MQTTClient {
             let endpoint = configuration.endpoints[attempt % configuration.endpoints.count]
             attempt += 1
             let delay: Duration
-            switch await connection(to: endpoint) {
+            switch await connection(to: endpoint, version: configuration.version ?? .v5) {
             case .failed(.stopped): continue
             case .failed(let failure):
                 delay = backoff.delay(after: failure.isRefusal ? .refused : .notConnected, using: &generator)
@@ -55,7 +55,7 @@ extension MQTTClient {
         // Nothing of ours may come back to an event loop that its owner shuts down when this returns.
         await fetching?.value
         await beginning?.value
-        await releasing?.value
+        await noting?.value
         finish()
     }
 
@@ -72,7 +72,7 @@ extension MQTTClient {
         // Said goodbye already: only the deadline may come earlier.
         if link.phase == .closing { return schedule(in: deadline, on: id) { $0.end(id, .requested) } }
         guard link.isUp, let channel = link.channel else { return end(id, .stopped) }
-        if keepingWill, configuration.version == .v3_1_1 { return end(id, .requested) }
+        if keepingWill, link.version == .v3_1_1 { return end(id, .requested) }
         send(.disconnect(Disconnect(reasonCode: keepingWill ? .disconnectWithWill : .normalDisconnection)))
         link.phase = .closing
         link.cancelTimers()
