@@ -42,7 +42,9 @@ import Testing
             schedule.setup.fault = fault
             guard World.failure(of: schedule) != nil else { continue }
             let shrunk = try #require(schedule.shrunk())
-            print("\(fault): \(schedule.steps.count) steps of seed \(seed) shrink to \(shrunk.schedule.steps.count): \(shrunk.failure)")
+            print(
+                "\(fault): \(schedule.steps.count) steps of seed \(seed) shrink to \(shrunk.schedule.steps.count): \(shrunk.failure)"
+            )
             #expect(shrunk.schedule.steps.count <= 15, "\(shrunk)")
             return
         }

@@ -117,7 +117,9 @@ extension World {
         if !unsaved.isEmpty { coverage.reached(.crashAppending) }
         if client.isFetching { coverage.reached(.crashFetching) }
         if !client.ready.isEmpty { coverage.reached(.crashReady) }
-        if client.mayPublish, client.session.outgoing.values.contains(where: { !$0.isOutstanding }) { coverage.reached(.crashResending) }
+        if client.mayPublish, client.session.outgoing.values.contains(where: { !$0.isOutstanding }) {
+            coverage.reached(.crashResending)
+        }
         if client.session.outgoing.values.contains(where: { $0.stage == .publish }) {
             coverage.reached(.crashPublished)
         }

@@ -160,7 +160,9 @@ extension World {
         let exactlyOnce = argument >> 2 & 3 != 3
         // The lowest that is free, so that identifiers are soon used anew.
         var identifier = PacketIdentifier.first
-        while servers[server].state.own.contains(where: { $0.identifier == identifier }) { identifier = identifier.next }
+        while servers[server].state.own.contains(where: { $0.identifier == identifier }) {
+            identifier = identifier.next
+        }
         let number = own.count
         coverage.reached(.own)
         note("server publishes incoming #\(number), QoS \(exactlyOnce ? 2 : 1), id \(identifier)")

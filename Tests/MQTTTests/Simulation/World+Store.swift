@@ -27,7 +27,8 @@ extension World {
             topic: topic, payload: Self.payloads[number], qos: qos, priority: rank == 0 ? .urgent : .normal)
         entries.append(
             Entry(
-                number: number, exactlyOnce: qos == .exactlyOnce, rank: rank, id: id, message: message, isDirect: false))
+                number: number, exactlyOnce: qos == .exactlyOnce, rank: rank, id: id, message: message, isDirect: false)
+        )
         note("append #\(number), QoS \(qos == .exactlyOnce ? 2 : 1)\(rank == 0 ? ", urgent" : "")")
         guard setup.isDurable else {
             entries[number].place = .stored
@@ -120,6 +121,17 @@ extension World {
             entries[number].isDone = true
             done.append(number)
         }
+    }
+
+    mutating func evict(_ argument: Int) {
+        guard setup.evicts else { return }
+        let candidates = entries.filter { $0.place == .stored && !$0.isGiven && !$0.isReleased && !$0.isDone }
+        guard !candidates.isEmpty else { return }
+        let number = candidates[argument >> 4 % candidates.count].number
+        note("the store drops #\(number)")
+        coverage.reached(number < firstOwnNumber ? .evictedAfterCrash : .evicted)
+        entries[number].place = .gone
+        entries[number].isExcused = true
     }
 
     /// What was not committed is gone, and so is everything that only the process knew.

@@ -145,6 +145,7 @@ struct World {
         case .append: append(argument)
         case .publishDirectly: publishDirectly(argument)
         case .commit: try commit()
+        case .evict: evict(argument)
         case .storeWorks: try storeWorks()
         case .clientHears: try clientHears()
         case .pump: try pump(Self.budget(argument))
@@ -173,7 +174,8 @@ struct World {
         }
         throw Failure(
             rule: .neverCompletes,
-            detail: "\(entries.filter { $0.place == .stored }.map(\.number)) wait, \(client.session.inFlight) in flight")
+            detail: "\(entries.filter { $0.place == .stored }.map(\.number)) wait, \(client.session.inFlight) in flight"
+        )
     }
 
     private mutating func advance() throws(Failure) {
