@@ -35,8 +35,8 @@ extension World {
             guard message.process != client.process else {
                 throw Failure(rule: .incomingTwice, detail: "incoming #\(number), one process")
             }
-            guard !message.isNoted else {
-                throw Failure(rule: .incomingTwice, detail: "incoming #\(number), after the store had noted it")
+            guard !message.isSeen else {
+                throw Failure(rule: .incomingTwice, detail: "incoming #\(number), after it was acknowledged")
             }
         }
         if message.process != 0 { coverage.reached(.ownRepeatedAfterCrash) }

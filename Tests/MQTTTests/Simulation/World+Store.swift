@@ -79,7 +79,7 @@ extension World {
             for identifier in steps.seen {
                 note("the store notes incoming \(identifier) as seen")
                 storedIncoming.insert(identifier)
-                for seen in client.seen where seen.identifier == identifier { own[seen.number].isNoted = true }
+                for seen in client.seen where seen.identifier == identifier { own[seen.number].isSeen = true }
                 client.seen.removeAll { $0.identifier == identifier }
             }
             for identifier in steps.finished { storedIncoming.remove(identifier) }

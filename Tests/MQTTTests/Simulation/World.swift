@@ -41,8 +41,8 @@ struct World {
         /// The last process that got it; 0: none.
         var process = 0
         var isProcessed = false
-        /// The store knows that it was seen.
-        var isNoted = false
+        /// The store knows that it was seen, or the server was told so.
+        var isSeen = false
     }
 
     let setup: Setup
