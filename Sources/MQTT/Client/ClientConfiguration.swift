@@ -49,6 +49,8 @@ public struct ClientConfiguration: Sendable {
     public var backoff: Backoff = Backoff()
     /// For endpoints that are reached over TLS. Files that it names are read anew for each connection.
     public var tls: TLSClientConfiguration
+    /// Makes what conducts enhanced authentication, for each connection anew (5.0); nil: there is none.
+    public var authenticator: (@Sendable () -> any Authenticator)?
     /// Asked before each attempt, with the number that the connection will have: a will that names its connection, a
     /// password that is signed anew or read again from its file.
     public var parameters: @Sendable (_ connection: Int) async throws -> ConnectParameters

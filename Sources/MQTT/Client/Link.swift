@@ -23,6 +23,10 @@ struct Link {
     /// Nothing is published before the store knows of the connection, and whether it is a new session.
     var mayPublish = false
     var isWritable = true
+    var takesSubscriptionIdentifiers = true
+    var responseInformation: String?
+    var authenticator: (any Authenticator)?
+    var reauthentication: Waiter<Void>?
     var outbound = ByteBuffer()
     /// QoS 0 messages of the store that the socket has not taken yet, in the order of sending.
     var unwritten: Deque<StoredMessage> = []

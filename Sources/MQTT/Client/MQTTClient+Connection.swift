@@ -15,6 +15,7 @@ extension MQTTClient: ConnectionOwner {
         link.endpoint = endpoint
         do {
             link.parameters = try await configuration.parameters(statistics.connections + 1)
+            try await beginAuthentication()
         } catch {
             return .failed(.invalid("\(error)"))
         }
@@ -148,6 +149,7 @@ extension MQTTClient: ConnectionOwner {
         if connack.sessionPresent, link.cleanStart {
             return end(id, ConnectFailure.protocolError("session present after a clean start (MQTT-3.2.2-2)"))
         }
+        guard finishAuthentication(connack) else { return }
         link.cancelTimers()
         statistics.connections += 1
         if let assigned = connack.properties.assignedClientIdentifier { assignedIdentifier = assigned }
@@ -160,6 +162,8 @@ extension MQTTClient: ConnectionOwner {
         link.upSince = .now
         link.lastProgress = .now
         link.isWritable = link.channel?.isWritable ?? false
+        link.takesSubscriptionIdentifiers = connack.properties.subscriptionIdentifiersAvailable ?? true
+        link.responseInformation = connack.properties.responseInformation
         link.keepAlive = KeepAlive(
             interval: .seconds(Int(keepAlive)), responseTimeout: configuration.responseTimeout, now: .now)
         if readingPaused { setReading(false) }
@@ -342,6 +346,10 @@ extension MQTTClient: ConnectionOwner {
             resume(token, throwing: ClientError.connectionLost)
         }
         sentRequests.removeAll()
+        link.reauthentication?.resume(with: .failure(ClientError.connectionLost))
+        link.reauthentication = nil
+        // Whether a request was carried out is not known: its caller has to decide.
+        for key in answers.keys { answers.removeValue(forKey: key)?.resume(with: .failure(ClientError.connectionLost)) }
         renewals.removeAll()
     }
 }

@@ -32,6 +32,8 @@ public enum ConnectFailure: Error, Sendable, Hashable {
     case webSocket(WebSocketError)
     /// What came is not MQTT, or breaks its rules.
     case protocolError(String)
+    /// Our part of enhanced authentication failed, or the server's proof did.
+    case authentication(String)
     /// CONNECT could not be built (the client's own mistake, or a secret that could not be read).
     case invalid(String)
     /// The client was told to stop meanwhile.
@@ -45,7 +47,7 @@ public enum ConnectFailure: Error, Sendable, Hashable {
     /// Waiting alone will not mend these: somebody has to change something.
     public var isRefusal: Bool {
         switch self {
-        case .invalid: true
+        case .invalid, .authentication: true
         case .tls(let error): error.fault == .configuration
         case .refused(let code, _): !Self.passing.contains(code)
         default: false
@@ -70,6 +72,7 @@ extension ConnectFailure: CustomStringConvertible {
         case .tls(let error): return "\(error)"
         case .webSocket(let error): return "\(error)"
         case .protocolError(let what): return "not MQTT as specified: \(what); is this an MQTT broker's port?"
+        case .authentication(let why): return "authentication: \(why)"
         case .invalid(let why): return "CONNECT could not be built: \(why)"
         case .stopped: return "the client was stopped"
         }

@@ -4,13 +4,15 @@ extension Session {
     /// - Parameter subscriptions: at least one.
     public mutating func subscribe(_ subscriptions: [Subscription], properties: Properties = []) -> Subscribe? {
         guard let identifier = newRequest(.subscribe(count: subscriptions.count)) else { return nil }
-        return Subscribe(packetIdentifier: identifier, subscriptions: subscriptions, properties: properties)
+        return Subscribe(
+            packetIdentifier: identifier, subscriptions: subscriptions, properties: version == .v5 ? properties : [])
     }
 
     /// - Parameter filters: at least one.
-    public mutating func unsubscribe(_ filters: [TopicFilter]) -> Unsubscribe? {
+    public mutating func unsubscribe(_ filters: [TopicFilter], properties: Properties = []) -> Unsubscribe? {
         guard let identifier = newRequest(.unsubscribe(count: filters.count)) else { return nil }
-        return Unsubscribe(packetIdentifier: identifier, filters: filters)
+        return Unsubscribe(
+            packetIdentifier: identifier, filters: filters, properties: version == .v5 ? properties : [])
     }
 
     /// Nil when too many requests wait for their answers already.
