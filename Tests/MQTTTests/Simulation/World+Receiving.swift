@@ -74,7 +74,12 @@ extension World {
     }
 
     private mutating func acknowledge(_ receipt: Receipt) {
-        for case .send(let packet) in client.session.processed(receipt) { clientAnswers(packet) }
+        for step in client.session.processed(receipt) {
+            switch step {
+            case .send(let packet): clientAnswers(packet)
+            case .note(let identifier): client.steps.seen.append(identifier)
+            }
+        }
     }
 
     private mutating func clientAnswers(_ packet: Packet) {
