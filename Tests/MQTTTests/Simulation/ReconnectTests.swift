@@ -74,7 +74,7 @@ import Testing
             """
             \(clients) clients, a broker that is down for \(down) s and then takes 200 connections a second:
                from  tries taken
-            \(fleet.histogram(upTo: fleet.end / 10 * 10 + 10, step: 5))
+            \(fleet.histogram(upTo: fleet.end / 10 * 10 + 10, step: 10))
             """)
         #expect(fleet.accepted.reduce(0, +) == clients)
 
