@@ -19,12 +19,17 @@ extension MQTTClient: ConnectionOwner {
         } catch {
             return .failed(.invalid("\(error)"))
         }
-        if store.outlivesProcess, !hasAskedStore {
-            hasAskedStore = true
-            if let stored = (try? await store.session()) ?? nil {
+        if store.outlivesProcess {
+            let stored = (try? await store.session()) ?? nil
+            if let stored, !hasAskedStore {
                 sessionName = stored.name
                 session.restore(stored)
+                // Its window, and what was acknowledged and not forgotten yet.
+                doubtful = configuration.maximumInFlight + 512
             }
+            hasAskedStore = true
+            // It may have given something up that makes the session unfit to be resumed.
+            if stored == nil { sessionName = nil }
         }
         var secure: TLSClientContext?
         if endpoint.transport.isSecure {
@@ -125,7 +130,9 @@ extension MQTTClient: ConnectionOwner {
             cleanStart: link.cleanStart,
             keepAlive: configuration.keepAliveSeconds,
             username: link.parameters.username, password: link.parameters.password, will: link.parameters.will)
-        if link.version == .v5 {
+        if link.version == .v3_1_1 {
+            connect.will?.properties = []
+        } else {
             connect.properties = link.parameters.properties
             if configuration.sessionExpiry > .zero {
                 connect.properties.sessionExpiryInterval = UInt32(
