@@ -23,12 +23,11 @@ public enum Console {
     /// What cannot be written here is lost.
     public static func error(_ line: String) { _ = write(Array((printable(line) + "\n").utf8), to: STDERR_FILENO) }
 
-    /// Where standard input, output or error is closed, opens something that fails: else the next socket or file gets
-    /// its number, and what is printed goes there. To be called before anything is opened.
-    public static func reserveDescriptors() {
-        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
-            _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
-        }
+    /// Whether the process was started with the descriptor open. If not, the runtime's event queue has its number, which is
+    /// no file of any kind, and swallows what is written there.
+    static func isOpen(_ descriptor: CInt) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT != 0
     }
 
     /// Without control characters other than tabs and line feeds.

@@ -141,7 +141,6 @@ struct ClientArguments: ParsableArguments {
 
     /// Does what is to be done; a failure is said to standard error, unless that is to keep quiet.
     func report(_ run: () async throws -> Void) async throws {
-        Console.reserveDescriptors()
         do {
             try await run()
         } catch let failure as CommandFailure {

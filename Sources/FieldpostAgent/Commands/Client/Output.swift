@@ -16,7 +16,8 @@ final class Output: Sendable {
     let isTerminal = isatty(STDOUT_FILENO) == 1
     private let thread = NIOThreadPool(numberOfThreads: 1)
 
-    init() {
+    init() throws(CommandFailure) {
+        guard Console.isOpen(STDOUT_FILENO) else { throw CommandFailure(.inputOutput, "standard output is closed") }
         signal(SIGPIPE, SIG_IGN)
         thread.start()
     }

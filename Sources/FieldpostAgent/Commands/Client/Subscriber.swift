@@ -88,7 +88,7 @@ public struct Subscriber: Sendable {
 
     /// - Throws: ``CommandFailure``.
     public func run() async throws(CommandFailure) {
-        let output = Output()
+        let output = try Output()
         // For deletions. Their acknowledgements may come only behind all that is to be read: there is room for many.
         let store = WindowStore(maximumCount: 1_000_000, maximumBytes: 1 << 27)
         let run = ClientRun(
