@@ -33,7 +33,8 @@ import Units
 
     @Test func thePathOfAWebSocketIsNoTopic() throws {
         for (url, place) in [
-            ("ws://h/mqtt", "ws://h:80/mqtt"), ("wss://u:p%40@h:9001/a/b", "wss://h:9001/a/b"), ("ws://h", "ws://h:80/mqtt"),
+            ("ws://h/mqtt", "ws://h:80/mqtt"), ("wss://u:p%40@h:9001/a/b", "wss://h:9001/a/b"),
+            ("ws://h", "ws://h:80/mqtt"),
         ] {
             let settings = try settings { $0.url = url }
             #expect(settings.configuration.endpoints.first?.description == place)
@@ -61,12 +62,23 @@ import Units
         #expect(try expiry { _ in } == .zero)
         #expect(try expiry { $0.sessionExpiry = "5" } == .seconds(5))
         #expect(try expiry { $0.properties = ["connect", "session-expiry-interval", "7"] } == .seconds(7))
-        #expect(try expiry { $0.keepsSession = true; $0.identifier = "i" } == never)
-        #expect(try expiry { $0.keepsSession = true; $0.identifier = "i"; $0.sessionExpiry = "0" } == .zero)
-        #expect(try expiry { $0.sessionExpiry = "∞"; $0.identifier = "i" } == never)
+        #expect(
+            try expiry {
+                $0.keepsSession = true; $0.identifier = "i"
+            } == never)
+        #expect(
+            try expiry {
+                $0.keepsSession = true; $0.identifier = "i"; $0.sessionExpiry = "0"
+            } == .zero)
+        #expect(
+            try expiry {
+                $0.sessionExpiry = "∞"; $0.identifier = "i"
+            } == never)
         for change: (inout ClientOptions) -> Void in [
             { $0.sessionExpiry = "-1" }, { $0.keepsSession = true }, { $0.sessionExpiry = "4294967295" },
-            { $0.keepsSession = true; $0.identifier = "" },
+            {
+                $0.keepsSession = true; $0.identifier = ""
+            },
         ] {
             #expect(throws: InvalidText.self) { try expiry(change) }
         }
@@ -86,12 +98,26 @@ import Units
     @Test func optionsOfTLSThatDoNotGoTogetherAreRefused() throws {
         #expect(try TLSOptions().configuration() == nil)
         let changes: [(inout TLSOptions) -> Void] = [
-            { $0.caFile = "a"; $0.caFolder = "b" }, { $0.caFile = "a"; $0.trustsSystem = true },
+            {
+                $0.caFile = "a"; $0.caFolder = "b"
+            },
+            {
+                $0.caFile = "a"; $0.trustsSystem = true
+            },
             { $0.certificateFile = "a" }, { $0.key = "a" }, { $0.passphraseFile = "a" }, { $0.psk = "00" },
-            { $0.pskIdentity = "a" }, { $0.pskIdentity = "a"; $0.psk = "0" }, { $0.version = "tlsv1.1" },
-            { $0.pskIdentity = "a"; $0.psk = "00"; $0.caFile = "a" }, { $0.keyForm = "der" }, { $0.engine = "tpm2" },
-            { $0.certificateFile = "a"; $0.key = "b"; $0.keyForm = "engine" },
-            { $0.certificateFile = "a"; $0.key = "pkcs11:a"; $0.keyForm = "pem" },
+            { $0.pskIdentity = "a" },
+            {
+                $0.pskIdentity = "a"; $0.psk = "0"
+            }, { $0.version = "tlsv1.1" },
+            {
+                $0.pskIdentity = "a"; $0.psk = "00"; $0.caFile = "a"
+            }, { $0.keyForm = "der" }, { $0.engine = "tpm2" },
+            {
+                $0.certificateFile = "a"; $0.key = "b"; $0.keyForm = "engine"
+            },
+            {
+                $0.certificateFile = "a"; $0.key = "pkcs11:a"; $0.keyForm = "pem"
+            },
         ]
         for change in changes {
             var options = TLSOptions()

@@ -26,8 +26,8 @@ struct GivenProperties: Sendable {
             guard let command = Command(rawValue: first.lowercased()), commands.contains(command) else {
                 let known = Command.allCases.filter(commands.contains).map(\.rawValue)
                 throw InvalidText(
-                    "--property \(first): no properties can be given to that",
-                    mend: "they can to \(known.joined(separator: ", "))")
+                    "--property \(first): that is no packet which can be given properties here",
+                    mend: "known are \(known.joined(separator: ", "))")
             }
             guard let identifier = words.popFirst(), let value = words.popFirst() else {
                 throw InvalidText("--property \(first) is not complete", mend: "write COMMAND IDENTIFIER VALUE")
