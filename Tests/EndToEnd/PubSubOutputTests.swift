@@ -28,7 +28,7 @@ import Testing
 
     @Test(arguments: [
         ["-F", "%J"], ["-F", "%J", "--pretty"], ["-F", "%j", "--pretty", "-V", "5"], ["-v", "-N"], ["-v"],
-        ["-F", "%05t|%05p|%5.1p|%3q|%3r|%5.2l|%.2t|%.t|"],
+        ["-F", "%05t|%050p|%50.1p|%3q|%3r|%5.2l|%.2t|%.t|"],
     ])
     func itPrintsWhatMosquittoSubPrints(arguments: [String]) async throws {
         try await withMosquitto { broker in

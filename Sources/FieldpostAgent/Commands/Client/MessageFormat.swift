@@ -22,7 +22,7 @@ struct MessageFormat: Sendable {
     }
 
     private static let parameters = "ACDEFIJPRSUXjlpqrtx"
-    // As mosquitto_sub(1) has it: the others stand as they are.
+    // As mosquitto_sub(1) has it: the others stand as they are. (It cuts %p and %x at their width, against its manual.)
     private static let withWidth = "ACEFIRSXlptx"
     private static let withZeros = "AEFSXlpx"
     private static let withMaximum = "CIRt"
