@@ -94,8 +94,6 @@ struct ClientArguments: ParsableArguments {
     )
     var maxInflight: Int?
 
-    @OptionGroup(title: "TLS") var tls: TLSArguments
-
     @OptionGroup var refused: RefusedArguments
 
     // Nagle's algorithm is always off.
@@ -108,15 +106,16 @@ struct ClientArguments: ParsableArguments {
     @Flag(help: "Say nothing of failures.")
     var quiet = false
 
-    var options: ClientOptions {
+    /// - Parameter tls: a group of its own in the help.
+    func options(_ tls: TLSArguments) -> ClientOptions {
         var options = ClientOptions()
+        options.tls = tls.options
         options.host = host
         options.port = port
         options.url = url
         options.version = protocolVersion
         options.identifier = identifier
         options.identifierPrefix = identifierPrefix
-        options.tls = tls.options
         options.username = username
         options.password = password
         options.passwordFile = passwordFile

@@ -79,10 +79,12 @@ struct Sub: AsyncParsableCommand {
 
     @OptionGroup(title: "Connection") var client: ClientArguments
 
+    @OptionGroup(title: "TLS") var tls: TLSArguments
+
     private var subscriber: Subscriber {
         get throws {
             var options = Subscriber.Options()
-            options.client = client.options
+            options.client = client.options(tls)
             options.topics = topic
             options.qos = qos
             options.filteredOut = filteredOut
