@@ -64,6 +64,7 @@ extension Outbox {
     ) throws {
         let lane = Int(priority.rawValue)
         let now = now()
+        let lookBack = try oldestSequence()
         var isHeldBack = false
         while batch[keyPath: cursor][lane] < end, !batch.isFull, !isHeldBack, let database {
             let limit = batch.maximumCount - batch.messages.count
@@ -71,6 +72,10 @@ extension Outbox {
             let count = try database.read(behind: start, through: end, limit: limit) { row in
                 let isBacklog = row.id.sequence <= lastOfBacklog
                 if isBacklog, priority.isPaced, batch.maximumBacklog <= 0 {
+                    isHeldBack = true
+                    return false
+                }
+                if try hasOlderTwin(row.id, since: lookBack) {
                     isHeldBack = true
                     return false
                 }
@@ -96,6 +101,36 @@ extension Outbox {
             }
             if count == 0 { batch[keyPath: cursor][lane] = end }
         }
+    }
+
+    /// Packet identifiers repeat after so many messages (see `Session`).
+    private static let identifiers: Int64 = 49_151
+
+    /// The number of the oldest message, when that is so long ago that identifiers may meet; else nil.
+    private func oldestSequence() throws -> Int64? {
+        guard let database, ledger.nextSequence - knownOldest > Self.identifiers else { return nil }
+        knownOldest = ledger.nextSequence
+        for priority in Priority.allCases {
+            if let head = try database.heads(behind: priority.floor, through: priority.ceiling, limit: 1).first {
+                knownOldest = min(knownOldest, head.id.sequence)
+            }
+        }
+        return ledger.nextSequence - knownOldest > Self.identifiers ? knownOldest : nil
+    }
+
+    /// Whether an older message with the same packet identifier waits, in whatever rank: an earlier process may have left
+    /// its exchange open, and the server would take this one for it (D3). The older one goes first.
+    private func hasOlderTwin(_ id: RowID, since oldest: Int64?) throws -> Bool {
+        guard let oldest, let database else { return false }
+        var sequence = id.sequence - Self.identifiers
+        while sequence >= oldest {
+            for priority in Priority.allCases {
+                let twin = RowID(priority, sequence)
+                if !done.contains(twin), try database.contains(twin) { return true }
+            }
+            sequence -= Self.identifiers
+        }
+        return false
     }
 
     /// Only while the disk fails: a message that is nowhere else may leave.

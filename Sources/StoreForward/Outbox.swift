@@ -62,6 +62,8 @@ public actor Outbox: SessionStore {
     var cursors = Priority.allCases.map(\.floor)
     /// By priority: up to here no row will ever expire.
     var neverExpiring = Priority.allCases.map(\.floor)
+    /// No message has a lower number.
+    var knownOldest: Int64 = 0
     /// Given out and not acknowledged, each with the row before it.
     var inFlight: [RowID: RowID] = [:]
     /// Rows to be deleted with the next commit, and how many they are.

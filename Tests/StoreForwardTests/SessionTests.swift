@@ -110,4 +110,24 @@ import Testing
         #expect(try await after.status().losses.evictedByRows == 2)
         #expect(try await after.session() == (qos == .exactlyOnce ? nil : StoredSession(name: 1)))
     }
+
+    @Test func `of two messages with one packet identifier the older goes first, whatever their ranks (D3)`()
+        async throws
+    {
+        let outbox = try await Outbox.opened(folder)
+        let first = try await outbox.append([message("first")])
+        let filler = try message("", .low)
+        let low = try await outbox.append(Array(repeating: filler, count: 49_150))
+        _ = try await outbox.append([message("twin", .urgent), message("after", .urgent), message("high", .high)])
+
+        let after = try await Outbox.opened(try folder.crashCopy())
+        func next(_ count: Int) async throws -> [Int64] {
+            try await after.next(maximumCount: count, maximumBytes: .max).map(\.id.sequence)
+        }
+        #expect(try await next(3) == [1, 2, 3], "49,152 and its followers have twins")
+        try await after.acknowledge(first)
+        #expect(try await next(2) == [49_152, 4])
+        try await after.acknowledge(low.prefix(2) + [])
+        #expect(try await next(2) == [49_153, 49_154])
+    }
 }

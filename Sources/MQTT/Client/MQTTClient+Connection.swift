@@ -225,6 +225,8 @@ extension MQTTClient: ConnectionOwner {
                 logger.error("the store does not note the new connection", metadata: ["error": "\(error)"])
             }
             guard link.id == id, link.isUp else { return }
+            // What was asked for before came with the old session's word.
+            if isNew { for index in ready.indices { ready[index].isReleased = false } }
             sessionName = name
             begin(sessionPresent: connack.sessionPresent)
         }
@@ -348,7 +350,7 @@ extension MQTTClient: ConnectionOwner {
             // What the socket has not taken goes first on the next connection.
             ready.prepend(contentsOf: link.unwritten)
             link.unwritten.removeAll()
-            session.connectionLost()
+            steps.seen += session.connectionLost()
             tellStore()
             connectionLost()
         }

@@ -191,6 +191,10 @@ extension MQTTClient {
         tellingStore = Task {
             await tellStoreEverything()
             tellingStore = nil
+            // It may have held something back until the last of these was done with.
+            guard ready.isEmpty, !storeMayHaveMore else { return }
+            storeMayHaveMore = true
+            pump()
         }
     }
 

@@ -63,11 +63,24 @@ struct IncomingMessages: Sendable {
         if !sessionPresent { exactlyOnce.removeAll() }
     }
 
-    mutating func connectionLost() {
+    /// - Returns: what the store is to note as seen: messages that were processed before one that came earlier, whose
+    ///   answers had to wait for it.
+    mutating func connectionLost() -> [PacketIdentifier] {
+        var toNote: [PacketIdentifier] = []
+        for entry in owed where entry.qos == .exactlyOnce {
+            guard let answer = entry.answer else { continue }
+            if answer.isError {
+                exactlyOnce[entry.identifier] = nil
+            } else {
+                exactlyOnce[entry.identifier] = holdsSteps ? .noting : .seen
+                if holdsSteps { toNote.append(entry.identifier) }
+            }
+        }
         owed.removeAll()
         owedAtLeastOnce = 0
         unanswered.removeAll()
         for (identifier, stage) in exactlyOnce where stage == .finishing { exactlyOnce[identifier] = .seen }
+        return toNote
     }
 
     mutating func arrived(_ identifier: PacketIdentifier, _ qos: QoS) -> Arrival {

@@ -187,14 +187,18 @@ public struct Session: Sendable {
     }
 
     /// The connection is gone; the session waits for the next one.
-    public mutating func connectionLost() {
+    ///
+    /// - Returns: incoming messages that the store is to note as seen, as if ``processed(_:_:)`` had said so.
+    @discardableResult
+    public mutating func connectionLost() -> [PacketIdentifier] {
         requests.removeAll()
         resend.removeAll()
-        incoming.connectionLost()
+        let seen = incoming.connectionLost()
         for identifier in outgoing.keys { outgoing[identifier]?.isOutstanding = false }
         outstanding = 0
         limits = ServerLimits()
         repeatsAreDuplicates = true
+        return seen
     }
 
     // MARK: Publishing

@@ -16,7 +16,8 @@ enum Landmark: Int, Sendable, CaseIterable {
     case resumed, lostWithMessages, expired, cleanStartOverSession, unseenNewSession, refusedConnection, otherServer
     // Messages …
     case publish, repeated, releaseRepeated, duplicateQoS1, duplicateQoS2, swallowedDuplicate, refusedPublish,
-        releasedByEarlierProcess, sentByEarlierProcess, identifierWait, windowFull, direct, evicted, evictedAfterCrash
+        releasedByEarlierProcess, sentByEarlierProcess, identifierWait, heldBack, windowFull, direct, evicted,
+        evictedAfterCrash
     // Incoming …
     case own, ownRepeated, ownSwallowed, ownRepeatedAfterCrash, ownProcessedLate
     // And …
@@ -30,8 +31,10 @@ extension Landmark {
         case .crashIdle, .crashConnecting, .crashBeforeBegin, .crashUp, .crashAppending, .crashFetching, .crashReady,
             .crashResending, .crashPublished, .crashReleased, .crashNoting, .crashNoted, .crashSessionNoted,
             .crashTelling, .crashUndeleted, .crashProcessing, .crashSeen, .releasedByEarlierProcess,
-            .sentByEarlierProcess, .evictedAfterCrash:
+            .sentByEarlierProcess, .evictedAfterCrash, .heldBack:
             isDurable
+        // A durable store sees to it.
+        case .identifierWait: !isDurable
         case .refusedPublish: version == .v5
         default: true
         }

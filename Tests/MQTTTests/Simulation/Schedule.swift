@@ -104,9 +104,9 @@ struct Setup: Sendable, Hashable {
         persistsLate = random >> 9 & 1 == 1
         endpoints = random >> 10 & 7 == 0 ? 2 : 1
         beginsConnected = random >> 13 & 3 != 0
-        // Not where identifiers repeat, nor out of order: see `SimulationFindings`.
-        hasRanks = stride == 1 && random >> 15 & 1 == 1
-        evicts = stride == 1 && random >> 16 & 1 == 1
+        hasRanks = random >> 15 & 1 == 1
+        evicts = random >> 16 & 1 == 1
+        processesOutOfOrder = random >> 17 & 1 == 1
     }
 
     /// Each with one thing less that is special.

@@ -109,6 +109,10 @@ extension World {
         case .forgotten:
             client.isTellingStore = false
             tellStore()
+            if !client.isTellingStore, client.ready.isEmpty, !client.storeMayHaveMore {
+                client.storeMayHaveMore = true
+                try pump(1_000)
+            }
         case .noted:
             guard let (taken, link) = client.noting else { return }
             for packet in client.session.noted(taken, isCurrent: client.link == link && client.phase == .up) {

@@ -16,6 +16,7 @@ extension World {
                 }
             }
         }
+        if setup.isDurable, storedName == nil { client.sessionName = nil }
         client.server = client.attempt % servers.count
         client.attempt += 1
         client.link += 1
@@ -73,7 +74,7 @@ extension World {
         if client.phase == .up {
             client.phase = .idle
             client.mayPublish = false
-            client.session.connectionLost()
+            client.steps.seen += client.session.connectionLost()
             tellStore()
             if setup.fault != .keepsSteps { client.steps = ExchangeSteps(seen: client.steps.seen) }
             if setup.fault == .forgetsWhatWasReady { client.ready.removeAll() }

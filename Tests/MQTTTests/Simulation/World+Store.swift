@@ -106,6 +106,13 @@ extension World {
                 let entry = entries[number]
                 guard entry.place == .stored, !entry.isGiven, !entry.isDone else { continue }
                 if batch.count >= count { return batch }
+                // The older of two with one packet identifier goes first.
+                if setup.isDurable, setup.stride > 1,
+                    entries.contains(where: { $0.number < number && $0.place == .stored && !$0.isDone })
+                {
+                    coverage.reached(.heldBack)
+                    break
+                }
                 entries[number].isGiven = true
                 batch.append(
                     StoredMessage(
@@ -124,12 +131,14 @@ extension World {
     }
 
     mutating func evict(_ argument: Int) {
-        guard setup.evicts else { return }
+        // While it is connected a client goes on with its session: 49,151 messages are not sent on one connection here.
+        guard setup.evicts, setup.stride == 1 || client.phase == .idle else { return }
         let candidates = entries.filter { $0.place == .stored && !$0.isGiven && !$0.isReleased && !$0.isDone }
         guard !candidates.isEmpty else { return }
         let number = candidates[argument >> 4 % candidates.count].number
         note("the store drops #\(number)")
         coverage.reached(number < firstOwnNumber ? .evictedAfterCrash : .evicted)
+        if number < firstOwnNumber, entries[number].exactlyOnce { storedName = nil }
         entries[number].place = .gone
         entries[number].isExcused = true
     }

@@ -143,7 +143,7 @@ public struct Subscriber: Sendable {
             if filteredOut.contains(where: { $0.matches(message.topic) }) { continue }
             if options.removesRetained, message.retain {
                 _ = try await store.append([Message(topic: message.topic, payload: ByteBuffer(), retain: true)])
-                await client.storeDidChange()
+                client.storeDidChange()
             }
             if options.skipsRetained, message.retain { continue }
             if options.share.map({ .random(in: 0..<100) < $0 }) ?? true, let line = line(message, output.isTerminal) {
