@@ -19,12 +19,12 @@ extension MQTTClient {
             else { break }
             direct.removeFirst()
         }
-        while link.isWritable, direct.isEmpty, let next = ready.first {
+        while link.isWritable, !link.isReturning, direct.isEmpty, let next = ready.first {
             guard offer(next, from: .stored(next.id)) else { break }
             ready.removeFirst()
         }
         flush()
-        if link.isWritable, direct.isEmpty, ready.isEmpty, session.room > 0 { fetch() }
+        if link.isWritable, !link.isReturning, direct.isEmpty, ready.isEmpty, session.room > 0 { fetch() }
     }
 
     /// - Returns: false when the window is full.

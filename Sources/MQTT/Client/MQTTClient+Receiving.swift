@@ -47,6 +47,7 @@ extension MQTTClient {
             // The alarm was set for the end of our patience; the next ping may be due before.
             watch()
         case .disconnect(let disconnect):
+            link.serverReference = disconnect.properties.serverReference
             end(
                 link.id,
                 .byServer(disconnect.reasonCode, explanation: disconnect.properties.reasonString))
@@ -123,6 +124,7 @@ extension MQTTClient {
         noteReleases()
         pump()
         flush()
+        leaveWhenNothingIsUnderWay()
     }
 
     func writabilityChanged(to isWritable: Bool, on id: Int) {

@@ -80,7 +80,7 @@ struct ClientRun: Sendable {
                     verdict.yield(.failed(failure))
                     return
                 }
-                settings.say("\(failure); trying again in \(delay.compact)")
+                settings.say("\(failure); trying again in \((delay ?? .zero).compact)")
             case .disconnected(let reason, let delay?):
                 let now = await client.statistics.completed
                 futile = now > completed ? 0 : futile + 1
