@@ -73,7 +73,8 @@ extension ConnectFailure: CustomStringConvertible {
 
     private static func mend(_ code: ReasonCode) -> String {
         switch code {
-        case .unsupportedProtocolVersion: "; try the other version of MQTT (in a configuration: version = \"3.1.1\", or \"auto\")"
+        case .unsupportedProtocolVersion:
+            "; try the other version of MQTT (in a configuration: version = \"3.1.1\", or \"auto\")"
         case .badUserNameOrPassword, .notAuthorized: "; check user name, password and the broker's access rules"
         case .clientIdentifierNotValid: "; the broker does not accept this client identifier"
         default: ""

@@ -7,7 +7,7 @@ internal import MQTTWire
 /// is tried with 3.1.1 right after it closed; one that has spoken a version before is believed to speak it still, until
 /// it says otherwise or fails ``patience`` times in a row: a session is lost with its version.
 struct VersionChoice: Sendable {
-    static let patience = 5
+    static let patience = 10
     /// Servers that name others could make the memory grow.
     static let maximumCount = 64
 
@@ -25,6 +25,9 @@ struct VersionChoice: Sendable {
         self.fixed = fixed
         self.known = known
     }
+
+    /// How many endpoints it has something to say of.
+    var count: Int { known.count + doubts.count }
 
     func version(for endpoint: Endpoint) -> ProtocolVersion {
         if let fixed { return fixed }
