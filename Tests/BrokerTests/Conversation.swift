@@ -166,6 +166,23 @@ struct Conversation {
         }
     }
 
+    /// Also through a line that drops, the session goes on: in the version that was found.
+    func findingTheVersion() async throws {
+        let relay = try await TCPRelay.start(port: port)
+        var configuration = quick(relay.port, identifier: name)
+        configuration.version = nil
+        try await withClient(configuration) { client in
+            #expect(try await client.connected(number: 1).sessionPresent == false)
+            #expect(await client.version == .v3_1_1)
+            // What RabbitMQ calls a session is the queue of one that subscribes.
+            try await client.subscribe([filter("\(name)/in")])
+            await relay.cut(newcomers: .served)
+            #expect(try await client.connected(number: 2).sessionPresent)
+            #expect(await client.version == .v3_1_1)
+            try await client.publish(message("\(name)/t", "x"), until: .acknowledged)
+        }
+    }
+
     func offeringVersion5(isAnsweredWith answer: String) async throws {
         try await withClient(quick(port, identifier: name, version: .v5)) { client in
             let failure = try await client.failure()

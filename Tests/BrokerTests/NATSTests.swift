@@ -45,4 +45,8 @@ import Testing
     @Test func version5IsRefusedWithAnAdvice() async throws {
         try await Conversation("version").offeringVersion5(isAnsweredWith: "try the other version of MQTT")
     }
+
+    @Test func withoutAVersionTheOneThatIsSpokenIsFound() async throws {
+        try await Conversation("automatic").findingTheVersion()
+    }
 }

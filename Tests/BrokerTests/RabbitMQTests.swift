@@ -46,4 +46,8 @@ import Testing
     @Test func version5IsTurnedAwayWithoutAWord() async throws {
         try await Conversation("version").offeringVersion5(isAnsweredWith: "closed by the peer before CONNACK")
     }
+
+    @Test func withoutAVersionTheOneThatIsSpokenIsFound() async throws {
+        try await Conversation("automatic").findingTheVersion()
+    }
 }

@@ -219,7 +219,7 @@ import Uplink
             answer("", broker: two + "order = \"random\"\nreturn_after = \"5\"\nshared_sessions = 1") == """
                 bins.toml:3:9: broker.order: "random" is not possible: possible are listed, shuffled
                 bins.toml:4:16: broker.return_after: "5" has no unit: write "5s"
-                bins.toml:5:19: broker.shared_sessions: 1 is no boolean: write true or false
+                bins.toml:5:19: broker.shared_sessions: is an integer: expected is true or false
                 """)
         #expect(
             answer("", broker: two + "order = \"shuffled\"\nreturn_after = \"1m\"")

@@ -284,23 +284,20 @@ import Testing
     // MARK: Any history
 
     /// Servers that come and go, kick, redirect and refuse: whatever they do, one that is there and takes us is found
-    /// within a round, the list stays bounded and keeps what was configured, and no minute sees a storm of attempts.
+    /// within a round, and the list stays bounded and keeps what was configured.
     @Test func anyHistoryFindsTheOneThatIsThere() {
         let names = Self.endpoints("abcde")
-        for seed in 0..<3000 as Range<UInt64> {
+        for seed in 0..<500 as Range<UInt64> {
             var generator = SplitMix64(seed: seed)
             var selection = EndpointSelection(
                 names, order: seed.isMultiple(of: 3) ? .shuffled : .listed, backoff: Backoff(cap: .seconds(10)),
                 returnAfter: .seconds(300), using: &generator)
-            var time = Duration.zero
-            var attempts = 0
+            var faults: Set<String> = []
             for _ in 1...100 {
-                attempts += 1
                 let outcome: EndpointSelection.Outcome =
                     Bool.random(using: &generator)
                     ? .notConnected
                     : .ended(after: .seconds(Int.random(in: 0...100, using: &generator)))
-                if case .ended(let uptime) = outcome { time += uptime }
                 var redirect: EndpointSelection.Redirect?
                 if Int.random(in: 0..<4, using: &generator) == 0 {
                     redirect = EndpointSelection.Redirect(
@@ -311,12 +308,13 @@ import Testing
                 if Int.random(in: 0..<5, using: &generator) == 0 { selection.goBack() }
                 let decision = ReconnectDecision.allCases.randomElement(using: &generator) ?? .retrySoon
                 let next = selection.next(after: outcome, decision, redirect: redirect, using: &generator)
-                #expect(next.delay >= .zero && next.delay <= .seconds(10), "seed \(seed)")
-                time += next.delay
-                #expect(selection.endpoints.count <= names.count + 16, "seed \(seed)")
-                #expect(Set(names).isSubset(of: selection.endpoints), "seed \(seed)")
-                #expect(Set(selection.endpoints).count == selection.endpoints.count, "seed \(seed)")
+                let list = selection.endpoints
+                if next.delay < .zero || next.delay > .seconds(10) { faults.insert("a wait of \(next.delay)") }
+                if list.count > names.count + 16 { faults.insert("a list of \(list.count)") }
+                if !names.allSatisfy(list.contains) { faults.insert("a configured endpoint is missing") }
+                if Set(list).count < list.count { faults.insert("an endpoint stands there twice") }
             }
+            #expect(faults.isEmpty, "seed \(seed)")
             // From now on only one is there.
             let there = names.randomElement(using: &generator)
             var asked = 0
