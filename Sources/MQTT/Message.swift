@@ -9,7 +9,8 @@ public struct Message: Sendable, Hashable {
     public var retain: Bool
     /// What goes first when not everything can go at once.
     public var priority: Priority
-    /// From acceptance on; after it the message is no longer worth sending. Nil: never.
+    /// From acceptance on; after it the message is no longer worth sending. What is left of it is told to the server
+    /// (5.0, in the place of a Message Expiry Interval among `properties`). Nil: never.
     public var expiry: Duration?
     /// PUBLISH properties of MQTT 5.0; ignored under 3.1.1.
     public var properties: Properties
@@ -34,6 +35,9 @@ public enum Priority: UInt8, Sendable, Hashable, Comparable, CaseIterable {
     case normal = 1
     case high = 2
     case urgent = 3
+
+    /// Whether a backlog of it may be held back, to leave the line to what is new.
+    public var isPaced: Bool { self < .high }
 
     public static func < (left: Priority, right: Priority) -> Bool { left.rawValue < right.rawValue }
 }

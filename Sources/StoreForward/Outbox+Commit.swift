@@ -1,5 +1,6 @@
 internal import Logging
 internal import MQTT
+internal import MQTTWire
 internal import SQLite
 internal import Units
 
@@ -47,15 +48,14 @@ extension Outbox {
         let now = now()
         let mustSweep = lastSweep.map { max(now - $0, $0 - now) >= sweepInterval } ?? true
         guard
-            !unsaved.isEmpty || !done.isEmpty || isLedgerChanged || !unsavedReleases.isEmpty || mustForgetReleases
-                || mustEnforceLimits || mustSweep
+            !unsaved.isEmpty || !done.isEmpty || isLedgerChanged || exchanges.isUnsaved || mustEnforceLimits
+                || mustSweep
         else { return }
         var ledger = ledger
         var last = last
         var neverExpiring = neverExpiring
         let isLedgerWritten = try database.connection.transaction {
-            if mustForgetReleases { try database.forgetReleases() }
-            try database.release(unsavedReleases)
+            try exchanges.save(to: database)
             let countBefore = ledger.rows
             for range in done.all { ledger.rows -= try database.delete(behind: range.lower, through: range.upper) }
             var hasDeleted = ledger.rows != countBefore
@@ -89,8 +89,7 @@ extension Outbox {
         self.neverExpiring = neverExpiring
         if isLedgerWritten { database.didWrite(ledger) }
         isLedgerChanged = false
-        mustForgetReleases = false
-        unsavedReleases.removeAll()
+        exchanges.didSave()
         done.removeAll()
         doneCount = 0
         if !deletionsOnly {
@@ -144,9 +143,10 @@ extension Outbox {
                 var remaining = try wanted(ledger)
                 if remaining <= 0 { return hasEvicted }
                 let count = try database.delete(priority) { head in
-                    if inFlight[head.id] != nil || released.contains(head.id) { return .keep }
+                    if inFlight[head.id] != nil || exchanges.released.contains(head.id) { return .keep }
                     guard remaining > 0 else { return .stop }
                     remaining -= 1
+                    if mayLeaveExchangeOpen(head) { ledger.counters[Self.sessionCounter] = nil }
                     return .delete
                 }
                 if count == 0 { break }
@@ -169,9 +169,10 @@ extension Outbox {
             var skipped = 0
             var isPrefix = true
             count += try database.delete(priority, behind: neverExpiring[lane]) { head in
-                if inFlight[head.id] != nil || released.contains(head.id) {
+                if inFlight[head.id] != nil || exchanges.released.contains(head.id) {
                     isPrefix = false
                 } else if isExpired(head.accepted, head.expiry, now) {
+                    if mayLeaveExchangeOpen(head) { ledger.counters[Self.sessionCounter] = nil }
                     return .delete
                 } else if head.accepted.isPlausible {
                     if head.accepted <= now { return .stop }
@@ -186,6 +187,12 @@ extension Outbox {
         ledger.rows -= count
         ledger.losses.expired += Int64(count)
         return count > 0
+    }
+
+    /// An earlier process may have sent it, and the server then waits for PUBREL: it would take another message that comes
+    /// under the same packet identifier, 49,151 messages later, for this one. So the next session has to be a new one.
+    func mayLeaveExchangeOpen(_ head: QueueDatabase.Head) -> Bool {
+        head.qos == .exactlyOnce && head.id.sequence < firstOwnSequence
     }
 
     /// Keeps the memory of a failing disk bounded: the oldest of the lowest priority go first.

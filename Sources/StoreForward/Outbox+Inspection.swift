@@ -49,7 +49,7 @@ extension Outbox {
         guard !isClosed else { throw OutboxError.closed }
         commit()
         func isMeant(_ id: RowID, _ accepted: Timestamp) -> Bool {
-            inFlight[id] == nil && !released.contains(id) && olderThan.map { accepted < $0 } ?? true
+            inFlight[id] == nil && !exchanges.released.contains(id) && olderThan.map { accepted < $0 } ?? true
         }
         let waiting = unsaved.count
         unsaved.removeAll { ($0.message.priority == priority || priority == nil) && isMeant($0.id, $0.accepted) }
@@ -62,7 +62,9 @@ extension Outbox {
         try database.connection.transaction {
             for chosen in Priority.allCases where chosen == priority || priority == nil {
                 let deleted = try database.delete(chosen) { head in
-                    isMeant(head.id, head.accepted) && !done.contains(head.id) ? .delete : .keep
+                    guard isMeant(head.id, head.accepted), !done.contains(head.id) else { return .keep }
+                    if mayLeaveExchangeOpen(head) { ledger.counters[Self.sessionCounter] = nil }
+                    return .delete
                 }
                 ledger.rows -= deleted
                 ledger.losses.purged += Int64(deleted)

@@ -8,26 +8,35 @@ extension Outbox {
     struct Batch {
         let maximumCount: Int
         let maximumBytes: Int
+        /// How many more of a backlog that is paced.
+        var maximumBacklog: Int
         var messages: [StoredMessage] = []
         var bytes = 0
         var cursors: [RowID]
+        var liveCursors: [RowID]
         var inFlight: [RowID: RowID] = [:]
 
-        init(maximumCount: Int, maximumBytes: Int, cursors: [RowID]) {
+        init(
+            maximumCount: Int, maximumBytes: Int, maximumBacklog: Int, cursors: [RowID], liveCursors: [RowID]
+        ) {
             self.maximumCount = maximumCount
             self.maximumBytes = maximumBytes
+            self.maximumBacklog = maximumBacklog
             self.cursors = cursors
+            self.liveCursors = liveCursors
         }
 
         var isFull: Bool { messages.count >= maximumCount || (!messages.isEmpty && bytes >= maximumBytes) }
 
         mutating func add(
             _ message: Message, _ id: RowID, behind lower: RowID, mayHaveBeenSent: Bool = false,
-            isReleased: Bool = false
+            isReleased: Bool = false, isBacklog: Bool
         ) {
             messages.append(
                 StoredMessage(
-                    id: id.messageID, message: message, mayHaveBeenSent: mayHaveBeenSent, isReleased: isReleased))
+                    id: id.messageID, message: message, mayHaveBeenSent: mayHaveBeenSent, isReleased: isReleased,
+                    isBacklog: isBacklog))
+            if isBacklog, message.priority.isPaced { maximumBacklog -= 1 }
             bytes += message.size
             inFlight[id] = lower
         }
@@ -35,37 +44,57 @@ extension Outbox {
 
     func fill(_ batch: inout Batch) throws {
         for priority in Priority.highestFirst {
-            try fillSaved(&batch, priority)
+            let lane = Int(priority.rawValue)
+            switch options.backlogOrder {
+            case .first:
+                try fillSaved(&batch, priority, \.cursors, through: last[lane])
+            case .last:
+                let end = RowID(priority, lastOfBacklog)
+                batch.liveCursors[lane] = max(batch.liveCursors[lane], end)
+                try fillSaved(&batch, priority, \.liveCursors, through: last[lane])
+                try fillSaved(&batch, priority, \.cursors, through: min(last[lane], end))
+            }
             if state != .durable { fillUnsaved(&batch, [priority]) }
             if batch.isFull { return }
         }
     }
 
-    private func fillSaved(_ batch: inout Batch, _ priority: Priority) throws {
+    private func fillSaved(
+        _ batch: inout Batch, _ priority: Priority, _ cursor: WritableKeyPath<Batch, [RowID]>, through end: RowID
+    ) throws {
         let lane = Int(priority.rawValue)
         let now = now()
-        while batch.cursors[lane] < last[lane], !batch.isFull, let database {
+        var isHeldBack = false
+        while batch[keyPath: cursor][lane] < end, !batch.isFull, !isHeldBack, let database {
             let limit = batch.maximumCount - batch.messages.count
-            let count = try database.read(behind: batch.cursors[lane], through: last[lane], limit: limit) { row in
-                let lower = batch.cursors[lane]
-                batch.cursors[lane] = row.id
+            let start = batch[keyPath: cursor][lane]
+            let count = try database.read(behind: start, through: end, limit: limit) { row in
+                let isBacklog = row.id.sequence <= lastOfBacklog
+                if isBacklog, priority.isPaced, batch.maximumBacklog <= 0 {
+                    isHeldBack = true
+                    return false
+                }
+                let lower = batch[keyPath: cursor][lane]
+                batch[keyPath: cursor][lane] = row.id
                 if inFlight[row.id] != nil || done.contains(row.id) { return true }
                 guard let message = row.message else {
                     logger.error("a row of the queue makes no message", metadata: ["row": "\(row.id.value)"])
                     lose(row.id, behind: lower, \.damaged)
                     return true
                 }
-                let isReleased = released.contains(row.id)
+                let isReleased = exchanges.released.contains(row.id)
+                let mayHaveBeenSent = row.id.sequence < firstOwnSequence
                 if !isReleased, isExpired(row.accepted, message.expiry, now) {
+                    if mayHaveBeenSent, message.qos == .exactlyOnce { ledger.counters[Self.sessionCounter] = nil }
                     lose(row.id, behind: lower, \.expired)
                 } else {
                     batch.add(
                         remaining(message, row.accepted, now), row.id, behind: lower,
-                        mayHaveBeenSent: row.id.sequence < firstOwnSequence, isReleased: isReleased)
+                        mayHaveBeenSent: mayHaveBeenSent, isReleased: isReleased, isBacklog: isBacklog)
                 }
                 return !batch.isFull
             }
-            if count == 0 { batch.cursors[lane] = last[lane] }
+            if count == 0 { batch[keyPath: cursor][lane] = end }
         }
     }
 
@@ -85,7 +114,11 @@ extension Outbox {
             }
             for entry in unsaved where entry.message.priority == priority && !batch.isFull {
                 guard inFlight[entry.id] == nil else { continue }
-                batch.add(remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1))
+                let isBacklog = entry.id.sequence <= lastOfBacklog
+                if isBacklog, priority.isPaced, batch.maximumBacklog <= 0 { break }
+                batch.add(
+                    remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1),
+                    isBacklog: isBacklog)
             }
         }
     }

@@ -51,7 +51,8 @@ extension Outbox {
         } else {
             merged.add(countsOf: ledger)
             firstOwnSequence = stored.ledger.nextSequence
-            released.formUnion(try database.loadReleases())
+            lastOfBacklog = min(lastOfBacklog, stored.ledger.nextSequence - 1)
+            try exchanges.load(from: database)
             merged.nextSequence += sequencesToSkip
             sequencesToSkip = 0
             for index in unsaved.indices {
@@ -68,7 +69,7 @@ extension Outbox {
         if sessionIsLost {
             sessionIsLost = false
             merged.counters[Self.sessionCounter] = nil
-            unsavedReleases = Array(released)
+            exchanges.isLost()
         }
         isLedgerChanged = isLedgerChanged || merged != stored.ledger
         isLedgerKnown = true

@@ -67,11 +67,11 @@ public actor Outbox: SessionStore {
     /// Rows to be deleted with the next commit, and how many they are.
     var done = RowRanges()
     var doneCount = 0
-    /// Messages that the server has (PUBREC) and that wait for PUBCOMP; those of them that the file does not know yet;
-    /// and whether it has to forget all others first.
-    var released: Set<RowID> = []
-    var unsavedReleases: [RowID] = []
-    var mustForgetReleases = false
+    var exchanges = Exchanges()
+    /// What has come up to here is the backlog of the present connection.
+    var lastOfBacklog: Int64 = 0
+    /// By priority: the last row behind the backlog that `next` has looked at, where what is new does not wait for it.
+    var liveCursors = Priority.allCases.map(\.floor)
     /// Messages with lower numbers were here before this process.
     var firstOwnSequence: Int64 = 1
     /// New identifiers of messages that were given out before the file could be read.
@@ -161,9 +161,13 @@ public actor Outbox: SessionStore {
         return ids
     }
 
-    public func next(maximumCount: Int, maximumBytes: Int) throws -> [StoredMessage] {
+    public func next(
+        maximumCount: Int, maximumBytes: Int, maximumBacklog: Int = .max
+    ) throws -> [StoredMessage] {
         guard !isClosed else { throw OutboxError.closed }
-        let empty = Batch(maximumCount: max(1, maximumCount), maximumBytes: maximumBytes, cursors: cursors)
+        let empty = Batch(
+            maximumCount: max(1, maximumCount), maximumBytes: maximumBytes, maximumBacklog: maximumBacklog,
+            cursors: cursors, liveCursors: liveCursors)
         var batch = empty
         do {
             do {
@@ -178,6 +182,7 @@ public actor Outbox: SessionStore {
             if batch.messages.isEmpty { fillUnsaved(&batch, Priority.highestFirst) }
         }
         cursors = batch.cursors
+        liveCursors = batch.liveCursors
         inFlight.merge(batch.inFlight) { first, _ in first }
         if doneCount > 0 { thread.setTimer(after: Self.deletionInterval) }
         return batch.messages
@@ -207,7 +212,7 @@ public actor Outbox: SessionStore {
             guard let given = RowID(id) else { continue }
             let row = aliases.removeValue(forKey: given) ?? given
             let lower = inFlight.removeValue(forKey: row)
-            released.remove(row)
+            exchanges.released.remove(row)
             if let index = indexOfUnsaved(row) {
                 unsavedBytes -= unsaved.remove(at: index).message.size
                 isLedgerChanged = true
@@ -226,34 +231,39 @@ public actor Outbox: SessionStore {
 
     static let sessionCounter = "session"
 
-    public func session() throws -> Int64? {
+    public func session() throws -> StoredSession? {
         guard !isClosed else { throw OutboxError.closed }
-        return ledger.counters[Self.sessionCounter]
+        return ledger.counters[Self.sessionCounter].map { StoredSession(name: $0, incoming: exchanges.seen) }
     }
 
     public func beginSession(_ name: Int64) throws {
         guard !isClosed else { throw OutboxError.closed }
         ledger.counters[Self.sessionCounter] = name
         isLedgerChanged = true
-        released.removeAll()
-        unsavedReleases.removeAll()
-        mustForgetReleases = true
+        exchanges.removeAll()
         commit()
     }
 
-    public func release(_ ids: [MessageID]) throws {
+    public func note(_ steps: ExchangeSteps) throws {
         guard !isClosed else { throw OutboxError.closed }
-        for id in ids {
+        for id in steps.released {
             guard let given = RowID(id) else { continue }
-            let row = aliases[given] ?? given
-            if released.insert(row).inserted { unsavedReleases.append(row) }
+            exchanges.release(aliases[given] ?? given)
         }
+        for identifier in steps.seen { exchanges.note(seen: identifier) }
+        for identifier in steps.finished { exchanges.note(finished: identifier) }
         commit()
+    }
+
+    public func connectionBegan() throws {
+        guard !isClosed else { throw OutboxError.closed }
+        lastOfBacklog = ledger.nextSequence - 1
     }
 
     public func rewind() throws {
         guard !isClosed else { throw OutboxError.closed }
         cursors = Priority.allCases.map(\.floor)
+        liveCursors = Priority.allCases.map(\.floor)
         inFlight.removeAll()
     }
 

@@ -8,7 +8,17 @@ public struct OutboxOptions: Sendable, Hashable {
         case relaxed
     }
 
+    /// In which order messages of one priority go out when there is a backlog.
+    public enum BacklogOrder: String, Sendable, Hashable, CaseIterable {
+        /// As they were accepted: a reader sees each topic's messages in order.
+        case first
+        /// What is accepted after the connection was made goes ahead of what waited for it: a reader sees what is, at
+        /// once, and what was, a little later. Each of the two is in order.
+        case last
+    }
+
     public var durability: Durability
+    public var backlogOrder = BacklogOrder.first
     /// A commit comes at the latest so long after the first message that waits for it; 0: at once.
     public var commitInterval: Duration
     /// A commit comes at the latest when so many messages wait for it; 1 and up.

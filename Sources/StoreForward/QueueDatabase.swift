@@ -66,6 +66,8 @@ final class QueueDatabase {
                 try connection.pragma("user_version", Self.schema)
             }
         }
+        // Came later than the rest; an older agent leaves it alone.
+        try connection.execute("CREATE TABLE IF NOT EXISTS seen (id INTEGER PRIMARY KEY)")
         try self.init(connection)
     }
 
@@ -82,7 +84,7 @@ final class QueueDatabase {
         deletion = try connection.prepare("DELETE FROM message WHERE id > ?1 AND id <= ?2")
         reading = try connection.prepare("SELECT * FROM message WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3")
         heads = try connection.prepare(
-            "SELECT id, accepted, expiry FROM message WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3")
+            "SELECT id, accepted, expiry, flags FROM message WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3")
         existence = try connection.prepare("SELECT 1 FROM message WHERE id = ?1")
         releasing = try connection.prepare("INSERT OR IGNORE INTO released VALUES (?1)")
         releaseDeletion = try connection.prepare("DELETE FROM released WHERE id > ?1 AND id <= ?2")
@@ -174,7 +176,29 @@ final class QueueDatabase {
         }
     }
 
-    func forgetReleases() throws { try connection.execute("DELETE FROM released") }
+    func forgetExchanges() throws {
+        try connection.execute("DELETE FROM released")
+        try connection.execute("DELETE FROM seen")
+    }
+
+    /// Notes that an incoming QoS 2 message was seen, or forgets it.
+    func note(_ identifier: PacketIdentifier, isSeen: Bool) throws {
+        let sql = isSeen ? "INSERT OR IGNORE INTO seen VALUES (?1)" : "DELETE FROM seen WHERE id = ?1"
+        let statement = try connection.prepare(sql)
+        try statement.bind(Int64(identifier.rawValue), at: 1)
+        try statement.run()
+    }
+
+    func loadSeen() throws -> Set<PacketIdentifier> {
+        let all = try connection.prepare("SELECT id FROM seen")
+        var identifiers: Set<PacketIdentifier> = []
+        while try all.step() {
+            if let identifier = UInt16(exactly: all.integer(0)).flatMap(PacketIdentifier.init) {
+                identifiers.insert(identifier)
+            }
+        }
+        return identifiers
+    }
 
     func loadReleases() throws -> Set<RowID> {
         let all = try connection.prepare("SELECT id FROM released")
@@ -217,6 +241,7 @@ final class QueueDatabase {
         var id: RowID
         var accepted: Timestamp
         var expiry: Duration?
+        var qos: QoS
     }
 
     func heads(behind lower: RowID, through upper: RowID, limit: Int) throws -> [Head] {
@@ -228,7 +253,9 @@ final class QueueDatabase {
         while try heads.step() {
             let expiry = heads.isNull(2) ? nil : Duration.milliseconds(heads.integer(2))
             found.append(
-                Head(id: RowID(heads.integer(0)), accepted: Timestamp(milliseconds: heads.integer(1)), expiry: expiry))
+                Head(
+                    id: RowID(heads.integer(0)), accepted: Timestamp(milliseconds: heads.integer(1)), expiry: expiry,
+                    qos: QoS(rawValue: UInt8(truncatingIfNeeded: heads.integer(3) & 3)) ?? .exactlyOnce))
         }
         return found
     }

@@ -37,7 +37,7 @@ enum OwnClient {
             case .batches:
                 for start in stride(from: 0, to: count, by: 256) {
                     _ = try await store.append(Array(repeating: message, count: min(256, count - start)))
-                    await client.storeDidChange()
+                    client.storeDidChange()
                 }
             case .lanes:
                 try await withThrowingTaskGroup { tasks in

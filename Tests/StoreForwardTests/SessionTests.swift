@@ -17,11 +17,11 @@ import Testing
         try await outbox.beginSession(-42)
         let ids = try await outbox.append([message("1"), message("2"), message("3")])
         _ = try await outbox.next(maximumCount: 3, maximumBytes: 1000)
-        try await outbox.release([ids[1]])
+        try await outbox.note(ExchangeSteps(released: [ids[1]]))
 
         let copy = try folder.crashCopy()
         let after = try await Outbox.opened(copy)
-        #expect(try await after.session() == -42)
+        #expect(try await after.session()?.name == -42)
         let given = try await after.next(maximumCount: 3, maximumBytes: 1000)
         #expect(given.map(\.isReleased) == [false, true, false])
         #expect(given.map(\.mayHaveBeenSent) == [true, true, true])
@@ -30,7 +30,7 @@ import Testing
 
         try await after.beginSession(43)
         let third = try await Outbox.opened(try copy.crashCopy())
-        #expect(try await third.session() == 43)
+        #expect(try await third.session()?.name == 43)
         #expect(
             try await third.next(maximumCount: 4, maximumBytes: 1000).map(\.isReleased) == [false, false, false, false])
     }
@@ -42,7 +42,7 @@ import Testing
         let outbox = try await Outbox.opened(folder, options)
         let ids = try await outbox.append([message("1"), message("2")])
         _ = try await outbox.next(maximumCount: 1, maximumBytes: 1000)
-        try await outbox.release([ids[0]])
+        try await outbox.note(ExchangeSteps(released: [ids[0]]))
         try await outbox.rewind()
         _ = try await outbox.append([message("3"), message("4")])
         #expect(try await outbox.list(limit: 9).map(\.sequence).first == 1)
@@ -53,7 +53,7 @@ import Testing
         #expect(try await outbox.status().queued == 0)
 
         let after = try await Outbox.opened(try folder.crashCopy())
-        #expect(await after.released.isEmpty)
+        #expect(await after.exchanges.released.isEmpty)
     }
 
     @Test func `a repaired queue asks for a new session (D3, D6)`() async throws {
@@ -69,5 +69,45 @@ import Testing
         _ = try await after.texts()
         #expect(try await after.status().damage != nil)
         #expect(try await after.session() == nil)
+    }
+
+    private func identifier(_ number: UInt16) throws -> PacketIdentifier {
+        try #require(PacketIdentifier(rawValue: number))
+    }
+
+    @Test func `what was seen is known after a crash, until it is finished (D3)`() async throws {
+        let outbox = try await Outbox.opened(folder)
+        try await outbox.beginSession(1)
+        try await outbox.note(ExchangeSteps(seen: [identifier(1), identifier(65_535), identifier(7)]))
+        try await outbox.note(ExchangeSteps(seen: [identifier(9)], finished: [identifier(7)]))
+        let copy = try folder.crashCopy()
+        let after = try await Outbox.opened(copy)
+        #expect(
+            try await after.session()
+                == StoredSession(name: 1, incoming: [identifier(1), identifier(65_535), identifier(9)]))
+        try await after.beginSession(2)
+        let third = try await Outbox.opened(try copy.crashCopy())
+        #expect(try await third.session() == StoredSession(name: 2))
+    }
+
+    @Test(arguments: [QoS.atLeastOnce, .exactlyOnce])
+    func `giving up what an earlier process may have sent ends the session, if the server could wait for it (D3)`(
+        qos: QoS
+    ) async throws {
+        var options = OutboxOptions.test
+        options.maximumRows = 2
+        let outbox = try await Outbox.opened(folder, options)
+        try await outbox.beginSession(1)
+        var message = try message("x")
+        message.qos = qos
+        _ = try await outbox.append([message, message])
+        _ = try await outbox.append([message])
+        #expect(try await outbox.session() != nil, "it was not sent by an earlier process")
+        let copy = try folder.crashCopy()
+        let after = try await Outbox.opened(copy, options)
+        #expect(try await after.session() != nil)
+        _ = try await after.append([message])
+        #expect(try await after.status().losses.evictedByRows == 2)
+        #expect(try await after.session() == (qos == .exactlyOnce ? nil : StoredSession(name: 1)))
     }
 }

@@ -124,7 +124,7 @@ public actor Agent {
                             return try profile.message(for: reading, by: route, sequence: first + Int64(index))
                         }
                     }
-                    await client.storeDidChange()
+                    client.storeDidChange()
                 } catch {
                     logger.error("a reading was not accepted", metadata: ["sensor": "\(sensor)", "error": "\(error)"])
                 }

@@ -53,6 +53,15 @@ public struct ClientConfiguration: Sendable {
     public var maximumInFlight: Int = 20
     /// Incoming QoS 1 and 2 messages that the server may have under way (5.0): 1 to 65,535.
     public var receiveMaximum: Int = 256
+    /// Topic aliases that the server may use towards us (5.0); zero: none.
+    public var topicAliasMaximum: UInt16 = 16
+    /// When QoS 1 and 2 messages that arrive are acknowledged.
+    public var acknowledgement = Acknowledgement.whenProcessed
+    /// How many messages a second may be sent of a backlog of the priorities normal and low; nil: as many as the
+    /// connection takes. What is new waits behind its backlog all the same, unless its priority is higher.
+    public var backlogRate: Double?
+    /// Changes a message of the backlog before it is sent, to mark it as such. Called on the client's event loop.
+    public var markBacklog: (@Sendable (inout Message) -> Void)?
     /// Bytes of the largest packet that is accepted from the server.
     public var maximumPacketSize: Int = 1 << 20
     public var backoff: Backoff = Backoff()
@@ -79,6 +88,16 @@ public struct ClientConfiguration: Sendable {
         self.parameters = parameters
         tls = TLSClientConfiguration()
         tls.sessionCache = TLSSessionCache()
+    }
+
+    public enum Acknowledgement: Sendable, Hashable {
+        /// When the reader of ``MQTTClient/messages`` asks for the next one, or calls
+        /// ``MQTTClient/acknowledge(_:_:)``: a program that dies over a message gets it again.
+        case whenProcessed
+        /// By ``MQTTClient/acknowledge(_:_:)`` only.
+        case byHand
+        /// As soon as it is there.
+        case onArrival
     }
 
     /// The keep-alive as CONNECT says it.

@@ -24,6 +24,21 @@ public struct ReceivedMessage: Sendable, Hashable {
     public var retain: Bool
     public var duplicate: Bool
     public var properties: Properties
+    /// For ``MQTTClient/acknowledge(_:_:)``; nil at QoS 0.
+    public var receipt: Receipt?
+
+    public init(
+        topic: TopicName, payload: ByteBuffer, qos: QoS = .atMostOnce, retain: Bool = false, duplicate: Bool = false,
+        properties: Properties = [], receipt: Receipt? = nil
+    ) {
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.duplicate = duplicate
+        self.properties = properties
+        self.receipt = receipt
+    }
 }
 
 /// What a client has done since it was made.

@@ -40,7 +40,7 @@ struct Link {
     var returnTimer: Scheduled<Void>?
     /// What the connection has come to, once DISCONNECT was sent.
     var farewell: End?
-    /// Nothing is published before the store knows whether this is a new session.
+    /// Nothing is published before the store knows of the connection, and whether it is a new session.
     var mayPublish = false
     var isWritable = true
     var outbound = ByteBuffer()

@@ -164,8 +164,11 @@ extension MQTTClient: ConnectionOwner {
                 connect.properties.sessionExpiryInterval = UInt32(
                     clamping: configuration.sessionExpiry.components.seconds)
             }
-            connect.properties.receiveMaximum = UInt16(clamping: session.receiveMaximum)
+            connect.properties.receiveMaximum = UInt16(clamping: max(configuration.receiveMaximum, 1))
             connect.properties.maximumPacketSize = UInt32(clamping: configuration.maximumPacketSize)
+            if configuration.topicAliasMaximum > 0 {
+                connect.properties.topicAliasMaximum = configuration.topicAliasMaximum
+            }
         }
         return .connect(connect)
     }
@@ -214,33 +217,41 @@ extension MQTTClient: ConnectionOwner {
         }
         resumesEarlierProcess = connack.sessionPresent && (resumesEarlierProcess || statistics.connections == 1)
         let name = name(of: endpoint, link.version)
-        guard store.outlivesProcess, !connack.sessionPresent else {
+        if !connack.sessionPresent { steps = ExchangeSteps() }
+        if let immediate {
+            immediate.connectionBegan()
             sessionName = name
             return begin(sessionPresent: connack.sessionPresent)
         }
-        // The store has to know first: what it calls released, the new session has never seen.
-        sessionName = nil
-        for index in ready.indices { ready[index].isReleased = false }
-        let (previous, noting) = (beginning, releasing)
+        // The store has to know first: what it calls released, a new session has never seen.
+        let isNew = store.outlivesProcess && !connack.sessionPresent
+        if isNew {
+            sessionName = nil
+            for index in ready.indices { ready[index].isReleased = false }
+        }
+        let (previous, noting) = (beginning, noting)
         beginning = Task {
             await previous?.value
             await noting?.value
             do {
-                try await store.beginSession(name)
+                if isNew { try await store.beginSession(name) }
+                try await store.connectionBegan()
             } catch {
-                logger.error("the store does not note the new session", metadata: ["error": "\(error)"])
+                logger.error("the store does not note the new connection", metadata: ["error": "\(error)"])
             }
             guard link.id == id, link.isUp else { return }
             sessionName = name
-            begin(sessionPresent: false)
+            begin(sessionPresent: connack.sessionPresent)
         }
     }
 
     private func begin(sessionPresent: Bool) {
         link.mayPublish = true
         // First the birth, so that who subscribes to its own topic is told of this connection and not of the last one.
-        storeDidChange()
+        storeMayHaveMore = true
+        pump()
         subscribeAgain(sessionPresent: sessionPresent)
+        noteSteps()
         flush()
     }
 
@@ -362,6 +373,7 @@ extension MQTTClient: ConnectionOwner {
         guard link.id == id, link.phase != .ended else { return }
         let wasUp = link.isUp || link.phase == .closing
         link.phase = .ended
+        link.mayPublish = false
         link.cancelTimers()
         link.cancelReturn()
         answered(id, .failure(ConnectFailure.stopped))
@@ -380,7 +392,8 @@ extension MQTTClient: ConnectionOwner {
     }
 
     func connectionLost() {
-        toRelease.removeAll()
+        // What was seen stays seen; the other steps are taken again on the next connection.
+        steps = ExchangeSteps(seen: steps.seen)
         // Whoever wanted "now" is told that now has passed; what was sent may still be acknowledged later.
         direct.removeAll()
         let stored = Set(storedWaiters.values)

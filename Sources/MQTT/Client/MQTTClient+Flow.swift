@@ -8,30 +8,36 @@ extension MQTTClient {
     /// Sends what may be sent: repetitions, what callers want sent now, what the store gave out; and asks the store for more.
     func pump() {
         guard link.isUp, link.mayPublish else { return }
-        while link.isWritable, let next = session.nextResend() {
+        let now = ContinuousClock.now
+        while link.isWritable, let next = session.nextResend(at: now) {
             switch next {
             case .release(let pubrel): send(.pubrel(pubrel))
             case .publish(let message, let origin, let decision): _ = carryOut(decision, message, from: origin)
             }
         }
         while link.isWritable, let next = direct.first {
-            guard offer(StoredMessage(id: MessageID(rawValue: 0), message: next.message), from: .direct(next.token))
-            else { break }
+            let message = StoredMessage(id: MessageID(rawValue: 0), message: next.message)
+            guard offer(message, from: .direct(next.token), at: now) else { break }
             direct.removeFirst()
         }
-        while link.isWritable, !link.isReturning, direct.isEmpty, let next = ready.first {
-            guard offer(next, from: .stored(next.id)) else { break }
-            ready.removeFirst()
-        }
+        repeat {
+            while link.isWritable, !link.isReturning, direct.isEmpty, let next = ready.first {
+                guard offer(next, from: .stored(next.id), at: now) else { break }
+                ready.removeFirst()
+            }
+            // What was gathered for one write is enough when more is there than a socket takes.
+            if link.outbound.readableBytes >= 64 * 1024 { flush() }
+        } while link.isWritable && !link.isReturning && direct.isEmpty && ready.isEmpty && session.room > 0 && fetch(at: now)
         flush()
-        if link.isWritable, !link.isReturning, direct.isEmpty, ready.isEmpty, session.room > 0 { fetch() }
     }
 
     /// - Returns: false when the window is full.
-    private func offer(_ offered: StoredMessage, from origin: Session.Origin) -> Bool {
+    private func offer(
+        _ offered: StoredMessage, from origin: Session.Origin, at now: ContinuousClock.Instant
+    ) -> Bool {
         let decision = session.publish(
             offered.message, from: origin, mayHaveBeenSent: offered.mayHaveBeenSent && resumesEarlierProcess,
-            isReleased: offered.isReleased)
+            isReleased: offered.isReleased, at: now)
         switch decision {
         case .send, .release:
             if session.inFlight == 1 { link.lastProgress = .now }
@@ -77,16 +83,22 @@ extension MQTTClient {
         tellStore()
     }
 
-    private func fetch() {
-        guard storeMayHaveMore, fetching == nil, !stopping else { return }
+    /// - Returns: whether there is something to send at once.
+    private func fetch(at now: ContinuousClock.Instant) -> Bool {
+        guard storeMayHaveMore, fetching == nil, !stopping else { return false }
         storeMayHaveMore = false
         let count = min(session.room, 256)
+        let backlog = pace?.available(at: now) ?? .max
+        if let immediate {
+            take(immediate.next(maximumCount: count, maximumBytes: 64 * 1024, maximumBacklog: backlog), backlog)
+            return !ready.isEmpty
+        }
         fetching = Task {
             do {
-                let batch = try await store.next(maximumCount: count, maximumBytes: 256 * 1024)
-                if !batch.isEmpty { storeMayHaveMore = true }
-                ready.append(contentsOf: batch)
+                let batch = try await store.next(
+                    maximumCount: count, maximumBytes: 256 * 1024, maximumBacklog: backlog)
                 fetching = nil
+                take(batch, backlog)
                 pump()
             } catch {
                 logger.error("the store gives nothing out", metadata: ["error": "\(error)"])
@@ -96,6 +108,27 @@ extension MQTTClient {
                     $0.storeDidChange()
                 }
             }
+        }
+        return false
+    }
+
+    /// - Parameter allowed: as many of the backlog as the pace had allowed.
+    private func take(_ batch: [StoredMessage], _ allowed: Int) {
+        if !batch.isEmpty { storeMayHaveMore = true }
+        guard configuration.markBacklog != nil || pace != nil else { return ready.append(contentsOf: batch) }
+        var count = 0
+        for var stored in batch {
+            if stored.isBacklog {
+                if stored.message.priority.isPaced { count += 1 }
+                configuration.markBacklog?(&stored.message)
+            }
+            ready.append(stored)
+        }
+        guard pace != nil else { return }
+        pace?.take(count)
+        // Held back, perhaps: asked again as soon as one more may go.
+        if count >= allowed, let wait = pace?.wait {
+            schedule(in: max(wait, .milliseconds(1)), on: link.id) { $0.storeDidChange() }
         }
     }
 
@@ -120,30 +153,37 @@ extension MQTTClient {
         }
     }
 
-    /// D3: PUBREL goes out when the store has noted that the server has the message, or a crash between the two would
-    /// have it sent a second time.
-    func noteReleases() {
-        guard releasing == nil, !toRelease.isEmpty else { return }
-        releasing = Task {
-            while !toRelease.isEmpty {
-                let (ids, id) = (toRelease, link.id)
-                toRelease.removeAll()
+    /// D3: what the store has to know goes there first, or a crash between the two would make the other side believe what
+    /// we have forgotten.
+    func noteSteps() {
+        guard noting == nil, !steps.isEmpty, link.mayPublish else { return }
+        noting = Task {
+            while !steps.isEmpty, link.mayPublish {
+                let (taken, id) = (steps, link.id)
+                steps = ExchangeSteps()
                 do {
-                    try await store.release(ids)
-                    guard link.id == id, link.isUp else { continue }
-                    for id in ids { if let pubrel = session.released(id) { send(.pubrel(pubrel)) } }
-                    flush()
+                    try await store.note(taken)
                 } catch {
-                    logger.error("the store notes no release", metadata: ["error": "\(error)"])
+                    logger.error("the store notes no exchange", metadata: ["error": "\(error)"])
+                    continue
                 }
+                for packet in session.noted(taken, isCurrent: link.id == id && link.isUp) { send(packet) }
+                flush()
             }
-            releasing = nil
+            noting = nil
         }
     }
 
     /// Passes acknowledgements on, one batch at a time; what comes meanwhile goes with the next.
     func tellStore() {
         guard tellingStore == nil, !acknowledged.isEmpty || !discarded.isEmpty else { return }
+        if let immediate {
+            immediate.acknowledge(acknowledged)
+            for (reason, ids) in discarded { immediate.discard(ids, because: reason) }
+            acknowledged.removeAll(keepingCapacity: true)
+            discarded.removeAll()
+            return
+        }
         tellingStore = Task {
             await tellStoreEverything()
             tellingStore = nil

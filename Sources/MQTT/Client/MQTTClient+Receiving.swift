@@ -1,5 +1,5 @@
 internal import Logging
-internal import MQTTWire
+public import MQTTWire
 internal import NIOCore
 
 // What the server says.
@@ -30,12 +30,16 @@ extension MQTTClient {
         case .pubrec(let pubrec):
             switch try session.received(pubrec: pubrec) {
             case .send(let pubrel): send(.pubrel(pubrel))
-            case .note(let id): toRelease.append(id)
+            case .note(let id): steps.released.append(id)
             case .completed(let completion): complete(completion)
             }
         case .pubcomp(let pubcomp):
             if let completion = try session.received(pubcomp: pubcomp) { complete(completion) }
-        case .pubrel(let pubrel): send(.pubcomp(session.received(pubrel: pubrel)))
+        case .pubrel(let pubrel):
+            switch session.received(pubrel: pubrel) {
+            case .send(let pubcomp): send(.pubcomp(pubcomp))
+            case .note(let identifier): steps.finished.append(identifier)
+            }
         case .suback(let suback):
             try session.received(suback: suback)
             answered(suback.packetIdentifier, suback.reasonCodes)
@@ -58,31 +62,62 @@ extension MQTTClient {
 
     func deliver(_ incoming: Session.Incoming) {
         switch incoming {
-        case .repeated(let answer): send(answer)
-        case .deliver(let publish, let answer):
+        case .repeated(let answer): if let answer { send(answer) }
+        case .deliver(let publish, let receipt):
             guard let topic = publish.topic else { return }
             statistics.received += 1
-            handOver(
-                ReceivedMessage(
-                    topic: topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
-                    duplicate: publish.duplicate, properties: publish.properties))
-            if let answer { send(answer) }
+            let message = ReceivedMessage(
+                topic: topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
+                duplicate: publish.duplicate, properties: publish.properties, receipt: receipt)
+            if configuration.acknowledgement == .onArrival, let receipt { processed(receipt) }
+            handOver(message)
         }
     }
 
+    func processed(_ receipt: Receipt, _ reasonCode: ReasonCode = .success) {
+        for step in session.processed(receipt, reasonCode) {
+            switch step {
+            case .send(let packet): if link.isUp { send(packet) }
+            case .note(let identifier): steps.seen.append(identifier)
+            }
+        }
+    }
+
+    /// The reader has done with these.
+    func processed(_ receipts: [Receipt]) {
+        for receipt in receipts { processed(receipt) }
+        noteSteps()
+        if link.isUp { flush() }
+    }
+
+    /// Tells the server that a message is done with, or that it is refused; see ``ClientConfiguration/acknowledgement``.
+    ///
+    /// - Parameter reasonCode: an error code refuses the message (5.0 only: 0x80, 0x83, 0x87, 0x90, 0x97, 0x99).
+    public func acknowledge(_ message: ReceivedMessage, _ reasonCode: ReasonCode = .success) {
+        guard let receipt = message.receipt else { return }
+        processed(receipt, reasonCode)
+        noteSteps()
+        if link.isUp { flush() }
+    }
+
     private func handOver(_ message: ReceivedMessage) {
-        // Somebody who never reads must not stop the client, nor fill the memory.
+        // Somebody who never reads must not stop the client, nor fill the memory. Without an acknowledgement the server
+        // keeps the message.
         if isFull, !hasReader {
-            statistics.receivedUnread += 1
-            return
+            return drop(message)
         }
         switch messageSource.yield(message) {
         case .produceMore: break
         case .stopProducing:
             isFull = true
             if hasReader { pauseReading() }
-        case .dropped: statistics.receivedUnread += 1
+        case .dropped: drop(message)
         }
+    }
+
+    private func drop(_ message: ReceivedMessage) {
+        statistics.receivedUnread += 1
+        if let receipt = message.receipt { session.dropped(receipt) }
     }
 
     /// Somebody reads from now on; what waits already is to be read before more is taken from the socket.
@@ -121,7 +156,7 @@ extension MQTTClient {
         guard link.id == id, link.isUp else { return }
         link.keepAlive?.bytesReceived(at: .now)
         tellStore()
-        noteReleases()
+        noteSteps()
         pump()
         flush()
         leaveWhenNothingIsUnderWay()

@@ -47,7 +47,7 @@ extension MQTTClient {
 
     /// To be called when something was acknowledged.
     func leaveWhenNothingIsUnderWay() {
-        guard link.isReturning, link.isUp, session.inFlight == 0, toRelease.isEmpty, releasing == nil,
+        guard link.isReturning, link.isUp, session.inFlight == 0, steps.isEmpty, noting == nil,
             link.unwritten.isEmpty, direct.isEmpty
         else { return }
         var goodbye = Disconnect()

@@ -61,17 +61,18 @@ extension MQTTClient {
         // Nothing of ours may come back to an event loop that its owner shuts down when this returns.
         await fetching?.value
         await beginning?.value
-        await releasing?.value
+        await noting?.value
         finish()
     }
 
     /// Where the store says that a session is, there the client begins, in the session's version.
     private func rememberSession() async {
-        guard store.outlivesProcess, let name = (try? await store.session()) ?? nil else { return }
-        sessionName = name
+        guard store.outlivesProcess, let stored = (try? await store.session()) ?? nil else { return }
+        sessionName = stored.name
+        session.restore(stored)
         var known: [Endpoint: ProtocolVersion] = [:]
         for endpoint in selection.endpoints.reversed() {
-            for version in [ProtocolVersion.v5, .v3_1_1] where self.name(of: endpoint, version) == name {
+            for version in [ProtocolVersion.v5, .v3_1_1] where self.name(of: endpoint, version) == stored.name {
                 known[endpoint] = version
                 selection.begin(at: endpoint)
             }

@@ -26,6 +26,8 @@ public actor MQTTClient {
 
     let configuration: ClientConfiguration
     let store: any SessionStore
+    /// The store, if it answers at once.
+    let immediate: (any ImmediateStore)?
     let logger: Logger
 
     /// What happens to the connection, for one reader; the newest 256 wait.
@@ -55,9 +57,9 @@ public actor MQTTClient {
     /// The session is the one in which an earlier process may have sent what the store gives out.
     var resumesEarlierProcess = false
     var beginning: Task<Void, Never>?
-    // What the server has (PUBREC) and the store has not noted yet.
-    var toRelease: [MessageID] = []
-    var releasing: Task<Void, Never>?
+    // What the store has to note before the server is told.
+    var steps = ExchangeSteps()
+    var noting: Task<Void, Never>?
     /// The identifier that the server gave us, when we had none.
     var assignedIdentifier: String?
 
@@ -66,7 +68,9 @@ public actor MQTTClient {
     var direct: Deque<(token: UInt64, message: Message)> = []
     var ready: Deque<StoredMessage> = []
     var fetching: Task<Void, Never>?
+    var pace: Pace?
     var storeMayHaveMore = true
+    nonisolated let isStoreBellRung = Atomic(false)
 
     // What the store has not been told yet.
     var acknowledged: [MessageID] = []
@@ -94,6 +98,7 @@ public actor MQTTClient {
     ) {
         self.configuration = configuration
         self.store = store
+        immediate = store as? any ImmediateStore
         self.eventLoop = eventLoop
         self.logger = logger
         link = Link(id: 0, version: configuration.version ?? .v5)
@@ -104,15 +109,14 @@ public actor MQTTClient {
         versions = VersionChoice(fixed: configuration.version)
         session = Session(
             version: configuration.version ?? .v5, maximumInFlight: configuration.maximumInFlight,
-            receiveMaximum: configuration.receiveMaximum)
-        session.holdsReleases = store.outlivesProcess
+            topicAliasMaximum: configuration.topicAliasMaximum)
+        pace = configuration.backlogRate.map { Pace(rate: $0, now: .now) }
+        session.holdsSteps = store.outlivesProcess
         (events, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
         // The sequence is made before the client that it calls.
-        let bell = ReaderBell()
+        let bell = ReaderBell(acknowledges: configuration.acknowledgement == .whenProcessed)
         readerBell = bell
-        (messageSource, messages) = ReceivedMessages.make(
-            moreWanted: { bell.client?.onEventLoop { $0.resumeReading() } },
-            readerArrived: { bell.client?.onEventLoop { $0.readerDidArrive() } })
+        (messageSource, messages) = ReceivedMessages.make(bell)
         bell.client = self
     }
 
@@ -135,7 +139,7 @@ public actor MQTTClient {
     /// - Throws: what the store throws when it does not take the message; ``ClientError`` when the broker refused it,
     ///   or when no acknowledgement came in time or before the client stopped: then the message stays in the store.
     @discardableResult
-    public func publish(
+    public nonisolated func publish(
         _ message: Message, until assurance: Assurance = .accepted, timeout: Duration = .seconds(60)
     ) async throws -> MessageID {
         switch assurance {
@@ -143,30 +147,34 @@ public actor MQTTClient {
             let ids = try await store.append([message])
             storeDidChange()
             return ids.first ?? MessageID(rawValue: 0)
-        case .acknowledged:
-            let caller = early.enter()
-            let id: MessageID?
-            do {
-                id = try await store.append([message]).first
-            } catch {
-                _ = early.leave(caller, with: nil)
-                throw error
-            }
-            let overtaker = early.leave(caller, with: id)
-            guard let id else { throw ClientError.stopped }
-            let code: ReasonCode
-            if let overtaker {
-                code = overtaker
-            } else {
-                defer { storedWaiters[id] = nil }
-                code = try await wait(timeout: timeout) { client, token in
-                    client.storedWaiters[id] = token
-                    client.storeDidChange()
-                }
-            }
-            if code.isError { throw ClientError.refused(code) }
-            return id
+        case .acknowledged: return try await publishAndWait(message, timeout)
         }
+    }
+
+    private func publishAndWait(_ message: Message, _ timeout: Duration) async throws -> MessageID {
+        let caller = early.enter()
+        let id: MessageID?
+        do {
+            id = try await store.append([message]).first
+        } catch {
+            _ = early.leave(caller, with: nil)
+            throw error
+        }
+        let overtaker = early.leave(caller, with: id)
+        guard let id else { throw ClientError.stopped }
+        let code: ReasonCode
+        if let overtaker {
+            code = overtaker
+        } else {
+            defer { storedWaiters[id] = nil }
+            code = try await wait(timeout: timeout) { client, token in
+                client.storedWaiters[id] = token
+                client.storeMayHaveMore = true
+                client.pump()
+            }
+        }
+        if code.isError { throw ClientError.refused(code) }
+        return id
     }
 
     /// Publishes on the present connection or not at all: nothing is stored, and what the store holds waits behind it.
@@ -192,9 +200,14 @@ public actor MQTTClient {
     }
 
     /// To be called when something was appended to the store without ``publish(_:until:timeout:)``.
-    public func storeDidChange() {
-        storeMayHaveMore = true
-        pump()
+    public nonisolated func storeDidChange() {
+        // Many may call at once: the event loop is woken once for all of them.
+        guard !isStoreBellRung.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        onEventLoop { client in
+            client.isStoreBellRung.store(false, ordering: .releasing)
+            client.storeMayHaveMore = true
+            client.pump()
+        }
     }
 
     /// QoS 1 and 2 messages that wait for the broker's last word.
@@ -243,21 +256,6 @@ public actor MQTTClient {
 
     func resume(_ token: UInt64, throwing error: any Error) {
         waiters.removeValue(forKey: token)?.resume(with: .failure(error))
-    }
-}
-
-/// The way from the reader of the messages, who may be anywhere, to the client. It does not keep the client alive, which
-/// owns the sequence, and leads nowhere once the client has ended: its event loop may be gone by then.
-final class ReaderBell: Sendable {
-    private struct WeakClient: Sendable {
-        weak var client: MQTTClient?
-    }
-
-    private let target = Mutex(WeakClient())
-
-    var client: MQTTClient? {
-        get { target.withLock { $0.client } }
-        set { target.withLock { $0.client = newValue } }
     }
 }
 

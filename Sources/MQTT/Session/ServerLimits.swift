@@ -9,15 +9,18 @@ public struct ServerLimits: Sendable, Hashable {
     public var retainAvailable: Bool
     /// Bytes of a whole packet; nil: only the protocol's own limit.
     public var maximumPacketSize: Int?
+    /// Topic aliases that it takes.
+    public var topicAliasMaximum: Int
 
     public init(
         receiveMaximum: Int = 65_535, maximumQoS: QoS = .exactlyOnce, retainAvailable: Bool = true,
-        maximumPacketSize: Int? = nil
+        maximumPacketSize: Int? = nil, topicAliasMaximum: Int = 0
     ) {
         self.receiveMaximum = receiveMaximum
         self.maximumQoS = maximumQoS
         self.retainAvailable = retainAvailable
         self.maximumPacketSize = maximumPacketSize
+        self.topicAliasMaximum = topicAliasMaximum
     }
 
     public init(_ properties: Properties) {
@@ -25,6 +28,7 @@ public struct ServerLimits: Sendable, Hashable {
             receiveMaximum: properties.receiveMaximum.map(Int.init) ?? 65_535,
             maximumQoS: properties.maximumQoS ?? .exactlyOnce,
             retainAvailable: properties.retainAvailable ?? true,
-            maximumPacketSize: properties.maximumPacketSize.map(Int.init))
+            maximumPacketSize: properties.maximumPacketSize.map(Int.init),
+            topicAliasMaximum: properties.topicAliasMaximum.map(Int.init) ?? 0)
     }
 }

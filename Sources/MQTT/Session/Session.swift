@@ -1,5 +1,6 @@
 internal import DequeModule
 public import MQTTWire
+internal import Units
 
 /// The client's side of an MQTT session (5.0 §4.1, §4.3, §4.4, §4.9) as a value: what happened goes in, what is to be
 /// done comes out. It holds what must outlive a connection, packet identifiers, messages under way and the
@@ -34,6 +35,8 @@ public struct Session: Sendable {
 
         let origin: Origin
         var message: Message
+        /// When it expires.
+        let deadline: ContinuousClock.Instant?
         /// Rises with each message, so that a resumed session repeats them in the order of old ([MQTT-4.6.0-1]).
         let order: UInt64
         var stage: Stage = .publish
@@ -45,15 +48,11 @@ public struct Session: Sendable {
     public private(set) var version: ProtocolVersion
     /// The client's own bound on unacknowledged messages; the server's receive maximum may be lower.
     public let maximumInFlight: Int
-    /// How many QoS 1 and 2 messages the server may have under way towards us; under 3.1.1, where it cannot be told so,
-    /// as many as there are identifiers.
-    public var receiveMaximum: Int { version == .v3_1_1 ? 65_535 : announcedReceiveMaximum }
-    private let announcedReceiveMaximum: Int
 
     private(set) var outgoing: [PacketIdentifier: Outgoing] = [:]
-    private(set) var incomingExactlyOnce: Set<PacketIdentifier> = []
-    private var requests: [PacketIdentifier: Request] = [:]
-    private var lastIdentifier = Identifiers.upperFirst
+    var incoming = IncomingMessages()
+    var requests: [PacketIdentifier: Request] = [:]
+    var lastIdentifier = Identifiers.upperFirst
     private var nextOrder: UInt64 = 0
 
     // Of this connection only.
@@ -61,11 +60,14 @@ public struct Session: Sendable {
     private var resend: Deque<PacketIdentifier> = []
     private var outstanding = 0
 
-    private enum Request { case subscribe(count: Int), unsubscribe(count: Int) }
+    var incomingAliases: IncomingAliases
+    private var outgoingAliases = OutgoingAliases()
+
+    enum Request { case subscribe(count: Int), unsubscribe(count: Int) }
 
     /// Packet identifiers of stored messages follow from the messages' own, so that a later process repeats them under
     /// the same ones without having been told. The upper quarter is for all else.
-    private enum Identifiers {
+    enum Identifiers {
         static let storedCount: Int64 = 49_151
         static let upperFirst = PacketIdentifier(rawValue: 49_152) ?? .first
         /// A few fewer than there are, so that looking for a free one comes to an end.
@@ -76,18 +78,22 @@ public struct Session: Sendable {
         }
     }
 
-    /// Whether PUBREL has to wait for ``released(_:from:)``: the store outlives the process and must know first.
-    public var holdsReleases = false
+    /// Whether PUBREL, PUBREC and PUBCOMP have to wait for ``noted(_:isCurrent:)``: the store outlives the process and
+    /// must know first.
+    public var holdsSteps: Bool {
+        get { incoming.holdsSteps }
+        set { incoming.holdsSteps = newValue }
+    }
     private var directInFlight = 0
 
     /// - Parameters:
     ///   - maximumInFlight: 1 to 32,768; values beyond are brought inside.
-    ///   - receiveMaximum: 1 to 65,535; to be announced in CONNECT under 5.0. 3.1.1 knows no such limit.
-    public init(version: ProtocolVersion, maximumInFlight: Int = 20, receiveMaximum: Int = 65_535) {
+    ///   - topicAliasMaximum: how many topic aliases the server may use; to be announced in CONNECT under 5.0.
+    public init(version: ProtocolVersion, maximumInFlight: Int = 20, topicAliasMaximum: UInt16 = 0) {
         self.version = version
         // Half the identifiers stay free, so that looking for one is short and subscribing always possible.
         self.maximumInFlight = min(max(maximumInFlight, 1), 32_768)
-        announcedReceiveMaximum = min(max(receiveMaximum, 1), 65_535)
+        incomingAliases = IncomingAliases(maximum: topicAliasMaximum)
     }
 
     /// Messages that were published and not completed yet.
@@ -124,10 +130,12 @@ public struct Session: Sendable {
         self.limits = limits
         outstanding = 0
         requests.removeAll()
+        incoming.connected(sessionPresent: sessionPresent)
+        incomingAliases = IncomingAliases(maximum: incomingAliases.maximum)
+        outgoingAliases = OutgoingAliases(maximum: limits.topicAliasMaximum)
         let order = outgoing.sorted { $0.value.order < $1.value.order }.map(\.key)
         resend = Deque(order)
         if sessionPresent { return Resumption(repeated: order.count) }
-        incomingExactlyOnce.removeAll()
         repeatsAreDuplicates = false
         for identifier in order { outgoing[identifier]?.stage = .publish }
         return Resumption(possibleDuplicates: order.count)
@@ -145,7 +153,9 @@ public struct Session: Sendable {
     }
 
     /// The next message that this connection must repeat, or nil when there is none or the window is full.
-    public mutating func nextResend() -> Repetition? {
+    ///
+    /// - Parameter now: against which expiry is counted.
+    public mutating func nextResend(at now: ContinuousClock.Instant) -> Repetition? {
         while outstanding < window, let identifier = resend.popFirst() {
             // Completed meanwhile: the server acknowledged it without waiting for the repetition.
             guard let entry = outgoing[identifier] else { continue }
@@ -156,8 +166,11 @@ public struct Session: Sendable {
             // To a server that lost the session it is a new message, which its limits concern as well.
             let message = repeatsAreDuplicates ? entry.message : withinLimits(entry.message)
             outgoing[identifier]?.message = message
-            let decision = decide(message, identifier, duplicate: repeatsAreDuplicates)
-            if case .send = decision {
+            var decision = decide(
+                message, identifier, duplicate: repeatsAreDuplicates,
+                remaining: entry.deadline.map { now.duration(to: $0) })
+            if case .send(let publish) = decision {
+                decision = .send(shortened(publish))
                 nowOutstanding(identifier)
             } else {
                 outgoing[identifier] = nil
@@ -177,6 +190,7 @@ public struct Session: Sendable {
     public mutating func connectionLost() {
         requests.removeAll()
         resend.removeAll()
+        incoming.connectionLost()
         for identifier in outgoing.keys { outgoing[identifier]?.isOutstanding = false }
         outstanding = 0
         limits = ServerLimits()
@@ -207,21 +221,25 @@ public struct Session: Sendable {
     /// - Parameters:
     ///   - mayHaveBeenSent: by an earlier process in this session: it is sent with DUP.
     ///   - isReleased: the server has it (QoS 2), as an earlier process knew.
+    ///   - now: when the message's expiry begins to count here.
     public mutating func publish(
-        _ offered: Message, from origin: Origin, mayHaveBeenSent: Bool = false, isReleased: Bool = false
+        _ offered: Message, from origin: Origin, mayHaveBeenSent: Bool = false, isReleased: Bool = false,
+        at now: ContinuousClock.Instant
     ) -> Decision {
         guard resend.isEmpty, let identifier = identifier(for: origin) else { return .full }
         let message = withinLimits(offered)
-        var decision = decide(message, identifier, duplicate: mayHaveBeenSent)
+        if message.qos > .atMostOnce, room <= 0 { return .full }
+        var decision = decide(message, identifier, duplicate: mayHaveBeenSent, remaining: message.expiry)
         if isReleased { decision = .release(Acknowledgement(packetIdentifier: identifier)) }
         switch decision {
-        case .send, .release: break
-        case .sendAndForget, .tooLarge, .unencodable, .full: return decision
+        case .sendAndForget(let publish): return .sendAndForget(shortened(publish))
+        case .send(let publish): decision = .send(shortened(publish))
+        case .release: break
+        case .tooLarge, .unencodable, .full: return decision
         }
-        guard room > 0 else { return .full }
         outgoing[identifier] = Outgoing(
-            origin: origin, message: message, order: nextOrder, stage: isReleased ? .release : .publish,
-            isOutstanding: true)
+            origin: origin, message: message, deadline: message.expiry.map { now + $0 }, order: nextOrder,
+            stage: isReleased ? .release : .publish, isOutstanding: true)
         nextOrder += 1
         outstanding += 1
         if case .direct = origin {
@@ -245,15 +263,34 @@ public struct Session: Sendable {
         var message = offered
         message.qos = min(message.qos, limits.maximumQoS)
         message.retain = message.retain && limits.retainAvailable
-        if version == .v3_1_1 { message.properties = [] }
+        if version == .v3_1_1 { message.properties = [] } else { message.properties.topicAlias = nil }
         return message
     }
 
-    private func decide(_ message: Message, _ identifier: PacketIdentifier, duplicate: Bool) -> Decision {
-        let publish = Publish(
+    /// With a topic alias in the place of the topic, where there is one.
+    private mutating func shortened(_ publish: Publish) -> Publish {
+        guard version == .v5 else { return publish }
+        var publish = publish
+        var room = Int.max
+        if let limit = limits.maximumPacketSize, let size = try? Packet.publish(publish).encodedSize(version: version) {
+            room = limit - size
+        }
+        outgoingAliases.apply(to: &publish, room: room)
+        return publish
+    }
+
+    private func decide(
+        _ message: Message, _ identifier: PacketIdentifier, duplicate: Bool, remaining: Duration?
+    ) -> Decision {
+        var publish = Publish(
             topic: message.topic, payload: message.payload, qos: message.qos, retain: message.retain,
             duplicate: duplicate,
             packetIdentifier: message.qos > .atMostOnce ? identifier : nil, properties: message.properties)
+        if version == .v5, let remaining {
+            // Rounded up: a message that has time left must not arrive without any.
+            let seconds = (max(remaining, .zero).milliseconds + 999) / 1000
+            publish.properties.messageExpiryInterval = UInt32(clamping: seconds)
+        }
         do throws(EncodingError) {
             let size = try Packet.publish(publish).encodedSize(version: version)
             if let limit = limits.maximumPacketSize, size > limit { return .tooLarge(bytes: size, limit: limit) }
@@ -274,7 +311,7 @@ public struct Session: Sendable {
     /// The answer to PUBREC.
     public enum AfterPubRec: Sendable, Hashable {
         case send(Acknowledgement)
-        /// Have the store note that the server has the message, and call ``released(_:from:)`` when it has.
+        /// Have the store note that the server has the message, and call ``noted(_:isCurrent:)`` when it has.
         case note(MessageID)
         case completed(Completion)
     }
@@ -296,7 +333,7 @@ public struct Session: Sendable {
                 complete(identifier, pubrec.reasonCode)
                     ?? Completion(origin: entry.origin, reasonCode: pubrec.reasonCode))
         }
-        if holdsReleases, entry.stage == .publish, case .stored(let id) = entry.origin { return .note(id) }
+        if holdsSteps, entry.stage == .publish, case .stored(let id) = entry.origin { return .note(id) }
         outgoing[identifier]?.stage = .release
         return .send(Acknowledgement(packetIdentifier: identifier))
     }
@@ -304,7 +341,7 @@ public struct Session: Sendable {
     /// The store knows that the server has the message, which was said on this very connection.
     ///
     /// - Returns: the PUBREL to send; nil when the exchange is over.
-    public mutating func released(_ id: MessageID) -> Acknowledgement? {
+    mutating func released(_ id: MessageID) -> Acknowledgement? {
         let identifier = Identifiers.of(id)
         guard outgoing[identifier]?.origin == .stored(id) else { return nil }
         outgoing[identifier]?.stage = .release
@@ -328,7 +365,7 @@ public struct Session: Sendable {
     }
 
     /// One of the upper quarter.
-    private func freeIdentifier() -> PacketIdentifier? {
+    func freeIdentifier() -> PacketIdentifier? {
         guard directInFlight + requests.count < Identifiers.upperCount else { return nil }
         var candidate = lastIdentifier
         repeat {
@@ -336,91 +373,5 @@ public struct Session: Sendable {
             if candidate < Identifiers.upperFirst { candidate = Identifiers.upperFirst }
         } while outgoing[candidate] != nil || requests[candidate] != nil
         return candidate
-    }
-
-    // MARK: Subscribing
-
-    /// What 3.1.1 cannot say is left out under it: the options beside the QoS, and the properties.
-    ///
-    /// - Parameter subscriptions: at least one.
-    public mutating func subscribe(_ subscriptions: [Subscription], properties: Properties = []) -> Subscribe? {
-        guard let identifier = newRequest(.subscribe(count: subscriptions.count)) else { return nil }
-        guard version == .v3_1_1 else {
-            return Subscribe(packetIdentifier: identifier, subscriptions: subscriptions, properties: properties)
-        }
-        return Subscribe(
-            packetIdentifier: identifier,
-            subscriptions: subscriptions.map { Subscription(filter: $0.filter, qos: $0.qos) })
-    }
-
-    /// - Parameter filters: at least one.
-    public mutating func unsubscribe(_ filters: [TopicFilter]) -> Unsubscribe? {
-        guard let identifier = newRequest(.unsubscribe(count: filters.count)) else { return nil }
-        return Unsubscribe(packetIdentifier: identifier, filters: filters)
-    }
-
-    /// Nil when too many requests wait for their answers already.
-    private mutating func newRequest(_ request: Request) -> PacketIdentifier? {
-        guard requests.count < Identifiers.upperCount / 2, let identifier = freeIdentifier() else { return nil }
-        lastIdentifier = identifier
-        requests[identifier] = request
-        return identifier
-    }
-
-    public mutating func received(suback: SubAck) throws(ProtocolViolation) {
-        guard case .subscribe(let count) = requests.removeValue(forKey: suback.packetIdentifier) else {
-            throw ProtocolViolation("SUBACK \(suback.packetIdentifier) without a SUBSCRIBE")
-        }
-        guard suback.reasonCodes.count == count else {
-            throw ProtocolViolation(
-                "SUBACK with \(suback.reasonCodes.count) reason codes for \(count) subscriptions (MQTT-3.9.3-1)")
-        }
-    }
-
-    public mutating func received(unsuback: UnsubAck) throws(ProtocolViolation) {
-        guard case .unsubscribe(let count) = requests.removeValue(forKey: unsuback.packetIdentifier) else {
-            throw ProtocolViolation("UNSUBACK \(unsuback.packetIdentifier) without an UNSUBSCRIBE")
-        }
-        guard version == .v3_1_1 || unsuback.reasonCodes.count == count else {
-            throw ProtocolViolation(
-                "UNSUBACK with \(unsuback.reasonCodes.count) reason codes for \(count) filters (MQTT-3.11.3-1)")
-        }
-    }
-
-    // MARK: Receiving
-
-    /// What to do with a PUBLISH from the server.
-    public enum Incoming: Sendable, Hashable {
-        /// Give it to the application, then answer, if there is an answer.
-        case deliver(Publish, answer: Packet?)
-        /// The application has it already: only answer.
-        case repeated(answer: Packet)
-    }
-
-    public mutating func received(publish: Publish) throws(ProtocolViolation) -> Incoming {
-        guard publish.topic != nil else {
-            throw ProtocolViolation("PUBLISH with a topic alias; none was offered", reasonCode: .topicAliasInvalid)
-        }
-        guard let identifier = publish.packetIdentifier, publish.qos != .atMostOnce else {
-            return .deliver(publish, answer: nil)
-        }
-        let acknowledgement = Acknowledgement(packetIdentifier: identifier)
-        if publish.qos == .atLeastOnce { return .deliver(publish, answer: .puback(acknowledgement)) }
-        if incomingExactlyOnce.contains(identifier) { return .repeated(answer: .pubrec(acknowledgement)) }
-        guard incomingExactlyOnce.count < receiveMaximum else {
-            throw ProtocolViolation(
-                "more than \(receiveMaximum) QoS 2 messages under way (MQTT-3.3.4-9)",
-                reasonCode: .receiveMaximumExceeded)
-        }
-        incomingExactlyOnce.insert(identifier)
-        return .deliver(publish, answer: .pubrec(acknowledgement))
-    }
-
-    /// - Returns: the PUBCOMP to send.
-    public mutating func received(pubrel: Acknowledgement) -> Acknowledgement {
-        let known = incomingExactlyOnce.remove(pubrel.packetIdentifier) != nil
-        return Acknowledgement(
-            packetIdentifier: pubrel.packetIdentifier,
-            reasonCode: known || version == .v3_1_1 ? .success : .packetIdentifierNotFound)
     }
 }

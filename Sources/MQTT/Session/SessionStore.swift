@@ -1,3 +1,5 @@
+public import MQTTWire
+
 /// Names a message in a ``SessionStore``. Ascending identifiers are the order of sending; the lower 48 bits count the
 /// messages that the store has accepted, and no two messages share them.
 public struct MessageID: RawRepresentable, Sendable, Hashable, Comparable {
@@ -18,13 +20,52 @@ public struct StoredMessage: Sendable, Hashable {
     public var mayHaveBeenSent: Bool
     /// The server has it (PUBREC): only PUBREL is left to be sent (QoS 2).
     public var isReleased: Bool
+    /// It was accepted before the present connection began.
+    public var isBacklog: Bool
 
-    public init(id: MessageID, message: Message, mayHaveBeenSent: Bool = false, isReleased: Bool = false) {
+    public init(
+        id: MessageID, message: Message, mayHaveBeenSent: Bool = false, isReleased: Bool = false,
+        isBacklog: Bool = false
+    ) {
         self.id = id
         self.message = message
         self.mayHaveBeenSent = mayHaveBeenSent
         self.isReleased = isReleased
+        self.isBacklog = isBacklog
     }
+}
+
+/// What a store knows of a session that an earlier process has left.
+public struct StoredSession: Sendable, Hashable {
+    /// As `beginSession` was told.
+    public var name: Int64
+    /// Incoming QoS 2 messages that the application has seen, and that the server has not released yet (PUBREL).
+    public var incoming: Set<PacketIdentifier>
+
+    public init(name: Int64, incoming: Set<PacketIdentifier> = []) {
+        self.name = name
+        self.incoming = incoming
+    }
+}
+
+/// Steps of QoS 2 exchanges that a store has to know before the other side is told (D3).
+public struct ExchangeSteps: Sendable, Hashable {
+    /// The server has these messages (PUBREC): PUBREL follows.
+    public var released: [MessageID]
+    /// The application has seen these incoming messages: PUBREC follows.
+    public var seen: [PacketIdentifier]
+    /// The server has released these (PUBREL): PUBCOMP follows, and the identifiers may be used for new messages.
+    public var finished: [PacketIdentifier]
+
+    public init(
+        released: [MessageID] = [], seen: [PacketIdentifier] = [], finished: [PacketIdentifier] = []
+    ) {
+        self.released = released
+        self.seen = seen
+        self.finished = finished
+    }
+
+    public var isEmpty: Bool { released.isEmpty && seen.isEmpty && finished.isEmpty }
 }
 
 /// Where the client keeps what it has not delivered yet.
@@ -34,20 +75,25 @@ public struct StoredMessage: Sendable, Hashable {
 /// broker has taken a message over (QoS 0: when it was written to the socket). A message that was given out and
 /// not acknowledged is given out again only after `rewind`, or by the store of a later process.
 ///
-/// A store that outlives its process also keeps what makes QoS 2 exact across a crash: that a session exists, and which
-/// messages of it are released. Packet identifiers need no keeping, they follow from the messages' own.
+/// A store that outlives its process also keeps what makes QoS 2 exact across a crash: that a session exists, which
+/// messages of it are released, and which incoming ones the application has seen. Packet identifiers of outgoing
+/// messages need no keeping, they follow from the messages' own.
 public protocol SessionStore: Sendable {
     /// Whether a later process finds the messages again. If not, nothing about sessions is asked.
     nonisolated var outlivesProcess: Bool { get }
 
-    /// The session that the messages belong to, as `beginSession` was told; nil when there is none.
-    func session() async throws -> Int64?
+    /// The session that the messages belong to; nil when there is none.
+    func session() async throws -> StoredSession?
 
-    /// A server begins a new session, under this name: no message is released in it. Durable when it returns.
+    /// A server begins a new session, under this name: no message is released in it, and none has come. Durable when it
+    /// returns.
     func beginSession(_ name: Int64) async throws
 
-    /// The server has these messages (PUBREC). Durable when it returns: only then PUBREL may be sent (D3).
-    func release(_ ids: [MessageID]) async throws
+    /// Durable when it returns: only then the other side may be told (D3).
+    func note(_ steps: ExchangeSteps) async throws
+
+    /// A connection begins: what was accepted so far is backlog.
+    func connectionBegan() async throws
 
     /// Takes messages over, in order.
     ///
@@ -60,8 +106,9 @@ public protocol SessionStore: Sendable {
     /// - Parameters:
     ///   - maximumCount: at most so many, at least 1.
     ///   - maximumBytes: no further message once topics and payloads add up to so many bytes; one is always given.
-    /// - Returns: empty when everything was given out.
-    func next(maximumCount: Int, maximumBytes: Int) async throws -> [StoredMessage]
+    ///   - maximumBacklog: at most so many of the backlog, 0 and up; the priorities high and urgent do not count.
+    /// - Returns: empty when everything was given out, or all that may be now.
+    func next(maximumCount: Int, maximumBytes: Int, maximumBacklog: Int) async throws -> [StoredMessage]
 
     /// The broker has these: they may be forgotten. Unknown identifiers are ignored (a limit may have evicted them).
     func acknowledge(_ ids: [MessageID]) async throws

@@ -325,14 +325,15 @@ private actor RememberingStore: SessionStore {
     private let base = MemoryStore()
     private var name: Int64?
 
-    func session() -> Int64? { name }
+    func session() -> StoredSession? { name.map { StoredSession(name: $0) } }
     func beginSession(_ name: Int64) { self.name = name }
-    func release(_ ids: [MessageID]) {}
-    func append(_ messages: [Message]) async throws -> [MessageID] { try await base.append(messages) }
-    func next(maximumCount: Int, maximumBytes: Int) async throws -> [StoredMessage] {
-        await base.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
+    func connectionBegan() { base.connectionBegan() }
+    func note(_ steps: ExchangeSteps) {}
+    func append(_ messages: [Message]) throws -> [MessageID] { try base.append(messages) }
+    func next(maximumCount: Int, maximumBytes: Int, maximumBacklog: Int) -> [StoredMessage] {
+        base.next(maximumCount: maximumCount, maximumBytes: maximumBytes, maximumBacklog: maximumBacklog)
     }
-    func acknowledge(_ ids: [MessageID]) async { await base.acknowledge(ids) }
-    func discard(_ ids: [MessageID], because reason: DiscardReason) async { await base.discard(ids, because: reason) }
-    func rewind() async { await base.rewind() }
+    func acknowledge(_ ids: [MessageID]) { base.acknowledge(ids) }
+    func discard(_ ids: [MessageID], because reason: DiscardReason) { base.discard(ids, because: reason) }
+    func rewind() { base.rewind() }
 }

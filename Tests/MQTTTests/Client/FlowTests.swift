@@ -12,7 +12,7 @@ import Testing
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
     private static let resumed: [UInt8] = [0x20, 0x03, 0x01, 0x00, 0x00]
     /// The bytes of CONNECT that `quick` leads to.
-    private static let connect = 45
+    private static let connect = 48
 
     private func publishes(_ bytes: [UInt8]?) throws -> [Publish] {
         var decoder = PacketDecoder(maximumPacketSize: 1 << 20)
@@ -166,13 +166,13 @@ import Testing
         var configuration = quick(port: server.port)
         configuration.clientIdentifier = ""
         try await withClient(configuration) { client in
-            try await eventually("a second CONNECT") { server.received.count >= 2 && server.received[1].count >= 30 }
+            try await eventually("a second CONNECT") { server.received.count >= 2 && server.received[1].count >= 33 }
         }
         await server.stop()
         #expect(server.received[0].suffix(2) == [0, 0])
         #expect(
-            server.received[1].starts(with: [0x10, 28])
-                && server.received[1].prefix(30).suffix(4) == [0, 2, 0x61, 0x62])
+            server.received[1].starts(with: [0x10, 31])
+                && server.received[1].prefix(33).suffix(4) == [0, 2, 0x61, 0x62])
         #expect(server.received[1][9] & 0x02 == 0)
     }
 
@@ -228,7 +228,9 @@ import Testing
 
     @Test func aServerThatLeavesItsAcknowledgementsUnreadIsLeft() async throws {
         let server = try await DeafServer.start()
-        try await withClient(port: server.port) { client in
+        var configuration = quick(port: server.port)
+        configuration.acknowledgement = .onArrival
+        try await withClient(configuration) { client in
             try await stuff(client)
             var flood = ByteBuffer()
             for number in 0..<70_000 {
@@ -451,9 +453,10 @@ extension MQTTClient {
 /// or take its time.
 private actor SlowStore: SessionStore {
     nonisolated var outlivesProcess: Bool { false }
-    func session() -> Int64? { nil }
+    func session() -> StoredSession? { nil }
     func beginSession(_ name: Int64) {}
-    func release(_ ids: [MessageID]) {}
+    func note(_ steps: ExchangeSteps) {}
+    func connectionBegan() {}
 
     private let base = MemoryStore()
     private var failures: Int
@@ -477,23 +480,23 @@ private actor SlowStore: SessionStore {
     }
 
     func append(_ messages: [Message]) async throws -> [MessageID] {
-        let ids = try await base.append(messages)
+        let ids = try base.append(messages)
         if let client {
             await withCheckedContinuation {
                 appender = $0
-                Task { await client.storeDidChange() }
+                client.storeDidChange()
             }
             self.client = nil
         }
         return ids
     }
 
-    func next(maximumCount: Int, maximumBytes: Int) async throws -> [StoredMessage] {
+    func next(maximumCount: Int, maximumBytes: Int, maximumBacklog: Int) async throws -> [StoredMessage] {
         if failures > 0 {
             failures -= 1
             throw MemoryStore.Full(limit: 0)
         }
-        let batch = await base.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
+        let batch = base.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
         if isToBeHeld {
             isToBeHeld = false
             await withCheckedContinuation { asker = $0 }
@@ -501,16 +504,16 @@ private actor SlowStore: SessionStore {
         return batch
     }
 
-    func acknowledge(_ ids: [MessageID]) async {
+    func acknowledge(_ ids: [MessageID]) {
         acknowledged += ids
-        await base.acknowledge(ids)
+        base.acknowledge(ids)
         appender?.resume()
         appender = nil
     }
 
-    func discard(_ ids: [MessageID], because reason: DiscardReason) async {
+    func discard(_ ids: [MessageID], because reason: DiscardReason) {
         discarded += ids.map { _ in reason }
-        await base.discard(ids, because: reason)
+        base.discard(ids, because: reason)
     }
-    func rewind() async { await base.rewind() }
+    func rewind() { base.rewind() }
 }

@@ -239,9 +239,10 @@ func stuff(_ client: MQTTClient) async throws {
 /// A store that does not forget before it is allowed to.
 private actor GatedStore: SessionStore {
     nonisolated var outlivesProcess: Bool { false }
-    func session() -> Int64? { nil }
+    func session() -> StoredSession? { nil }
     func beginSession(_ name: Int64) {}
-    func release(_ ids: [MessageID]) {}
+    func note(_ steps: ExchangeSteps) {}
+    func connectionBegan() {}
 
     private let base = MemoryStore()
     private(set) var acknowledged: [MessageID] = []
@@ -254,15 +255,15 @@ private actor GatedStore: SessionStore {
         waiters.removeAll()
     }
 
-    func append(_ messages: [Message]) async throws -> [MessageID] { try await base.append(messages) }
-    func next(maximumCount: Int, maximumBytes: Int) async -> [StoredMessage] {
-        await base.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
+    func append(_ messages: [Message]) throws -> [MessageID] { try base.append(messages) }
+    func next(maximumCount: Int, maximumBytes: Int, maximumBacklog: Int) -> [StoredMessage] {
+        base.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
     }
     func acknowledge(_ ids: [MessageID]) async {
         if !isOpen { await withCheckedContinuation { waiters.append($0) } }
         acknowledged += ids
-        await base.acknowledge(ids)
+        base.acknowledge(ids)
     }
-    func discard(_ ids: [MessageID], because reason: DiscardReason) async { await base.discard(ids, because: reason) }
-    func rewind() async { await base.rewind() }
+    func discard(_ ids: [MessageID], because reason: DiscardReason) { base.discard(ids, because: reason) }
+    func rewind() { base.rewind() }
 }

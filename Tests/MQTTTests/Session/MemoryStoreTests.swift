@@ -8,48 +8,48 @@ import Testing
         Message(topic: try TopicName("t"), payload: ByteBuffer(string: text), priority: priority)
     }
 
-    private func next(_ store: MemoryStore, _ count: Int = 100, bytes: Int = 1 << 20) async -> [String] {
-        await store.next(maximumCount: count, maximumBytes: bytes).map { String(buffer: $0.message.payload) }
+    private func next(_ store: MemoryStore, _ count: Int = 100, bytes: Int = 1 << 20) -> [String] {
+        store.next(maximumCount: count, maximumBytes: bytes).map { String(buffer: $0.message.payload) }
     }
 
-    @Test func D4_higherPrioritiesGoFirstAndInsideOneTheOldest() async throws {
+    @Test func D4_higherPrioritiesGoFirstAndInsideOneTheOldest() throws {
         let store = MemoryStore()
-        _ = try await store.append([try message("1"), try message("low", .low), try message("2")])
-        _ = try await store.append([try message("high", .high), try message("3"), try message("urgent", .urgent)])
-        #expect(await next(store, 2) == ["urgent", "high"])
-        _ = try await store.append([try message("urgent 2", .urgent)])
-        #expect(await next(store) == ["urgent 2", "1", "2", "3", "low"])
-        #expect(await next(store).isEmpty)
+        _ = try store.append([try message("1"), try message("low", .low), try message("2")])
+        _ = try store.append([try message("high", .high), try message("3"), try message("urgent", .urgent)])
+        #expect(next(store, 2) == ["urgent", "high"])
+        _ = try store.append([try message("urgent 2", .urgent)])
+        #expect(next(store) == ["urgent 2", "1", "2", "3", "low"])
+        #expect(next(store).isEmpty)
     }
 
-    @Test func aBatchEndsWithItsBytesButIsNeverEmpty() async throws {
+    @Test func aBatchEndsWithItsBytesButIsNeverEmpty() throws {
         let store = MemoryStore()
-        _ = try await store.append(["12345678", "2", "3"].map { try message($0) })
-        #expect(await next(store, bytes: 1) == ["12345678"])
-        #expect(await next(store, bytes: 4) == ["2", "3"])
+        _ = try store.append(["12345678", "2", "3"].map { try message($0) })
+        #expect(next(store, bytes: 1) == ["12345678"])
+        #expect(next(store, bytes: 4) == ["2", "3"])
     }
 
-    @Test func whatWasAcknowledgedIsNotGivenOutAfterRewinding() async throws {
+    @Test func whatWasAcknowledgedIsNotGivenOutAfterRewinding() throws {
         let store = MemoryStore()
-        let ids = try await store.append(["1", "2", "3", "4"].map { try message($0) })
-        #expect(await next(store, 3) == ["1", "2", "3"])
-        await store.acknowledge([ids[1], MessageID(rawValue: -1), MessageID(rawValue: 1 << 60)])
-        await store.discard([ids[0]], because: .refused)
-        #expect(await next(store) == ["4"])
-        await store.rewind()
-        #expect(await next(store) == ["3", "4"])
+        let ids = try store.append(["1", "2", "3", "4"].map { try message($0) })
+        #expect(next(store, 3) == ["1", "2", "3"])
+        store.acknowledge([ids[1], MessageID(rawValue: -1), MessageID(rawValue: 1 << 60)])
+        store.discard([ids[0]], because: .refused)
+        #expect(next(store) == ["4"])
+        store.rewind()
+        #expect(next(store) == ["3", "4"])
     }
 
-    @Test func D5_itTakesNoMoreThanItMay() async throws {
+    @Test func D5_itTakesNoMoreThanItMay() throws {
         let store = MemoryStore(maximumCount: 2)
-        let ids = try await store.append([try message("1")])
-        await #expect(throws: MemoryStore.Full.self) {
-            _ = try await store.append([try message("2"), try message("3")])
+        let ids = try store.append([try message("1")])
+        #expect(throws: MemoryStore.Full.self) {
+            _ = try store.append([try message("2"), try message("3")])
         }
-        _ = try await store.append([try message("2")])
-        await store.acknowledge(ids + ids)
-        _ = try await store.append([try message("3")])
-        await #expect(throws: MemoryStore.Full.self) { _ = try await store.append([try message("4")]) }
-        #expect(await next(store) == ["2", "3"])
+        _ = try store.append([try message("2")])
+        store.acknowledge(ids + ids)
+        _ = try store.append([try message("3")])
+        #expect(throws: MemoryStore.Full.self) { _ = try store.append([try message("4")]) }
+        #expect(next(store) == ["2", "3"])
     }
 }

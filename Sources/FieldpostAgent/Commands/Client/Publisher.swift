@@ -84,7 +84,7 @@ public struct Publisher: Sendable {
                 guard content == .lines else { return try await publish(try await source.readAll(), with: client) }
                 try await source.forEachLines { lines in
                     _ = try await store.append(lines.map(message))
-                    await client.storeDidChange()
+                    client.storeDidChange()
                 }
                 await stream.end()
                 try await store.drain()

@@ -121,7 +121,7 @@ public struct Subscriber: Sendable {
                 return
             }
             count += 1
-            if count == options.count { return }
+            if count == options.count { return await client.acknowledge(message) }
         }
     }
 

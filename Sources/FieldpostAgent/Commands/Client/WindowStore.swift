@@ -5,9 +5,10 @@ internal import NIOCore
 /// A store in memory with back-pressure: appending waits while too much is under way.
 actor WindowStore: SessionStore {
     nonisolated var outlivesProcess: Bool { false }
-    func session() -> Int64? { nil }
+    func session() -> StoredSession? { nil }
     func beginSession(_ name: Int64) {}
-    func release(_ ids: [MessageID]) {}
+    func note(_ steps: ExchangeSteps) {}
+    func connectionBegan() { memory.connectionBegan() }
 
     private static let maximumCount = 1000
     private static let maximumBytes = 1 << 22
@@ -30,7 +31,7 @@ actor WindowStore: SessionStore {
         pending += messages.count
         accepted += messages.count
         bytes += messages.reduce(0) { $0 + Self.size($1) }
-        return try await memory.append(messages)
+        return try memory.append(messages)
     }
 
     /// Waits until every message is acknowledged or given up.
@@ -38,24 +39,25 @@ actor WindowStore: SessionStore {
         try await wait { pending == 0 }
     }
 
-    func next(maximumCount: Int, maximumBytes: Int) async -> [StoredMessage] {
-        let batch = await memory.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
+    func next(maximumCount: Int, maximumBytes: Int, maximumBacklog: Int) -> [StoredMessage] {
+        let batch = memory.next(
+            maximumCount: maximumCount, maximumBytes: maximumBytes, maximumBacklog: maximumBacklog)
         for message in batch { sizes[message.id] = Self.size(message.message) }
         return batch
     }
 
-    func acknowledge(_ ids: [MessageID]) async {
-        await memory.acknowledge(ids)
+    func acknowledge(_ ids: [MessageID]) {
+        memory.acknowledge(ids)
         forget(ids)
     }
 
-    func discard(_ ids: [MessageID], because reason: DiscardReason) async {
-        await memory.discard(ids, because: reason)
+    func discard(_ ids: [MessageID], because reason: DiscardReason) {
+        memory.discard(ids, because: reason)
         discarded[reason, default: 0] += ids.count
         forget(ids)
     }
 
-    func rewind() async { await memory.rewind() }
+    func rewind() { memory.rewind() }
 
     private func forget(_ ids: [MessageID]) {
         for id in ids {
