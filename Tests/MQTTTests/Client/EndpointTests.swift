@@ -10,7 +10,7 @@ import Testing
 /// The client with more than one server to go to, or with one that does not want it.
 @Suite(.timeLimit(.minutes(1))) struct EndpointTests {
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
-    private static let connect = 45
+    private static let connect = 48
 
     private func here(_ port: Int) -> Endpoint { Endpoint(host: "127.0.0.1", port: port) }
 

@@ -27,7 +27,7 @@ import Testing
         ] as [[UInt8]])
     func aServerThatDoesNotSpeak5IsAskedIn3_1_1WithoutAPause(answer: [UInt8]) async throws {
         let server = try await ScriptedServer.start(
-            [.receive(45), .send(answer), .close],
+            [.receive(48), .send(answer), .close],
             [.receive(31), .send([0x20, 0x02, 0x00, 0x00]), .receive(12), .close],
             [.receive(31), .send([0x20, 0x02, 0x01, 0x00])])
         var configuration = automatic(port: server.port)
@@ -46,7 +46,7 @@ import Testing
 
     @Test func aServerThatResetsIsOneThatCloses() async throws {
         let server = try await ScriptedServer.start(
-            [.receive(45), .reset], [.receive(31), .send([0x20, 0x02, 0x00, 0x00])])
+            [.receive(48), .reset], [.receive(31), .send([0x20, 0x02, 0x00, 0x00])])
         try await withClient(automatic(port: server.port)) { client in
             try await eventually("a connection") { await client.isConnected }
         }
@@ -56,7 +56,7 @@ import Testing
 
     @Test func whatWorkedIsAskedForAgain() async throws {
         let server = try await ScriptedServer.start(
-            [.receive(45), .close], [.receive(31), .send([0x20, 0x02, 0x00, 0x00]), .close],
+            [.receive(48), .close], [.receive(31), .send([0x20, 0x02, 0x00, 0x00]), .close],
             [.receive(31), .send([0x20, 0x02, 0x01, 0x00])])
         try await withClient(automatic(port: server.port)) { client in
             try await eventually("the second connection") { await client.statistics.connections == 2 }
