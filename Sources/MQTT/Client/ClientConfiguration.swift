@@ -24,7 +24,8 @@ public struct ClientConfiguration: Sendable {
     /// Whether to go where a server sends us (5.0 §4.11: Use another server, Server moved), which is then trusted with
     /// user name and password, and reached over the same transport. If not, the next endpoint is asked.
     public var followsRedirects = true
-    /// Nil: 5.0, and 3.1.1 where a server does not speak it. A session belongs to the version that it was begun in.
+    /// Nil: 5.0, and 3.1.1 where a server does not speak it, but not with an ``authenticator``, of which 3.1.1 knows
+    /// nothing. A session belongs to the version that it was begun in.
     public var version: ProtocolVersion?
     /// Empty: the server assigns one (5.0).
     public var clientIdentifier: String
@@ -71,9 +72,11 @@ public struct ClientConfiguration: Sendable {
     public var stopsWhenRefused = false
     /// For endpoints that are reached over TLS. Files that it names are read anew for each connection.
     public var tls: TLSClientConfiguration
+    /// Makes what conducts enhanced authentication, for each connection anew (5.0); nil: there is none.
+    public var authenticator: (@Sendable () -> any Authenticator)?
     /// Asked before each attempt, with the number that the connection will have: a will that names its connection, a
-    /// password that is signed anew or read again from its file. After ``connectTimeout`` it is cancelled, and the attempt
-    /// has failed.
+    /// password that is signed anew or read again from its file. When it and the authenticator's beginning have taken
+    /// ``connectTimeout``, they are cancelled, and the attempt has failed.
     public var parameters: @Sendable (_ connection: Int) async throws -> ConnectParameters
 
     public init(
@@ -99,6 +102,9 @@ public struct ClientConfiguration: Sendable {
         /// As soon as it is there.
         case onArrival
     }
+
+    /// The version that is not to be departed from.
+    var fixedVersion: ProtocolVersion? { version ?? (authenticator == nil ? nil : .v5) }
 
     /// The keep-alive as CONNECT says it.
     var keepAliveSeconds: UInt16 { UInt16(clamping: keepAlive.components.seconds) }

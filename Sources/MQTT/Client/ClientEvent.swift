@@ -55,6 +55,8 @@ public struct ClientStatistics: Sendable, Hashable {
     public var received = 0
     /// Arrived while nobody was reading ``MQTTClient/messages``, and found the room for waiting full.
     public var receivedUnread = 0
+    /// Answers to requests that nobody waited for any more.
+    public var lateAnswers = 0
 }
 
 /// Why a call on a client failed.

@@ -27,9 +27,9 @@ struct Link {
     var channel: (any Channel)?
     var endpoint: Endpoint?
     var parameters = ConnectParameters()
-    /// Who waits for ``ClientConfiguration/parameters``, and what it waits for.
-    var parametersWaiter: Waiter<ConnectParameters>?
-    var asking: Task<Void, Never>?
+    /// Who waits for what the program has to say for CONNECT, and what it waits for.
+    var preparationWaiter: Waiter<Void>?
+    var preparation: Task<Void, Never>?
     var cleanStart = true
     /// A session that the server offers is not ours.
     var wantsNewSession = false
@@ -43,6 +43,10 @@ struct Link {
     /// Nothing is published before the store knows of the connection, and whether it is a new session.
     var mayPublish = false
     var isWritable = true
+    var takesSubscriptionIdentifiers = true
+    var responseInformation: String?
+    var authenticator: (any Authenticator)?
+    var reauthentication: Waiter<Void>?
     var outbound = ByteBuffer()
     /// QoS 0 messages of the store that the socket has not taken yet, in the order of sending.
     var unwritten: Deque<StoredMessage> = []

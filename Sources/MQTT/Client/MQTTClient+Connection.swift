@@ -16,7 +16,7 @@ extension MQTTClient: ConnectionOwner {
         let id = link.id
         link.endpoint = endpoint
         do {
-            link.parameters = try await askForParameters(id)
+            try await prepare(id)
         } catch {
             if stopping || Task.isCancelled { return .failed(.stopped) }
             return .failed(error as? ConnectFailure ?? .invalid("\(error)"))
@@ -42,35 +42,39 @@ extension MQTTClient: ConnectionOwner {
         }
     }
 
-    /// The parameters, if they come in time.
-    private func askForParameters(_ id: Int) async throws -> ConnectParameters {
+    /// What the program has to say for CONNECT, if it does in time.
+    private func prepare(_ id: Int) async throws {
         guard !stopping else { throw ConnectFailure.stopped }
         let (ask, number, timeout) = (
             configuration.parameters, statistics.connections + 1, configuration.connectTimeout
         )
-        return try await withTaskCancellationHandler {
+        try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let timer = after(timeout) {
-                    $0.answered(id, .failure(ConnectFailure.timedOut(after: timeout, stage: .parameters)))
+                    $0.prepared(id, .failure(ConnectFailure.timedOut(after: timeout, stage: .parameters)))
                 }
-                link.parametersWaiter = Waiter(continuation: continuation, timer: timer)
-                link.asking = Task {
+                link.preparationWaiter = Waiter(continuation: continuation, timer: timer)
+                link.preparation = Task {
                     do {
-                        answered(id, .success(try await ask(number)))
+                        let parameters = try await ask(number)
+                        guard link.id == id else { return }
+                        link.parameters = parameters
+                        try await beginAuthentication()
+                        prepared(id, .success(()))
                     } catch {
-                        answered(id, .failure(error))
+                        prepared(id, .failure(error))
                     }
                 }
             }
         } onCancel: {
-            onEventLoop { $0.answered(id, .failure(CancellationError())) }
+            onEventLoop { $0.prepared(id, .failure(CancellationError())) }
         }
     }
 
-    private func answered(_ id: Int, _ result: Result<ConnectParameters, any Error>) {
-        guard link.id == id, let waiter = link.parametersWaiter else { return }
-        link.parametersWaiter = nil
-        link.asking?.cancel()
+    private func prepared(_ id: Int, _ result: Result<Void, any Error>) {
+        guard link.id == id, let waiter = link.preparationWaiter else { return }
+        link.preparationWaiter = nil
+        link.preparation?.cancel()
         waiter.resume(with: result)
     }
 
@@ -183,6 +187,7 @@ extension MQTTClient: ConnectionOwner {
         if connack.sessionPresent, link.cleanStart {
             return end(id, ConnectFailure.protocolError("session present after a clean start (MQTT-3.2.2-2)"))
         }
+        guard finishAuthentication(connack) else { return }
         if link.purpose == .clearing { return leave(.cleared) }
         if connack.sessionPresent, link.wantsNewSession { return leave(.stranger) }
         link.cancelTimers()
@@ -197,6 +202,8 @@ extension MQTTClient: ConnectionOwner {
         link.upSince = .now
         link.lastProgress = .now
         link.isWritable = link.channel?.isWritable ?? false
+        link.takesSubscriptionIdentifiers = connack.properties.subscriptionIdentifiersAvailable ?? true
+        link.responseInformation = connack.properties.responseInformation
         link.keepAlive = KeepAlive(
             interval: .seconds(Int(keepAlive)), responseTimeout: configuration.responseTimeout, now: .now)
         if readingPaused { setReading(false) }
@@ -376,7 +383,7 @@ extension MQTTClient: ConnectionOwner {
         link.mayPublish = false
         link.cancelTimers()
         link.cancelReturn()
-        answered(id, .failure(ConnectFailure.stopped))
+        prepared(id, .failure(ConnectFailure.stopped))
         link.channel?.close(promise: nil)
         link.channel = nil
         if wasUp {
@@ -401,6 +408,10 @@ extension MQTTClient: ConnectionOwner {
             resume(token, throwing: ClientError.connectionLost)
         }
         sentRequests.removeAll()
+        link.reauthentication?.resume(with: .failure(ClientError.connectionLost))
+        link.reauthentication = nil
+        // Whether a request was carried out is not known: its caller has to decide.
+        for key in answers.keys { answers.removeValue(forKey: key)?.resume(with: .failure(ClientError.connectionLost)) }
         renewals.removeAll()
     }
 }

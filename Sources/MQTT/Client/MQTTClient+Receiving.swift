@@ -8,6 +8,14 @@ extension MQTTClient {
         guard link.id == id else { return }
         switch link.phase {
         case .awaitingConnAck:
+            if case .auth(let auth) = packet, link.authenticator != nil {
+                do throws(ProtocolViolation) {
+                    try received(auth: auth)
+                } catch {
+                    breakOff(error)
+                }
+                return
+            }
             guard case .connack(let connack) = packet else {
                 return end(id, ConnectFailure.protocolError("the first packet was not CONNACK (MQTT-3.2.0-1)"))
             }
@@ -55,7 +63,8 @@ extension MQTTClient {
             end(
                 link.id,
                 .byServer(disconnect.reasonCode, explanation: disconnect.properties.reasonString))
-        case .connack, .connect, .subscribe, .unsubscribe, .pingreq, .auth:
+        case .auth(let auth): try received(auth: auth)
+        case .connack, .connect, .subscribe, .unsubscribe, .pingreq:
             throw ProtocolViolation("a packet that a server may not send now: \(packet.type)")
         }
     }
@@ -70,7 +79,11 @@ extension MQTTClient {
                 topic: topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
                 duplicate: publish.duplicate, properties: publish.properties, receipt: receipt)
             if configuration.acknowledgement == .onArrival, let receipt { processed(receipt) }
-            handOver(message)
+            if isAnswer(message) {
+                if let receipt { processed(receipt) }
+            } else {
+                handOver(message)
+            }
         }
     }
 

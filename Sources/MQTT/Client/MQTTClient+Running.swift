@@ -77,7 +77,7 @@ extension MQTTClient {
                 selection.begin(at: endpoint)
             }
         }
-        versions = VersionChoice(fixed: configuration.version, known: known)
+        versions = VersionChoice(fixed: configuration.fixedVersion, known: known)
     }
 
     /// One attempt. Under 3.1.1 it may take more than one connection: a session that the server holds and that is not ours

@@ -4,8 +4,14 @@ internal import NIOCore
 
 /// A SUBSCRIBE or UNSUBSCRIBE that waits for its answer, through reconnects if need be.
 enum SubscriptionRequest: Sendable {
-    case subscribe([Subscription])
-    case unsubscribe([TopicFilter])
+    case subscribe([Subscription], Properties)
+    case unsubscribe([TopicFilter], Properties)
+}
+
+/// What the server was asked for, to be asked for again when it has lost the session.
+struct HeldSubscription: Sendable {
+    var subscription: Subscription
+    var properties: Properties
 }
 
 extension MQTTClient {
@@ -16,23 +22,28 @@ extension MQTTClient {
     /// is published does not show RETAIN.
     ///
     /// - Parameters:
-    ///   - subscriptions: at least one.
+    ///   - subscriptions: at least one. A filter like `$share/group/topic` shares its messages with the other members of
+    ///     its group (5.0 §4.8.2).
+    ///   - properties: of SUBSCRIBE (5.0; left out under 3.1.1 and where the server does not take them): a subscription
+    ///     identifier comes back with each message, among its ``ReceivedMessage/properties``.
     ///   - timeout: how long to wait for the answer; after it nothing is subscribed for later.
     /// - Returns: what the server granted or refused, one reason code for each subscription, in order.
     @discardableResult
     public func subscribe(
-        _ subscriptions: [Subscription], timeout: Duration = .seconds(30)
+        _ subscriptions: [Subscription], properties: Properties = [], timeout: Duration = .seconds(30)
     ) async throws -> [ReasonCode] {
         guard !subscriptions.isEmpty else { return [] }
-        return try await request(.subscribe(subscriptions), timeout: timeout)
+        return try await request(.subscribe(subscriptions, properties), timeout: timeout)
     }
 
     /// - Returns: one reason code for each filter, in order; none under 3.1.1, which has none.
     @discardableResult
-    public func unsubscribe(_ filters: [TopicFilter], timeout: Duration = .seconds(30)) async throws -> [ReasonCode] {
+    public func unsubscribe(
+        _ filters: [TopicFilter], properties: Properties = [], timeout: Duration = .seconds(30)
+    ) async throws -> [ReasonCode] {
         guard !filters.isEmpty else { return [] }
         for filter in filters { subscriptions[filter] = nil }
-        return try await request(.unsubscribe(filters), timeout: timeout)
+        return try await request(.unsubscribe(filters, properties), timeout: timeout)
     }
 
     private func request(_ request: SubscriptionRequest, timeout: Duration) async throws -> [ReasonCode] {
@@ -64,17 +75,32 @@ extension MQTTClient {
     private func send(_ request: SubscriptionRequest, _ token: UInt64) {
         let packet: (Packet, PacketIdentifier)? =
             switch request {
-            case .subscribe(let subscriptions):
-                session.subscribe(subscriptions).map { (.subscribe($0), $0.packetIdentifier) }
-            case .unsubscribe(let filters):
-                session.unsubscribe(filters).map { (.unsubscribe($0), $0.packetIdentifier) }
+            case .subscribe(let subscriptions, let properties):
+                session.subscribe(subscriptions, properties: accepted(properties)).map {
+                    (.subscribe($0), $0.packetIdentifier)
+                }
+            case .unsubscribe(let filters, let properties):
+                session.unsubscribe(filters, properties: properties).map { (.unsubscribe($0), $0.packetIdentifier) }
             }
         guard let (packet, identifier) = packet else {
             requestWaiters.removeValue(forKey: token)?.resume(with: .failure(ClientError.tooManyRequests))
             return
         }
+        do {
+            _ = try packet.encodedSize(version: link.version)
+        } catch {
+            requestWaiters.removeValue(forKey: token)?.resume(with: .failure(ClientError.unencodable("\(error)")))
+            return
+        }
         sentRequests[identifier] = token
         send(packet)
+    }
+
+    /// Without what the server has said it does not take (5.0 §3.2.2.3.12).
+    private func accepted(_ properties: Properties) -> Properties {
+        var properties = properties
+        if !link.takesSubscriptionIdentifiers { properties.subscriptionIdentifiers = [] }
+        return properties
     }
 
     func answered(_ identifier: PacketIdentifier, _ codes: [ReasonCode]) {
@@ -84,11 +110,12 @@ extension MQTTClient {
         else { return }
         // Noted here and not by the callers, who come back in no certain order.
         switch requests[token] {
-        case .subscribe(let subscriptions):
+        case .subscribe(let subscriptions, let properties):
             for (subscription, code) in zip(subscriptions, codes) {
-                self.subscriptions[subscription.filter] = code.isError ? nil : subscription
+                self.subscriptions[subscription.filter] =
+                    code.isError ? nil : HeldSubscription(subscription: subscription, properties: properties)
             }
-        case .unsubscribe(let filters):
+        case .unsubscribe(let filters, _):
             for filter in filters { subscriptions[filter] = nil }
         case nil: break
         }
@@ -107,12 +134,17 @@ extension MQTTClient {
     /// On a new connection: what the server has forgotten, and what it has not answered yet.
     func subscribeAgain(sessionPresent: Bool) {
         if !sessionPresent, !subscriptions.isEmpty {
-            let all = subscriptions.values.sorted { $0.filter.string < $1.filter.string }
-            for start in stride(from: 0, to: all.count, by: 64) {
-                let some = Array(all[start..<min(start + 64, all.count)])
-                guard let subscribe = session.subscribe(some) else { break }
-                renewals[subscribe.packetIdentifier] = some
-                send(.subscribe(subscribe))
+            // Properties belong to a whole packet: what has the same travels together.
+            let groups = Dictionary(grouping: subscriptions.values, by: \.properties).mapValues {
+                $0.map(\.subscription).sorted { $0.filter.string < $1.filter.string }
+            }
+            for (properties, all) in groups.sorted(by: { $0.value[0].filter.string < $1.value[0].filter.string }) {
+                for start in stride(from: 0, to: all.count, by: 64) {
+                    let some = Array(all[start..<min(start + 64, all.count)])
+                    guard let subscribe = session.subscribe(some, properties: accepted(properties)) else { break }
+                    renewals[subscribe.packetIdentifier] = some
+                    send(.subscribe(subscribe))
+                }
             }
         }
         for (token, request) in requests.sorted(by: { $0.key < $1.key }) { send(request, token) }

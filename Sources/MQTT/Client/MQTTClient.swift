@@ -82,7 +82,12 @@ public actor MQTTClient {
     var waiters: [UInt64: Waiter<ReasonCode>] = [:]
     var storedWaiters: [MessageID: UInt64] = [:]
     var early = EarlyCompletions()
-    var subscriptions: [TopicFilter: Subscription] = [:]
+    var subscriptions: [TopicFilter: HeldSubscription] = [:]
+    /// Who waits for an answer, by correlation data or by the topic of the answer.
+    var answers: [AnswerKey: Waiter<ReceivedMessage>] = [:]
+    var answerFilters: [TopicFilter] = []
+    var chosenAnswerTopic: TopicName?
+    var lastCorrelation: UInt64 = .random(in: 0 ... .max)
     var requests: [UInt64: SubscriptionRequest] = [:]
     var requestWaiters: [UInt64: Waiter<[ReasonCode]>] = [:]
     var sentRequests: [PacketIdentifier: UInt64] = [:]
@@ -106,7 +111,7 @@ public actor MQTTClient {
         selection = EndpointSelection(
             configuration.endpoints, order: configuration.endpointOrder, backoff: configuration.backoff,
             returnAfter: configuration.returnAfter, using: &generator)
-        versions = VersionChoice(fixed: configuration.version)
+        versions = VersionChoice(fixed: configuration.fixedVersion)
         session = Session(
             version: configuration.version ?? .v5, maximumInFlight: configuration.maximumInFlight,
             topicAliasMaximum: configuration.topicAliasMaximum)
@@ -182,6 +187,10 @@ public actor MQTTClient {
     /// - Returns: when the broker has acknowledged it (QoS 0: when it was handed to the socket).
     /// - Throws: ``ClientError``; after `connectionLost` and `timedOut` the broker may have the message all the same.
     public func publishNow(_ message: Message, timeout: Duration = .seconds(10)) async throws {
+        _ = try await deliverNow(message, timeout: timeout)
+    }
+
+    func deliverNow(_ message: Message, timeout: Duration) async throws -> ReasonCode {
         guard !stopping else { throw ClientError.stopped }
         guard link.isUp else { throw ClientError.notConnected }
         var token: UInt64 = 0
@@ -192,6 +201,7 @@ public actor MQTTClient {
                 client.pump()
             }
             if code.isError { throw ClientError.refused(code) }
+            return code
         } catch {
             // "Now" has passed: if it was not sent yet, it will not be.
             direct.removeAll { $0.token == token }

@@ -35,6 +35,8 @@ public enum ConnectFailure: Error, Sendable, Hashable {
     /// Under 3.1.1 the server goes on offering a session that is not ours, though it was told to delete it
     /// (3.1.1 §3.1.2.4): another client may be using the identifier.
     case sessionNotDeleted
+    /// Our part of enhanced authentication failed, or the server's proof did.
+    case authentication(String)
     /// CONNECT could not be built (the client's own mistake, or a secret that could not be read).
     case invalid(String)
     /// The client was told to stop meanwhile.
@@ -66,6 +68,7 @@ extension ConnectFailure: CustomStringConvertible {
         case .protocolError(let what): return "not MQTT as specified: \(what); is this an MQTT broker's port?"
         case .sessionNotDeleted:
             return "the broker does not delete an earlier session; does another client use the same identifier?"
+        case .authentication(let why): return "authentication: \(why)"
         case .invalid(let why): return "CONNECT could not be built: \(why)"
         case .stopped: return "the client was stopped"
         }

@@ -105,7 +105,7 @@ extension ConnectFailure {
         case .tls(let error): ReconnectDecision(error)
         case .webSocket(let error): ReconnectDecision(error)
         case .sessionNotDeleted: .retrySlowly
-        case .invalid: .giveUp
+        case .authentication, .invalid: .giveUp
         }
     }
 

@@ -110,7 +110,7 @@ extension ConnectFailure {
         // A server that speaks only 5.0 refuses in its own form, which 3.1.1 cannot read.
         case .protocolError: version == .v3_1_1 ? .closed : .unrelated
         case .unreachable, .timedOut: version == .v3_1_1 ? .silent : .unrelated
-        case .tls, .webSocket, .invalid, .stopped: .unrelated
+        case .tls, .webSocket, .authentication, .invalid, .stopped: .unrelated
         }
     }
 }

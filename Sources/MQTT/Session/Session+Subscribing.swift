@@ -15,9 +15,10 @@ extension Session {
     }
 
     /// - Parameter filters: at least one.
-    public mutating func unsubscribe(_ filters: [TopicFilter]) -> Unsubscribe? {
+    public mutating func unsubscribe(_ filters: [TopicFilter], properties: Properties = []) -> Unsubscribe? {
         guard let identifier = newRequest(.unsubscribe(count: filters.count)) else { return nil }
-        return Unsubscribe(packetIdentifier: identifier, filters: filters)
+        return Unsubscribe(
+            packetIdentifier: identifier, filters: filters, properties: version == .v5 ? properties : [])
     }
 
     /// Nil when too many requests wait for their answers already.

@@ -79,6 +79,22 @@ import Testing
         await server.stop()
     }
 
+    /// A server that says it does not speak 5.0 must not get out of proving who it is.
+    @Test func withAnAuthenticatorThereIsNoFallingBack() async throws {
+        struct Silent: Authenticator {
+            var method: String { "X" }
+            func begin() -> ByteBuffer? { nil }
+            func answer(_ challenge: ByteBuffer?) -> ByteBuffer? { nil }
+            func finish(_ data: ByteBuffer?) {}
+        }
+        let server = try await ScriptedServer.start([.receive(48), .send([0x20, 0x02, 0x00, 0x01]), .close])
+        var configuration = automatic(port: server.port)
+        configuration.authenticator = { Silent() }
+        try await withClient(configuration) { client in try await server.waitForConnection(count: 3) }
+        #expect(server.received.prefix(2).map(level) == [5, 5])
+        await server.stop()
+    }
+
     /// D3: a line that drops does not make a broker look old, and its session be forgotten.
     @Test func D3_aBrokerThatSpoke5IsNotAskedInAnotherVersionForADroppedLine() async throws {
         try await withMosquitto { broker in
