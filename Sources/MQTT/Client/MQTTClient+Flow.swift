@@ -27,7 +27,8 @@ extension MQTTClient {
             }
             // What was gathered for one write is enough when more is there than a socket takes.
             if link.outbound.readableBytes >= 64 * 1024 { flush() }
-        } while link.isWritable && !link.isReturning && direct.isEmpty && ready.isEmpty && session.room > 0 && fetch(at: now)
+        } while link.isWritable && !link.isReturning && direct.isEmpty && ready.isEmpty && session.room > 0
+            && fetch(at: now)
         flush()
     }
 

@@ -60,6 +60,7 @@ extension MQTTClient {
             watch()
         case .disconnect(let disconnect):
             link.serverReference = disconnect.properties.serverReference
+            if let refused = session.disconnected(with: disconnect.reasonCode) { complete(refused) }
             end(
                 link.id,
                 .byServer(disconnect.reasonCode, explanation: disconnect.properties.reasonString))
