@@ -6,83 +6,87 @@ internal import TestSupport
     static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if let first = arguments.first, Contender.Direction(rawValue: first) != nil {
-            return try await OwnClient.run(arguments)
+            do {
+                return try await OwnClient.run(arguments)
+            } catch {
+                // Shown by who started it.
+                say("\(error)", to: STDERR_FILENO)
+                exit(1)
+            }
         }
         guard let folder = arguments.first else {
-            say("usage: Benchmarks FOLDER [ROUNDS], or Tests/Benchmarks/run.sh, which builds what is in FOLDER")
+            say("usage: Benchmarks FOLDER [ROUNDS [RACE]], or Tests/Benchmarks/run.sh, which builds what is in FOLDER")
             exit(64)
         }
-        let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 3
-        let own = try Program.built("Benchmarks")
-        let mosquitto = Contender(name: "libmosquitto", program: "\(folder)/libmosquitto-bench")
-        let paho = Contender(name: "Paho C, no delay", program: "\(folder)/paho-nodelay-bench")
-        let memory = [
-            Contender(name: "fieldpost", program: own, arguments: ["memory"]), mosquitto, paho,
-            // Waits for delayed TCP acknowledgements 20 messages long, 40 ms each.
-            Contender(name: "Paho C", program: "\(folder)/paho-bench", handicap: 20),
-        ]
-        let durable = [
-            Contender(name: "Outbox, batches of 256", program: own, arguments: ["batches", "FOLDER"]),
-            Contender(name: "Outbox, 256 publishers", program: own, arguments: ["lanes", "FOLDER"]),
-            Contender(
-                name: "Paho C files, no delay", program: "\(folder)/paho-nodelay-bench", arguments: ["FOLDER"],
-                handicap: 4),
-            Contender(
-                name: "Paho C files", program: "\(folder)/paho-bench", arguments: ["FOLDER"], handicap: 20),
-        ]
+        let rounds = max(arguments.dropFirst().first.flatMap { Int($0) } ?? 5, 1)
+        let wanted = arguments.dropFirst(2).first ?? ""
+        let cast = try Cast(folder: folder)
+        await Machine.describe(cast.peers.map(\.program), rounds: rounds)
         // Nothing is dropped, however much waits for a receiver.
         try await withMosquitto(lines: ["max_queued_messages 0", "log_type none"]) { broker in
-            say("rate: messages per second, the median of \(rounds); CPU: µs per message; peak: kB; ratio: ours to it")
-            for (qos, count) in [(0, 100_000), (1, 40_000), (2, 20_000)] {
-                for direction in Contender.Direction.allCases {
-                    // What delays Paho's sending does not touch what it receives.
-                    let contenders = direction == .publish ? memory : Array(memory.prefix(3))
-                    try await race("QoS \(qos) \(direction)", contenders, rounds) {
-                        try await $0.run(direction, qos: qos, count: count, broker: broker, loader: mosquitto)
-                    }
-                }
-            }
-            for (qos, count) in [(1, 20_000), (2, 10_000)] {
-                try await race("QoS \(qos) publish, durable", durable, rounds) {
-                    try await $0.run(.publish, qos: qos, count: count, broker: broker, loader: mosquitto)
-                }
+            for race in cast.races where race.title.contains(wanted) {
+                say(race.table(of: await race.run(rounds: rounds, broker: broker, loader: cast.libmosquitto)))
             }
         }
+        say("\n" + Self.notes)
     }
 
-    /// Lets them run in turns, so that a slow minute of the machine is everybody's.
-    private static func race(
-        _ title: String, _ contenders: [Contender], _ rounds: Int,
-        _ run: (Contender) async throws -> Measurement
-    ) async throws {
-        var results = [[Measurement]](repeating: [], count: contenders.count)
-        for _ in 0..<max(rounds, 1) {
-            for (index, contender) in contenders.enumerated() {
-                do {
-                    results[index].append(try await run(contender))
-                } catch {
-                    say("  no result: \(title), \(error)")
-                }
-            }
+    private static let notes = """
+        rate: messages per second, the median of the rounds, and the lowest and the highest. ratio: to the
+        faster of libmosquitto and Paho C in the same round, the median of the rounds. CPU: µs of user and
+        system time per message, of the program alone. peak: MB of resident memory.
+        Every program is a process of its own, speaks MQTT 3.1.1 with 20 messages in flight and TCP_NODELAY
+        (linked into Paho C, which has no option for it), and lets at most 1000 wait (Paho C 20: it does not
+        send what waits inside it when an acknowledgement comes, only when another message is given to it).
+        A publisher is done when the broker has acknowledged everything; under QoS 0, a message of QoS 1 at
+        the end. A receiver is held until everything waits for it at the broker.
+        one task: publishes without waiting. 64 tasks: each waits until the broker has its message; with an
+        Outbox, until it is on disk. at once: nothing is waited for that could be committed together.
+        Durable: only a strict Outbox and "files, synced" survive a power cut. Paho C's files as they are
+        survive the end of the process, as a relaxed Outbox does. libmosquitto keeps nothing on disk.
+        """
+}
+
+/// Who runs, and in which races.
+struct Cast {
+    let libmosquitto: Contender
+    let peers: [Contender]
+    let races: [Race]
+
+    init(folder: String) throws {
+        let own = try Program.built("Benchmarks")
+        func fieldpost(_ name: String, _ arguments: String...) -> Contender {
+            Contender(name: name, program: own, arguments: arguments)
         }
-        say("\n" + left(title, 28) + ["rate", "CPU", "peak", "ratio"].map { right($0, 10) }.joined())
-        let medians = results.map { $0.sorted { $0.rate < $1.rate }.dropFirst($0.count / 2).first }
-        for (contender, median) in zip(contenders, medians) {
-            guard let median else {
-                say(left("  " + contender.name, 28) + right("none", 10))
-                continue
+        libmosquitto = Contender(name: "libmosquitto", program: "\(folder)/libmosquitto-bench", isYardstick: true)
+        let paho = Contender(name: "Paho C", program: "\(folder)/paho-bench", isYardstick: true)
+        peers = [libmosquitto, paho]
+        let publishers =
+            [
+                fieldpost("fieldpost, one task", "memory", "one"), fieldpost("fieldpost, 64 tasks", "memory", "64"),
+            ] + peers
+        let receivers = [fieldpost("fieldpost", "memory", "one")] + peers
+        let durable = [
+            fieldpost("Outbox strict, batches of 256", "strict", "batches", "FOLDER"),
+            fieldpost("Outbox strict, 256 tasks", "strict", "256", "FOLDER"),
+            // Without waiting for more to commit together.
+            fieldpost("Outbox strict, 20 tasks, at once", "strict-at-once", "20", "FOLDER"),
+            fieldpost("Outbox relaxed, 256 tasks", "relaxed", "256", "FOLDER"),
+            Contender(name: "Paho C, files", program: paho.program, arguments: ["FOLDER"], isYardstick: true),
+            Contender(
+                name: "Paho C, files, synced", program: "\(folder)/paho-synced-bench", arguments: ["FOLDER"],
+                handicap: 20),
+        ]
+        // Mosquitto looks through all that wait for a receiver of QoS 2, again and again: many would measure it alone.
+        races =
+            [(0, 100_000, 100_000), (1, 40_000, 40_000), (2, 20_000, 5_000)].flatMap { qos, published, received in
+                [
+                    Race("QoS \(qos), publish", .publish, qos: qos, count: published, publishers),
+                    Race("QoS \(qos), receive", .receive, qos: qos, count: received, receivers),
+                ]
             }
-            let ratio = medians[0].map { ($0.rate / median.rate * 100).rounded() / 100 } ?? .nan
-            let cells = ["\(Int(median.rate))", "\((median.cpu * 10).rounded() / 10)", "\(median.peak)", "\(ratio)"]
-            say(left("  " + contender.name, 28) + cells.map { right($0, 10) }.joined())
-        }
-    }
-
-    private static func left(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
-    }
-
-    private static func right(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.count)) + text
+            + [(1, 20_000), (2, 10_000)].map { qos, count in
+                Race("QoS \(qos), publish, durable", .publish, qos: qos, count: count, durable)
+            }
     }
 }

@@ -7,11 +7,14 @@ struct Contender: Sendable {
 
     var name: String
     var program: String
-    /// Behind direction, port, QoS and count.
+    /// Behind direction, port, QoS and count; FOLDER becomes a new folder at each run.
     var arguments: [String] = []
+    /// Ratios are to the fastest of these.
+    var isYardstick = false
     /// How much less it is asked to do, because it would take too long.
     var handicap = 1
 
+    /// - Throws: ``TimedOut`` when it does not come to an end; it is killed then.
     func run(_ direction: Direction, qos: Int, count: Int, broker: Mosquitto, loader: Contender) async throws
         -> Measurement
     {
@@ -30,7 +33,7 @@ struct Contender: Sendable {
                     _ = try await loader.run(.publish, qos: qos, count: count, broker: broker, loader: loader)
                     program.send(SIGCONT)
                 }
-                let ending = try await program.wait(timeout: .seconds(30))
+                let ending = try await program.wait(timeout: .seconds(12))
                 guard ending == .exited(0), let line = await program.output.lines.last else {
                     throw ProgramError.failed(name, ending, output: await program.errors.lines)
                 }
@@ -49,18 +52,18 @@ struct Measurement: Sendable {
     var rate: Double
     /// Microseconds of CPU time per message.
     var cpu: Double
-    /// Kilobytes of memory at the highest.
-    var peak: Int
+    /// Megabytes of memory at the highest.
+    var peak: Double
 
-    /// - Parameter line: `RESULT seconds CPU-seconds peak`.
+    /// - Parameter line: `RESULT seconds CPU-seconds peak-in-kB`.
     init(_ line: String, count: Int) throws {
         let fields = line.split(separator: " ")
         guard fields.count == 4, fields[0] == "RESULT", let seconds = Double(fields[1]), let cpu = Double(fields[2]),
-            let peak = Int(fields[3])
+            let kilobytes = Double(fields[3])
         else { throw NoResult(line: line) }
         rate = Double(count) / max(seconds, 1e-6)
         self.cpu = cpu * 1e6 / Double(count)
-        self.peak = peak
+        peak = kilobytes * 1024 / 1e6
     }
 }
 

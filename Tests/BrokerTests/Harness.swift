@@ -63,6 +63,16 @@ extension MQTTClient {
         }
     }
 
+    /// Waits for the end of a connection.
+    nonisolated func disconnection() async throws -> DisconnectReason {
+        try await within(.seconds(20), "a disconnection") {
+            for await event in self.events {
+                if case .disconnected(let reason, _) = event { return reason }
+            }
+            throw ClientError.stopped
+        }
+    }
+
     /// Waits for an attempt that fails.
     nonisolated func failure() async throws -> ConnectFailure {
         try await within(.seconds(20), "an attempt that fails") {

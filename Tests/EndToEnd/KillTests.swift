@@ -111,7 +111,8 @@ import Testing
             try await relay.mend()
             try station.directory.write(
                 Station.text(
-                    port: relay.port, broker: "version = \"\(version)\"", qos: 2, rest: Station.sensors(3, every: "1m")), to: "station.toml")
+                    port: relay.port, broker: "version = \"\(version)\"", qos: 2, rest: Station.sensors(3, every: "1m")),
+                to: "station.toml")
             let agent = try await station.run()
             try await agent.errors.line(containing: "connected: ")
             try await eventually(within: .seconds(60), "an empty queue (seed \(seed))") {

@@ -191,6 +191,7 @@ public actor Agent {
             tasks.addTask {
                 for await event in client.events {
                     if case .connected = event { board.ring() }
+                    await board.set(possibleDuplicates: client.statistics.possibleDuplicates)
                 }
             }
             tasks.addTask {

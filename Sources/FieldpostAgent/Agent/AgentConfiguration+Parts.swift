@@ -30,6 +30,9 @@ extension AgentConfiguration {
         client.responseTimeout = broker.responseTimeout
         client.sessionExpiry = broker.sessionExpiry
         client.maximumInFlight = broker.maximumInFlight
+        client.backlogRate = queue.backlog.rate
+        let mark = queue.backlog.mark
+        if mark != .none { client.markBacklog = { mark.apply(to: &$0) } }
         client.backoff = Backoff(
             base: broker.reconnect.base, cap: broker.reconnect.cap, stableAfter: broker.reconnect.stableAfter)
         return client
@@ -38,10 +41,12 @@ extension AgentConfiguration {
 
 extension AgentConfiguration.Queue {
     var options: OutboxOptions {
-        OutboxOptions(
+        var options = OutboxOptions(
             durability: durability == .strict ? .strict : .relaxed, commitInterval: commitInterval,
             commitCount: commitCount, maximumSize: Int(clamping: maximumSize.bytes), maximumRows: maximumRows,
             maximumAge: maximumAge)
+        options.backlogOrder = backlog.order
+        return options
     }
 }
 

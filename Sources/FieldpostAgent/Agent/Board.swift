@@ -38,6 +38,12 @@ actor Board {
         announce()
     }
 
+    func set(possibleDuplicates count: Int) {
+        guard presence.possibleDuplicates != count else { return }
+        presence.possibleDuplicates = count
+        announce()
+    }
+
     /// A status did not reach the broker: its news are for the next one.
     func notTold() { hasNews = true }
 

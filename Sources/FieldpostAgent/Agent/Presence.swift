@@ -16,8 +16,11 @@ struct Presence: Sendable {
     let topic: TopicName
     let boot: Int64
     let position: AgentConfiguration.Device.Position?
+    private let willDelay: Duration
     /// By name, why a sensor gives nothing.
     var failing: [String: String] = [:]
+    /// Messages that this run has sent a second time because the broker had lost the session.
+    var possibleDuplicates = 0
     /// When the present connection was made.
     var since = Timestamp.now()
     var connection = 0
@@ -25,12 +28,16 @@ struct Presence: Sendable {
     init(_ configuration: AgentConfiguration, boot: Int64) {
         topic = configuration.status.topic
         position = configuration.device.position
+        willDelay = configuration.status.willDelay
         self.boot = boot
     }
 
     /// What the broker is to publish when it loses us. It knows no time: the broker's death notice cannot be dated.
     var will: Will {
-        Will(topic: topic, payload: payload(of: state("offline", "connection lost")), qos: .atLeastOnce, retain: true)
+        var will = Will(
+            topic: topic, payload: payload(of: state("offline", "connection lost")), qos: .atLeastOnce, retain: true)
+        if willDelay > .zero { will.properties.willDelayInterval = UInt32(clamping: willDelay.components.seconds) }
+        return will
     }
 
     func online(_ queue: OutboxStatus?) -> Message {
@@ -42,6 +49,9 @@ struct Presence: Sendable {
                     "position", ["latitude": .number(position.latitude), "longitude": .number(position.longitude)]))
         }
         if let queue { members.append(JSON.Member("queue", queue.json)) }
+        if possibleDuplicates > 0 {
+            members.append(JSON.Member("possible_duplicates", .integer(Int64(possibleDuplicates))))
+        }
         if !failing.isEmpty {
             members.append(
                 JSON.Member(

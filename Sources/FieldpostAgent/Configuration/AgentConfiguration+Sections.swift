@@ -3,6 +3,7 @@ internal import MQTT
 internal import MQTTWire
 internal import Sensing
 internal import Settings
+internal import StoreForward
 internal import Units
 internal import Uplink
 
@@ -177,6 +178,16 @@ extension AgentConfiguration.Queue {
         durability = settings.choice("durability", of: Durability.self) ?? durability
         commitInterval = settings.duration("commit_interval", in: .zero ... .seconds(10)) ?? commitInterval
         commitCount = settings.integer("commit_count", in: 1...10_000) ?? commitCount
+        backlog = Backlog(settings.table("backlog"))
+    }
+}
+
+extension AgentConfiguration.Queue.Backlog {
+    init(_ settings: SettingsReader?) {
+        guard let settings else { return }
+        order = settings.choice("order", of: OutboxOptions.BacklogOrder.self) ?? order
+        rate = settings.number("rate", in: 0.001...1_000_000)
+        mark = settings.choice("mark", of: BacklogMark.self) ?? mark
     }
 }
 
@@ -188,6 +199,7 @@ extension AgentConfiguration.Status {
                 try TopicTemplate(parsing: text, allowed: [.device])
             } ?? .status
         every = settings?.duration("every", in: .seconds(1)...) ?? every
+        willDelay = settings?.wholeSeconds("will_delay", in: .zero ... .seconds(4_294_967_295)) ?? willDelay
         guard let topic = try? template.topic(device: device) else { return nil }
         self.topic = topic
     }

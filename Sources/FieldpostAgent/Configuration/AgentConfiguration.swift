@@ -4,6 +4,7 @@ public import MQTTWire
 public import OpenSSLTransport
 public import Sensing
 public import Settings
+public import StoreForward
 public import Units
 public import Uplink
 
@@ -115,7 +116,24 @@ public struct AgentConfiguration: Sendable {
         /// `commit_count`: how many go to disk together at most; 1 to 10,000.
         public var commitCount = 256
 
+        /// `backlog`
+        public var backlog = Backlog()
+
         public enum Durability: String, Sendable, Hashable, CaseIterable { case strict, relaxed }
+
+        /// `backlog = { order = "first", rate = 50, mark = "property" }`: what becomes, once there is a connection, of
+        /// the messages that waited for it.
+        public struct Backlog: Sendable, Hashable {
+            /// `order`: "first", so that each topic's messages come in order, or "last": what is new goes ahead of what
+            /// waited, each of the two in order. Messages of a higher priority go ahead in any case.
+            public var order = OutboxOptions.BacklogOrder.first
+            /// `rate`: at most so many messages a second of the priorities normal and low; above 0. Default: as fast as
+            /// the broker takes them.
+            public var rate: Double?
+            /// `mark`: how they are told from others: "none", "property" (a user property `backlog`, version 5 only),
+            /// "payload" (`"backlog":true` in it) or "both".
+            public var mark = BacklogMark.none
+        }
     }
 
     /// `[status]`: the retained message that tells whether the board lives.
@@ -124,6 +142,9 @@ public struct AgentConfiguration: Sendable {
         public var topic: TopicName
         /// `every`: how often it is repeated while the board is online; 1 s or more.
         public var every = Duration.seconds(300)
+        /// `will_delay`: how long the broker waits, whether a board that was lost comes back, before it publishes the
+        /// will; whole seconds, up to 4,294,967,295 s. Only under version 5.
+        public var willDelay = Duration.zero
     }
 
     /// `[uplink]`: how readings become messages. Each sensor may say otherwise for itself.

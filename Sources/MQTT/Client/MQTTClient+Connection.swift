@@ -21,6 +21,10 @@ extension MQTTClient: ConnectionOwner {
             if stopping || Task.isCancelled { return .failed(.stopped) }
             return .failed(error as? ConnectFailure ?? .invalid("\(error)"))
         }
+        // It may have given something up that makes the session unfit to be resumed.
+        if store.outlivesProcess, (try? await store.session()) ?? nil == nil {
+            sessionName = nil
+        }
         var secure: TLSClientContext?
         if endpoint.transport.isSecure {
             do {
@@ -161,8 +165,9 @@ extension MQTTClient: ConnectionOwner {
             keepAlive: configuration.keepAliveSeconds,
             username: link.parameters.username, password: link.parameters.password,
             will: link.purpose == .using ? link.parameters.will : nil)
-        if link.version == .v3_1_1 { connect.will?.properties = [] }
-        if link.version == .v5 {
+        if link.version == .v3_1_1 {
+            connect.will?.properties = []
+        } else {
             connect.properties = link.parameters.properties
             if configuration.sessionExpiry > .zero {
                 connect.properties.sessionExpiryInterval = UInt32(

@@ -43,6 +43,10 @@ extension MQTTClient {
         case .send, .release:
             if session.inFlight == 1 { link.lastProgress = .now }
             statistics.published += 1
+            if offered.mayHaveBeenSent, !resumesEarlierProcess, doubtful > 0 {
+                doubtful -= 1
+                statistics.possibleDuplicates += 1
+            }
         case .sendAndForget: statistics.published += 1
         case .tooLarge, .unencodable, .full: break
         }

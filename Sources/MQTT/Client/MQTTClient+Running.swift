@@ -70,6 +70,8 @@ extension MQTTClient {
         guard store.outlivesProcess, let stored = (try? await store.session()) ?? nil else { return }
         sessionName = stored.name
         session.restore(stored)
+        // Its window, and what was acknowledged and not forgotten yet.
+        doubtful = configuration.maximumInFlight + 512
         var known: [Endpoint: ProtocolVersion] = [:]
         for endpoint in selection.endpoints.reversed() {
             for version in [ProtocolVersion.v5, .v3_1_1] where self.name(of: endpoint, version) == stored.name {

@@ -56,6 +56,8 @@ public actor MQTTClient {
     var sessionName: Int64?
     /// The session is the one in which an earlier process may have sent what the store gives out.
     var resumesEarlierProcess = false
+    /// How many more of its messages an earlier process may have sent, at most, without the store having forgotten them.
+    var doubtful = 0
     var beginning: Task<Void, Never>?
     // What the store has to note before the server is told.
     var steps = ExchangeSteps()

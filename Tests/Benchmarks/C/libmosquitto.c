@@ -1,10 +1,12 @@
-// libmosquitto-bench publish|receive PORT QOS COUNT
+// libmosquitto-bench publish|receive PORT QOS COUNT, or version
 #include "measure.h"
 #include <mosquitto.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 
-static int count, seen, qos;
-// Room in the window of messages that were given to the library and are not done.
+static int count, qos;
+static atomic_int seen;
+// Room for messages that were given to the library and are not done: it queues without a limit of its own.
 static sem_t room, done;
 
 static void on_connect(struct mosquitto *client, void *context, int code)
@@ -12,6 +14,12 @@ static void on_connect(struct mosquitto *client, void *context, int code)
     (void)client, (void)context;
     if (code) fail("CONNACK", code);
     sem_post(&done);
+}
+
+static void on_disconnect(struct mosquitto *client, void *context, int code)
+{
+    (void)client, (void)context;
+    if (code) fail("disconnected", code);
 }
 
 static void on_subscribe(struct mosquitto *client, void *context, int mid, int granted, const int *list)
@@ -34,13 +42,26 @@ static void on_message(struct mosquitto *client, void *context, const struct mos
     if (seen == 0) begin();
     if (++seen == count) {
         report();
-        // Seen: mosquitto_loop_forever did not come back from a goodbye in the middle of many messages.
         exit(0);
     }
 }
 
+static void publish(struct mosquitto *client, const char *topic, int level)
+{
+    static const char payload[PAYLOAD];
+    sem_wait(&room);
+    int code = mosquitto_publish(client, NULL, topic, sizeof payload, payload, level, false);
+    if (code) fail("publishing", code);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "version") == 0) {
+        int major, minor, revision;
+        mosquitto_lib_version(&major, &minor, &revision);
+        printf("libmosquitto %d.%d.%d\n", major, minor, revision);
+        return 0;
+    }
     if (argc != 5) fail("usage: libmosquitto-bench publish|receive PORT QOS COUNT", argc);
     int port = atoi(argv[2]);
     qos = atoi(argv[3]);
@@ -48,30 +69,29 @@ int main(int argc, char **argv)
     sem_init(&room, 0, 1000);
     sem_init(&done, 0, 0);
     mosquitto_lib_init();
-    struct mosquitto *client = mosquitto_new("libmosquitto-bench", true, NULL);
-    mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, 20);
+    // No fixed identifier: while one receives, another one publishes what it is to receive.
+    struct mosquitto *client = mosquitto_new(NULL, true, NULL);
+    mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, WINDOW);
     mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
     mosquitto_connect_callback_set(client, on_connect);
+    mosquitto_disconnect_callback_set(client, on_disconnect);
     mosquitto_publish_callback_set(client, on_publish);
     mosquitto_subscribe_callback_set(client, on_subscribe);
     mosquitto_message_callback_set(client, on_message);
     int code = mosquitto_connect(client, "127.0.0.1", port, 60);
     if (code) fail("connecting", code);
     if (strcmp(argv[1], "receive") == 0) {
-        mosquitto_subscribe(client, NULL, "bench/t", qos);
+        mosquitto_subscribe(client, NULL, TOPIC, qos);
         mosquitto_loop_forever(client, -1, 1);
         return 0;
     }
     mosquitto_loop_start(client);
     sem_wait(&done);
-    char payload[100];
-    memset(payload, 'x', sizeof payload);
+    int messages = count;
+    if (qos == 0) count++;
     begin();
-    for (int number = 0; number < count; number++) {
-        sem_wait(&room);
-        code = mosquitto_publish(client, NULL, "bench/t", sizeof payload, payload, qos, false);
-        if (code) fail("publishing", code);
-    }
+    for (int number = 0; number < messages; number++) publish(client, TOPIC, qos);
+    if (qos == 0) publish(client, END_TOPIC, 1);
     sem_wait(&done);
     report();
     mosquitto_disconnect(client);

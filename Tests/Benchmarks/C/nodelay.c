@@ -1,5 +1,5 @@
-// Paho C cannot be told to send without waiting for TCP acknowledgements (Nagle's algorithm): linked with
-// --wrap=socket it does, and shows what its own code is capable of.
+// Paho C has no option to send without waiting for TCP acknowledgements (Nagle's algorithm), as the others do. Linked
+// with --wrap=socket it sends at once.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>

@@ -4,6 +4,7 @@ import MQTT
 import MQTTWire
 import Sensing
 import Settings
+import StoreForward
 import Testing
 import Units
 import Uplink
@@ -57,6 +58,9 @@ import Musl
         #expect(queue.durability == .strict)
         #expect(queue.commitInterval == .milliseconds(50))
         #expect(queue.commitCount == 256)
+        #expect(queue.backlog.order == .first)
+        #expect(queue.backlog.mark == .none)
+        #expect(queue.backlog.rate == nil)
 
         #expect(configuration.status.topic.string == "fieldpost/bin-7/status")
         #expect(configuration.status.every == .seconds(300))
@@ -108,9 +112,11 @@ import Musl
             durability = "relaxed"
             commit_interval = "0s"
             commit_count = 1
+            backlog = { order = "last", rate = 2.5, mark = "both" }
             [status]
             topic = "s/{device}"
             every = "1m"
+            will_delay = "30s"
             [uplink]
             topic = "u/{sensor}/{channel}"
             qos = 2
@@ -169,6 +175,10 @@ import Musl
         #expect(queue.durability == .relaxed)
         #expect(queue.commitInterval == .zero)
         #expect(queue.commitCount == 1)
+        #expect(queue.backlog.order == .last)
+        #expect(queue.backlog.rate == 2.5)
+        #expect(queue.backlog.mark == .both)
+        #expect(configuration.status.willDelay == .seconds(30))
 
         #expect(configuration.status.topic.string == "s/bin-0427")
         #expect(configuration.status.every == .seconds(60))
