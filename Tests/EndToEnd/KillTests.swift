@@ -78,11 +78,12 @@ import Testing
         }
     }
 
-    /// Two hundred kills of a publishing agent, at any instant, over a line that is cut and stalled, to a broker that
-    /// keeps the session: every reading arrives, and none arrives twice. Half of them under 3.1.1, where a session that
-    /// lasts has to be asked for in another way.
-    @Test(arguments: [("5", 100), ("3.1.1", 100)])
-    func D3_twoHundredKillsAtQoS2LoseNothingAndRepeatNothing(version: String, kills: Int) async throws {
+    /// Two hundred kills of a publishing agent and more, at any instant, over a line that is cut and stalled, to a broker that
+    /// keeps the session: every reading arrives, and none arrives twice. Some of them under 3.1.1, where a session that
+    /// lasts has to be asked for in another way, and with the version left to the client, which must not take a cut line for
+    /// an old broker.
+    @Test(arguments: [("auto", 100), ("5", 200), ("3.1.1", 100)])
+    func D3_hundredsOfKillsAtQoS2LoseNothingAndRepeatNothing(version: String, kills: Int) async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SplitMix64(seed: seed)
         try await withMosquitto(lines: ["max_queued_messages 0"]) { broker in

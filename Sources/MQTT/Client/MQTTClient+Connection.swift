@@ -368,11 +368,11 @@ extension MQTTClient: ConnectionOwner {
     func leave(_ farewell: Link.End, _ goodbye: Disconnect = Disconnect()) {
         let id = link.id
         send(.disconnect(goodbye))
-        flush()
         link.phase = .closing
         link.farewell = farewell
         link.cancelTimers()
         link.cancelReturn()
+        flush()
         schedule(in: min(configuration.responseTimeout, .seconds(1)), on: id) { $0.endAfterGoodbye(id) }
     }
 
