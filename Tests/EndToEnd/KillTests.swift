@@ -78,10 +78,10 @@ import Testing
         }
     }
 
-    /// Two hundred kills of a publishing agent and more, at any instant, over a line that is cut and stalled, to a broker that
-    /// keeps the session: every reading arrives, and none arrives twice. Some of them under 3.1.1, where a session that
-    /// lasts has to be asked for in another way, and with the version left to the client, which must not take a cut line for
-    /// an old broker.
+    /// Two hundred kills of a publishing agent and more, at any instant, over a line that is cut and stalled, to a
+    /// broker that keeps the session: every reading arrives, and none arrives twice. Some of them under 3.1.1, where a
+    /// session that lasts has to be asked for in another way, and with the version left to the client, which must not
+    /// take a cut line for an old broker.
     @Test(arguments: [("auto", 100), ("5", 200), ("3.1.1", 100)])
     func D3_hundredsOfKillsAtQoS2LoseNothingAndRepeatNothing(version: String, kills: Int) async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
