@@ -118,8 +118,8 @@ let package = Package(
         .testTarget(
             name: "FieldpostAgentTests",
             dependencies: [
-                "FieldpostAgent", "Uplink", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTWire", "Units",
-                "TestSupport", "Relay", logging,
+                "FieldpostAgent", "Uplink", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTWire",
+                "OpenSSLTransport", "Units", "TestSupport", "Relay", logging,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -14,32 +14,43 @@ public enum Console {
     /// A result that cannot be written ends the program with exit code 74 (sysexits.h); a reader that has gone, as
     /// `head` does, with 0.
     public static func print(_ line: String) {
-        guard let code = write(line, to: STDOUT_FILENO) else { return }
+        guard let code = write(Array((printable(line) + "\n").utf8), to: STDOUT_FILENO) else { return }
         if code == EPIPE { exit(0) }
         error("standard output: \(String(cString: strerror(code)))")
         exit(74)
     }
 
     /// What cannot be written here is lost.
-    public static func error(_ line: String) { _ = write(line, to: STDERR_FILENO) }
+    public static func error(_ line: String) { _ = write(Array((printable(line) + "\n").utf8), to: STDERR_FILENO) }
+
+    /// Whether the process was started with the descriptor open. If not, the runtime's event queue has its number, which is
+    /// no file of any kind, and swallows what is written there.
+    static func isOpen(_ descriptor: CInt) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT != 0
+    }
+
+    /// Without control characters other than tabs and line feeds.
+    static func printable(_ text: String) -> String {
+        let scalars = text.unicodeScalars.map { scalar in
+            scalar != "\n" && scalar != "\t" && scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
+        }
+        return String(String.UnicodeScalarView(scalars))
+    }
 
     /// - Returns: what went wrong.
-    private static func write(_ line: String, to descriptor: CInt) -> CInt? {
-        let clean = line.unicodeScalars.map { scalar in
-            scalar != "\n" && scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
-        }
-        var bytes = Array(String(String.UnicodeScalarView(clean)).utf8)[...]
-        bytes.append(UInt8(ascii: "\n"))
-        while !bytes.isEmpty {
+    static func write(_ bytes: [UInt8], to descriptor: CInt) -> CInt? {
+        var rest = bytes[...]
+        while !rest.isEmpty {
             #if canImport(Glibc)
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             #elseif canImport(Musl)
-            let count = bytes.withUnsafeBytes { Musl.write(descriptor, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { Musl.write(descriptor, $0.baseAddress, $0.count) }
             #else
-            let count = bytes.withUnsafeBytes { Darwin.write(descriptor, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { Darwin.write(descriptor, $0.baseAddress, $0.count) }
             #endif
             if count > 0 {
-                bytes = bytes.dropFirst(count)
+                rest = rest.dropFirst(count)
             } else if errno != EINTR {
                 return errno
             }

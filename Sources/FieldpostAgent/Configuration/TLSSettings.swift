@@ -72,7 +72,7 @@ enum TLSSettings {
         return tls
     }
 
-    private static func bytes(ofHexadecimal text: [UInt8]) -> [UInt8]? {
+    static func bytes(ofHexadecimal text: [UInt8]) -> [UInt8]? {
         guard !text.isEmpty, text.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: text.count, by: 2) {

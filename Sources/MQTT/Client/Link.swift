@@ -52,6 +52,10 @@ struct Link {
     var unwritten: Deque<StoredMessage> = []
     /// How many of them are still in `outbound`.
     var unflushed = 0
+    /// Given to the channel, and not taken by the socket yet, as far as that is followed.
+    var bytesUnwritten = 0
+    /// PINGREQ has not left yet.
+    var isPinging = false
     var keepAlive: KeepAlive?
     var upSince = ContinuousClock.now
     /// When a message was last acknowledged, or the first one put under way.

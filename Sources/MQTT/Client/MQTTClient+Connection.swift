@@ -88,6 +88,18 @@ extension MQTTClient: ConnectionOwner {
         disconnect(within: .milliseconds(500))
     }
 
+    private func bootstrap() -> ClientBootstrap {
+        let bootstrap = ClientBootstrap(group: eventLoop)
+        #if os(Linux)
+        // The socket takes no more when so many bytes have not been sent yet (TCP_NOTSENT_LOWAT, tcp(7)): what it takes
+        // has then nearly left, even on a slow line, and an alarm waits behind little.
+        return bootstrap.channelOption(
+            ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: 25)), value: 16 * 1024)
+        #else
+        return bootstrap
+        #endif
+    }
+
     /// Made anew each time, so that renewed certificates need no restart; not on the event loop, since it reads files.
     @concurrent private static func context(_ configuration: TLSClientConfiguration) async throws -> TLSClientContext {
         try TLSClientContext(configuration)
@@ -101,7 +113,7 @@ extension MQTTClient: ConnectionOwner {
             let stage: ConnectFailure.Stage = client.link.phase == .opening ? .tcp : .connack
             client.end(id, .timedOut(after: client.configuration.connectTimeout, stage: stage))
         }
-        ClientBootstrap(group: eventLoop)
+        bootstrap()
             .connectTimeout(TimeAmount(configuration.connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
@@ -341,6 +353,7 @@ extension MQTTClient: ConnectionOwner {
         switch link.keepAlive?.check(at: now) {
         case .ping:
             send(.pingreq)
+            link.isPinging = true
             flush()
             if readingPaused { pardonSilence(at: now) }
             if case .wait(let until) = link.keepAlive?.check(at: now) { next = min(next, until) }

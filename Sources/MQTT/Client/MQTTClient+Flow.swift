@@ -229,12 +229,29 @@ extension MQTTClient {
         link.outbound = ByteBuffer()
         link.unflushed = 0
         link.keepAlive?.packetSent(at: .now)
-        guard count > 0 else { return channel.writeAndFlush(bytes, promise: nil) }
-        let id = link.id
-        channel.writeAndFlush(bytes).whenComplete { [weak self] result in
-            self?.assumeIsolated { $0.written(count, result, on: id) }
+        // Whether a small write has left is of interest only while somebody waits for it.
+        guard count > 0 || link.isPinging || bytes.readableBytes > Self.slice || link.bytesUnwritten > 0 else {
+            return channel.writeAndFlush(bytes, promise: nil)
         }
+        write(bytes, to: channel, completing: count)
     }
+
+    /// In slices, so that a large message shows that the line takes it.
+    private func write(_ bytes: ByteBuffer, to channel: any Channel, completing count: Int) {
+        var bytes = bytes
+        let id = link.id
+        link.bytesUnwritten += bytes.readableBytes
+        while let slice = bytes.readSlice(length: min(Self.slice, bytes.readableBytes)), slice.readableBytes > 0 {
+            let completed = bytes.readableBytes == 0 ? count : 0
+            channel.write(slice).whenComplete { [weak self] result in
+                self?.assumeIsolated { $0.written(slice.readableBytes, completing: completed, result, on: id) }
+            }
+        }
+        channel.flush()
+    }
+
+    /// Bytes whose way out is followed together.
+    private static let slice = 32 * 1024
 
     /// While the socket takes nothing, only answers to what the server sends gather. One that leaves more of them
     /// unread than it may have messages under way has broken every receive maximum.
@@ -244,8 +261,15 @@ extension MQTTClient {
     }
 
     /// QoS 0 messages are complete once written; what was not written waits for the next connection.
-    private func written(_ count: Int, _ result: Result<Void, any Error>, on id: Int) {
+    private func written(_ bytes: Int, completing count: Int, _ result: Result<Void, any Error>, on id: Int) {
         guard link.id == id, link.phase != .ended, case .success = result else { return }
+        let now = ContinuousClock.now
+        link.bytesUnwritten -= bytes
+        let isAll = link.bytesUnwritten == 0 && link.outbound.readableBytes == 0
+        link.keepAlive?.bytesWritten(at: now, isAll: isAll)
+        if isAll { link.isPinging = false }
+        // What is still on its way out cannot have been acknowledged.
+        if link.bytesUnwritten > 0 { link.lastProgress = now }
         for _ in 0..<count {
             guard let message = link.unwritten.popFirst() else { break }
             complete(Session.Completion(origin: .stored(message.id), reasonCode: .success))

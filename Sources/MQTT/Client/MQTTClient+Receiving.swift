@@ -120,13 +120,19 @@ extension MQTTClient {
         if isFull, !hasReader {
             return drop(message)
         }
-        switch messageSource.yield(message) {
-        case .produceMore: break
-        case .stopProducing:
-            isFull = true
-            if hasReader { pauseReading() }
-        case .dropped: drop(message)
-        }
+        arrived.append(message)
+        // Packets may gather before the end of a read is told.
+        if arrived.count >= 256 { handOverArrived() }
+    }
+
+    /// Together, so that a reader who waits is woken once.
+    func handOverArrived() {
+        guard !arrived.isEmpty else { return }
+        let hasRoom = inbox.append(arrived)
+        arrived.removeAll(keepingCapacity: true)
+        guard !hasRoom, !isFull else { return }
+        isFull = true
+        if hasReader { pauseReading() }
     }
 
     private func drop(_ message: ReceivedMessage) {
@@ -136,8 +142,13 @@ extension MQTTClient {
 
     /// Somebody reads from now on; what waits already is to be read before more is taken from the socket.
     func readerDidArrive() {
-        hasReader = true
+        readers += 1
         if isFull { pauseReading() }
+    }
+
+    func readerDidLeave() {
+        readers -= 1
+        if !hasReader { readOn() }
     }
 
     private func pauseReading() {
@@ -149,6 +160,10 @@ extension MQTTClient {
 
     func resumeReading() {
         isFull = false
+        readOn()
+    }
+
+    private func readOn() {
         guard readingPaused else { return }
         readingPaused = false
         pardonSilence(at: .now)
@@ -167,7 +182,9 @@ extension MQTTClient {
     }
 
     func readCompleted(on id: Int) {
-        guard link.id == id, link.isUp else { return }
+        guard link.id == id else { return }
+        handOverArrived()
+        guard link.isUp else { return }
         link.keepAlive?.bytesReceived(at: .now)
         tellStore()
         noteSteps()

@@ -171,8 +171,8 @@ extension MQTTClient {
         for waiter in requestWaiters.values { waiter.resume(with: .failure(ClientError.stopped)) }
         requestWaiters.removeAll()
         eventContinuation.finish()
-        messageSource.finish()
-        readerBell.client = nil
+        handOverArrived()
+        inbox.finish()
     }
 
     func pause(_ delay: Duration) async {

@@ -34,11 +34,13 @@ public actor MQTTClient {
     public nonisolated let events: AsyncStream<ClientEvent>
     let eventContinuation: AsyncStream<ClientEvent>.Continuation
 
-    /// What arrives for the client's subscriptions, for one reader.
+    /// What arrives for the client's subscriptions.
     public nonisolated let messages: ReceivedMessages
-    let messageSource: ReceivedMessages.Producer.Source
-    let readerBell: ReaderBell
-    var hasReader = false
+    let inbox: Inbox
+    /// What came with the present read from the socket.
+    var arrived: [ReceivedMessage] = []
+    var readers = 0
+    var hasReader: Bool { readers > 0 }
     /// So many messages wait for the reader that no more should come for now.
     var isFull = false
     var readingPaused = false
@@ -120,14 +122,15 @@ public actor MQTTClient {
         pace = configuration.backlogRate.map { Pace(rate: $0, now: .now) }
         session.holdsSteps = store.outlivesProcess
         (events, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
-        // The sequence is made before the client that it calls.
-        let bell = ReaderBell(acknowledges: configuration.acknowledgement == .whenProcessed)
-        readerBell = bell
-        (messageSource, messages) = ReceivedMessages.make(bell)
-        bell.client = self
+        inbox = Inbox(acknowledges: configuration.acknowledgement == .whenProcessed)
+        messages = ReceivedMessages(inbox: inbox)
+        inbox.client = self
     }
 
-    deinit { eventContinuation.finish() }
+    deinit {
+        eventContinuation.finish()
+        inbox.finish()
+    }
 
     // MARK: Publishing
 
@@ -176,8 +179,7 @@ public actor MQTTClient {
             defer { storedWaiters[id] = nil }
             code = try await wait(timeout: timeout) { client, token in
                 client.storedWaiters[id] = token
-                client.storeMayHaveMore = true
-                client.pump()
+                client.storeDidChange()
             }
         }
         if code.isError { throw ClientError.refused(code) }

@@ -1,73 +1,71 @@
-internal import NIOCore
+internal import DequeModule
 internal import Synchronization
 
-/// The messages that arrive at a client, for one reader. Up to 512 wait; beyond that the client stops reading from
-/// its socket until the reader has caught up, so that a slow reader slows its server instead of filling the memory.
-/// The first of them wait for a reader who is still to come; as long as there is none, what arrives beyond is dropped
-/// and counted.
+/// The messages that arrive at a client. Up to 512 wait; beyond that the client stops reading from its socket until the
+/// reader has caught up, so that a slow reader slows its server instead of filling the memory. The first of them wait for
+/// a reader who is still to come; as long as there is none, what arrives beyond is dropped and counted.
 ///
 /// Asking for the next message says that the last one is done with, and has it acknowledged, unless
-/// ``ClientConfiguration/acknowledgement`` says otherwise.
+/// ``ClientConfiguration/acknowledgement`` says otherwise. Whoever leaves off may come again and finds what has come
+/// meanwhile; several readers share the messages, each of which goes to one of them.
 public struct ReceivedMessages: AsyncSequence, Sendable {
-    typealias Producer = NIOAsyncSequenceProducer<
-        ReceivedMessage, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, Delegate
-    >
+    let inbox: Inbox
 
-    struct Delegate: NIOAsyncSequenceProducerDelegate {
-        let moreWanted: @Sendable () -> Void
-        func produceMore() { moreWanted() }
-        func didTerminate() { moreWanted() }
-    }
+    public func makeAsyncIterator() -> Iterator { Iterator(reader: Reader(inbox)) }
 
-    private let sequence: Producer
-    private let bell: ReaderBell
+    /// Somebody who reads, until its iterator is gone.
+    final class Reader: Sendable {
+        let inbox: Inbox
 
-    static func make(_ bell: ReaderBell) -> (source: Producer.Source, messages: ReceivedMessages) {
-        let new = Producer.makeSequence(
-            elementType: ReceivedMessage.self,
-            backPressureStrategy: .init(lowWatermark: 128, highWatermark: 512),
-            finishOnDeinit: true,
-            delegate: Delegate(moreWanted: { bell.onEventLoop { $0.resumeReading() } }))
-        return (new.source, ReceivedMessages(sequence: new.sequence, bell: bell))
-    }
+        init(_ inbox: Inbox) {
+            self.inbox = inbox
+            inbox.onEventLoop { $0.readerDidArrive() }
+        }
 
-    /// Only one iterator may be made.
-    public func makeAsyncIterator() -> Iterator {
-        bell.onEventLoop { $0.readerDidArrive() }
-        return Iterator(base: sequence.makeAsyncIterator(), bell: bell)
+        deinit { inbox.onEventLoop { $0.readerDidLeave() } }
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        let base: Producer.AsyncIterator
-        let bell: ReaderBell
+        private let reader: Reader
         private var receipt: Receipt?
 
-        init(base: Producer.AsyncIterator, bell: ReaderBell) {
-            self.base = base
-            self.bell = bell
-        }
+        init(reader: Reader) { self.reader = reader }
 
-        @concurrent public mutating func next() async -> ReceivedMessage? {
-            if let receipt { bell.processed(receipt) }
-            let message = await base.next()
+        /// - Returns: nil when the client has stopped, or the task is cancelled.
+        public mutating func next() async -> ReceivedMessage? {
+            if let receipt { reader.inbox.processed(receipt) }
+            receipt = nil
+            let message = await reader.inbox.next()
             receipt = message?.receipt
             return message
         }
     }
 }
 
-/// The way from the reader of the messages, who may be anywhere, to the client. It does not keep the client alive, which
-/// owns the sequence, and leads nowhere once the client has ended: its event loop may be gone by then.
-final class ReaderBell: Sendable {
+/// What lies between the client on its event loop and the readers of its messages, who may be anywhere.
+///
+/// It does not keep the client alive, which owns it, and leads nowhere once the client has ended: its event loop may be
+/// gone by then.
+final class Inbox: Sendable {
+    /// So many wait before the client reads no more, and so few before it reads again.
+    static let highWatermark = 512
+    private static let lowWatermark = 128
+
     private struct State: Sendable {
         weak var client: MQTTClient?
+        var messages: Deque<ReceivedMessage> = []
+        var readers: Deque<(number: UInt64, continuation: CheckedContinuation<ReceivedMessage?, Never>)> = []
+        var lastReader: UInt64 = 0
+        /// The client is to be told when there is room again.
+        var isFull = false
+        var isFinished = false
         /// Processed, and not told to the client yet.
         var receipts: [Receipt] = []
     }
 
     private let state = Mutex(State())
     /// Whether reading on acknowledges.
-    let acknowledges: Bool
+    private let acknowledges: Bool
 
     init(acknowledges: Bool) { self.acknowledges = acknowledges }
 
@@ -77,6 +75,87 @@ final class ReaderBell: Sendable {
     }
 
     func onEventLoop(_ body: @escaping @Sendable (isolated MQTTClient) -> Void) { client?.onEventLoop(body) }
+
+    // MARK: The client's side
+
+    /// - Returns: whether there is room for more.
+    func append(_ messages: [ReceivedMessage]) -> Bool {
+        var woken: [(CheckedContinuation<ReceivedMessage?, Never>, ReceivedMessage)] = []
+        let hasRoom = state.withLock { state in
+            for message in messages {
+                if state.messages.isEmpty, let reader = state.readers.popFirst() {
+                    woken.append((reader.continuation, message))
+                } else {
+                    state.messages.append(message)
+                }
+            }
+            state.isFull = state.isFull || state.messages.count >= Self.highWatermark
+            return !state.isFull
+        }
+        for (reader, message) in woken { reader.resume(returning: message) }
+        return hasRoom
+    }
+
+    /// What waits can still be read, and then comes the end.
+    func finish() {
+        let readers = state.withLock { state in
+            state.isFinished = true
+            state.client = nil
+            defer { state.readers.removeAll() }
+            return state.readers
+        }
+        for reader in readers { reader.continuation.resume(returning: nil) }
+    }
+
+    // MARK: The readers' side
+
+    private enum Answer { case message(ReceivedMessage, MQTTClient?), end, nothing }
+
+    private func take(_ state: inout State) -> Answer {
+        guard let message = state.messages.popFirst() else { return state.isFinished ? .end : .nothing }
+        guard state.isFull, state.messages.count <= Self.lowWatermark else { return .message(message, nil) }
+        state.isFull = false
+        return .message(message, state.client)
+    }
+
+    func next() async -> ReceivedMessage? {
+        if Task.isCancelled { return nil }
+        switch state.withLock({ take(&$0) }) {
+        case .message(let message, let client):
+            client?.onEventLoop { $0.resumeReading() }
+            return message
+        case .end: return nil
+        case .nothing: return await wait()
+        }
+    }
+
+    private func wait() async -> ReceivedMessage? {
+        let number = state.withLock { state in
+            state.lastReader += 1
+            return state.lastReader
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let answer = state.withLock { state in
+                    let answer = Task.isCancelled ? .end : take(&state)
+                    if case .nothing = answer { state.readers.append((number, continuation)) }
+                    return answer
+                }
+                switch answer {
+                case .message(let message, let client):
+                    client?.onEventLoop { $0.resumeReading() }
+                    continuation.resume(returning: message)
+                case .end: continuation.resume(returning: nil)
+                case .nothing: break
+                }
+            }
+        } onCancel: {
+            let reader = state.withLock { state in
+                state.readers.firstIndex { $0.number == number }.map { state.readers.remove(at: $0) }
+            }
+            reader?.continuation.resume(returning: nil)
+        }
+    }
 
     /// A reader may be quicker than the event loop, which is told once for all that has gathered.
     func processed(_ receipt: Receipt) {

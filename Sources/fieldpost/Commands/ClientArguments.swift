@@ -14,29 +14,10 @@ struct ClientArguments: ParsableArguments {
 
     @Option(
         name: [.customShort("L"), .long], parsing: .unconditional,
-        help: "Host, port and topic at once: mqtt://[user[:password]@]host[:port]/topic, or mqtts://…")
+        help: ArgumentHelp(
+            "Host, port and topic at once: mqtt://[user[:password]@]host[:port]/topic, or mqtts://…",
+            discussion: "Over WebSocket it is ws://… or wss://…[:port]/path, and the topic an option."))
     var url: String?
-
-    @Option(
-        name: .customLong("cafile"), parsing: .unconditional,
-        help: "TLS: whom to trust, in the place of the system's store.", completion: .file())
-    var caFile: String?
-
-    @Option(
-        name: .customLong("capath"), parsing: .unconditional, help: "TLS: the same as a folder.",
-        completion: .directory)
-    var caFolder: String?
-
-    @Option(
-        name: .customLong("cert"), parsing: .unconditional, help: "TLS: a certificate of our own.",
-        completion: .file())
-    var certificateFile: String?
-
-    @Option(name: .customLong("key"), parsing: .unconditional, help: "TLS: its key.", completion: .file())
-    var keyFile: String?
-
-    @Flag(help: "TLS: the broker's certificate may be another host's.")
-    var insecure = false
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "The user's name.")
     var username: String?
@@ -45,6 +26,11 @@ struct ClientArguments: ParsableArguments {
         name: [.customShort("P"), .customLong("pw")], parsing: .unconditional,
         help: "The password; other users of this machine can read it while the command runs.")
     var password: String?
+
+    @Option(
+        name: .customLong("pw-file"), parsing: .unconditional,
+        help: ArgumentHelp("The file whose first line is the password.", valueName: "file"), completion: .file())
+    var passwordFile: String?
 
     @Option(
         name: [.customShort("i"), .customLong("id")], parsing: .unconditional,
@@ -58,7 +44,9 @@ struct ClientArguments: ParsableArguments {
 
     @Option(
         name: [.customShort("V"), .long], parsing: .unconditional,
-        help: "The version of MQTT: 5 (mqttv5) or 311 (mqttv311). (default: 311; 5 with -D or -x)")
+        help: ArgumentHelp(
+            "The version of MQTT: 5 (mqttv5) or 311 (mqttv311). (default: 311; 5 with -D, -x and whatever else needs it)",
+            valueName: "version"))
     var protocolVersion: String?
 
     @Option(name: [.short, .customLong("keepalive")], parsing: .unconditional, help: "Seconds between signs of life.")
@@ -71,7 +59,8 @@ struct ClientArguments: ParsableArguments {
 
     @Option(
         name: [.customShort("x"), .long], parsing: .unconditional,
-        help: "Seconds for which the broker keeps the session (5.0); -1 is for ever.")
+        help: ArgumentHelp(
+            "Seconds for which the broker keeps the session (5.0); -1 is for ever.", valueName: "seconds"))
     var sessionExpiryInterval: String?
 
     @Option(
@@ -79,8 +68,8 @@ struct ClientArguments: ParsableArguments {
         help: ArgumentHelp(
             "A property of CONNECT, PUBLISH (pub only) or the will (5.0).",
             discussion: """
-                connect: user-property, receive-maximum, maximum-packet-size, request-problem-information, \
-                request-response-information. publish and will: user-property, content-type, correlation-data, \
+                connect: user-property, session-expiry-interval, receive-maximum, maximum-packet-size, \
+                request-problem-information, request-response-information. publish and will: user-property, content-type, correlation-data, \
                 message-expiry-interval, payload-format-indicator, response-topic. will: will-delay-interval.
                 """,
             valueName: "command identifier [name] value"))
@@ -98,30 +87,42 @@ struct ClientArguments: ParsableArguments {
     @Flag(help: "The will is retained.")
     var willRetain = false
 
+    @Option(
+        name: [.customShort("M"), .long], parsing: .unconditional,
+        help:
+            "How many QoS 1 and 2 messages wait for their acknowledgement at once; 0: as many as can be. (default: 20)"
+    )
+    var maxInflight: Int?
+
+    @OptionGroup var refused: RefusedArguments
+
+    // Nagle's algorithm is always off.
+    @Flag(help: .hidden)
+    var nodelay = false
+
     @Flag(name: .shortAndLong, help: "Say to standard error what happens.")
     var debug = false
 
     @Flag(help: "Say nothing of failures.")
     var quiet = false
 
-    var options: ClientOptions {
+    /// - Parameter tls: a group of its own in the help.
+    func options(_ tls: TLSArguments) -> ClientOptions {
         var options = ClientOptions()
+        options.tls = tls.options
         options.host = host
         options.port = port
         options.url = url
         options.version = protocolVersion
         options.identifier = identifier
         options.identifierPrefix = identifierPrefix
-        options.caFile = caFile
-        options.caFolder = caFolder
-        options.certificateFile = certificateFile
-        options.keyFile = keyFile
-        options.isInsecure = insecure
         options.username = username
         options.password = password
+        options.passwordFile = passwordFile
         options.keepAlive = keepAlive
         options.keepsSession = keepsSession
         options.sessionExpiry = sessionExpiryInterval
+        options.maximumInFlight = maxInflight
         options.willTopic = willTopic
         options.willPayload = willPayload
         options.willQoS = willQoS
@@ -146,10 +147,35 @@ struct ClientArguments: ParsableArguments {
             switch failure.kind {
             case .refused: throw ExitCode.negative
             case .unavailable: throw ExitCode.unavailable
+            case .configuration: throw ExitCode.configuration
             case .inputOutput: throw ExitCode.inputOutput
             case .timedOut: throw ExitCode.timedOut
             }
         }
+    }
+}
+
+/// What mosquitto_pub and mosquitto_sub have, and is not done here: refused with the reason, rather than as unknown.
+struct RefusedArguments: ParsableArguments {
+    @Option(name: .customLong("unix"), parsing: .unconditional, help: .hidden) var unix: String?
+    @Option(name: .customLong("proxy"), parsing: .unconditional, help: .hidden) var proxy: String?
+    @Option(name: .customShort("A"), parsing: .unconditional, help: .hidden) var bindAddress: String?
+    @Flag(name: .customShort("S"), help: .hidden) var serviceRecords = false
+    @Option(name: .customLong("ciphers"), parsing: .unconditional, help: .hidden) var ciphers: String?
+    @Option(name: .customLong("tls-engine-kpass-sha1"), parsing: .unconditional, help: .hidden) var engineHash: String?
+
+    func validate() throws {
+        let reason: String? =
+            switch true {
+            case unix != nil: "--unix: brokers are reached over TCP; give -h and -p of a listener"
+            case proxy != nil: "--proxy: SOCKS is not spoken; use a tunnel (ssh -L) and give -h and -p of its end"
+            case bindAddress != nil: "-A: the system's routes choose the address; see ip-route(8), src"
+            case serviceRecords: "-S: SRV records are not asked for; give the broker's name with -h"
+            case ciphers != nil: "--ciphers: they are OpenSSL's choice; set CipherString in openssl.cnf"
+            case engineHash != nil: "--tls-engine-kpass-sha1: give a token's PIN with --key-passphrase-file"
+            default: nil
+            }
+        if let reason { throw ValidationError(reason) }
     }
 }
 

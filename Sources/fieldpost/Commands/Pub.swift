@@ -43,10 +43,12 @@ struct Pub: AsyncParsableCommand {
 
     @OptionGroup(title: "Connection") var client: ClientArguments
 
+    @OptionGroup(title: "TLS") var tls: TLSArguments
+
     private var publisher: Publisher {
         get throws {
             var options = Publisher.Options()
-            options.client = client.options
+            options.client = client.options(tls)
             options.topic = topic
             if let message { options.contents.append(.text(message)) }
             if let file { options.contents.append(.file(file)) }

@@ -25,19 +25,26 @@ struct Sub: AsyncParsableCommand {
             "How to print a message.",
             discussion: """
                 %t topic, %p payload, %x and %X payload in hexadecimal, %l its length, %q QoS, %r retained, %I and %U \
-                time, %j everything as JSON; of 5.0 %A topic alias, %C content type, %D correlation data, %E expiry, \
+                time, %j everything as JSON, %J with a payload that is JSON itself; of 5.0 %A topic alias, %C content type, %D correlation data, %E expiry, \
                 %F payload format, %P user properties, %R response topic, %S subscription identifier; %10t and %-10.10t \
                 set widths; @X is %X of strftime, @N nanoseconds; \\n, \\t, \\0, \\e and the like.
                 """))
     var outputFormat: String?
 
+    @Flag(help: "With -F, set %j and %J over several lines.")
+    var pretty = false
+
     @Flag(name: .customShort("N"), help: "End no lines.")
     var noLineFeed = false
 
-    @Option(name: .customShort("C"), parsing: .unconditional, help: "End after so many messages.")
+    @Option(
+        name: .customShort("C"), parsing: .unconditional,
+        help: ArgumentHelp("End after so many messages.", valueName: "count"))
     var count: Int?
 
-    @Option(name: .customShort("W"), parsing: .unconditional, help: "End after so many seconds.")
+    @Option(
+        name: .customShort("W"), parsing: .unconditional,
+        help: ArgumentHelp("End after so many seconds.", valueName: "seconds"))
     var timeout: Int?
 
     @Flag(name: .customShort("E"), help: "End when the broker has answered the subscriptions.")
@@ -49,8 +56,19 @@ struct Sub: AsyncParsableCommand {
     @Flag(help: "Print only retained messages, and end with the first other one.")
     var retainedOnly = false
 
+    @Flag(help: "Delete at the broker what comes retained and is not filtered out by -T, also with -R.")
+    var removeRetained = false
+
+    @Flag(help: "Take the retain flag as it was published, not as the mark of an old message (5.0).")
+    var retainAsPublished = false
+
     @Option(
-        name: .customShort("T"), parsing: .unconditionalSingleValue,
+        parsing: .unconditional,
+        help: ArgumentHelp("Print so many of a hundred messages, 0.1 to 100.", valueName: "percentage"))
+    var randomFilter: Double?
+
+    @Option(
+        name: [.customShort("T"), .customLong("filter-out")], parsing: .unconditionalSingleValue,
         help: ArgumentHelp("Print no messages of these topics; may be repeated.", valueName: "filter"))
     var filteredOut: [String] = []
 
@@ -61,10 +79,12 @@ struct Sub: AsyncParsableCommand {
 
     @OptionGroup(title: "Connection") var client: ClientArguments
 
+    @OptionGroup(title: "TLS") var tls: TLSArguments
+
     private var subscriber: Subscriber {
         get throws {
             var options = Subscriber.Options()
-            options.client = client.options
+            options.client = client.options(tls)
             options.topics = topic
             options.qos = qos
             options.filteredOut = filteredOut
@@ -74,6 +94,10 @@ struct Sub: AsyncParsableCommand {
             options.showsTopics = verbose
             options.endsLines = !noLineFeed
             options.format = outputFormat
+            options.isPretty = pretty
+            options.removesRetained = removeRetained
+            options.retainsAsPublished = retainAsPublished
+            options.share = randomFilter
             options.skipsRetained = noRetained
             options.onlyRetained = retainedOnly
             options.exitsWhenSubscribed = exitWhenSubscribed

@@ -339,18 +339,47 @@ import Testing
         await second.stop()
     }
 
-    @Test func whatArrivesForAReaderWhoHasGoneIsCounted() async throws {
+    @Test func aReaderWhoLeavesOffMayComeAgainAndHoldsNobodyUpMeanwhile() async throws {
         let some: [UInt8] = [0x30, 0x04, 0, 1, 0x61, 0]
+        let flood = (1...600).flatMap { _ in some }
         let server = try await ScriptedServer.start(
-            [.receive(Self.connect), .send(Self.accepted), .receive(13), .send(some), .receive(13), .send(some)])
+            [.receive(Self.connect), .send(Self.accepted), .receive(13), .send(some), .receive(13), .send(flood)])
         try await withClient(port: server.port) { client in
             async let messages = collect(1, from: client)
             try await eventually("a reader") { await client.hasReader }
             try await client.publish(message("topic", "x"))
             #expect(try await messages.count == 1)
+            try await eventually("the reader to leave") { await !client.hasReader }
             try await client.publish(message("topic", "x"))
-            try await eventually("the second message") { await client.statistics.received == 2 }
-            #expect(await client.statistics.receivedUnread == 1)
+            try await eventually("the flood") { await client.statistics.received == 601 }
+            #expect(await client.statistics.receivedUnread == 600 - Inbox.highWatermark)
+            #expect(await !client.readingPaused)
+            #expect(try await collect(Inbox.highWatermark, from: client).count == Inbox.highWatermark)
+        }
+        await server.stop()
+    }
+
+    @Test func severalReadersShareTheMessagesAndACancelledOneTakesNone() async throws {
+        let some = (1...100).flatMap { [0x30, 0x05, 0, 1, 0x61, 0, UInt8($0)] as [UInt8] }
+        let server = try await ScriptedServer.start([
+            .receive(Self.connect), .send(Self.accepted), .receive(13), .send(some),
+        ])
+        try await withClient(port: server.port) { client in
+            let readers = (1...3).map { _ in
+                Task {
+                    var seen: [UInt8] = []
+                    for await message in client.messages { seen += message.payload.readableBytesView }
+                    return seen
+                }
+            }
+            try await eventually("three readers") { await client.readers == 3 }
+            readers[0].cancel()
+            #expect(await readers[0].value == [])
+            try await client.publish(message("topic", "x"))
+            try await eventually("all messages") { await client.statistics.received == 100 }
+            await client.disconnect()
+            let seen = await readers[1].value + readers[2].value
+            #expect(seen.sorted() == (1...100).map { UInt8($0) })
         }
         await server.stop()
     }

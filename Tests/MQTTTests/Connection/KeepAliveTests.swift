@@ -26,6 +26,7 @@ import Testing
         }
         watch.packetSent(at: start + .seconds(60))
         #expect(watch.check(at: start + .seconds(60)) == .ping)
+        watch.bytesWritten(at: start + .seconds(60), isAll: true)
         #expect(watch.check(at: start + .seconds(69)) == .wait(until: start + .seconds(70)))
         #expect(watch.check(at: start + .seconds(70)) == .expired)
     }
@@ -41,6 +42,7 @@ import Testing
     @Test func aSlowLineThatStillDeliversIsGivenTimeButNotForEver() {
         var watch = watch()
         #expect(watch.check(at: start + .seconds(45)) == .ping)
+        watch.bytesWritten(at: start + .seconds(45), isAll: true)
         var now = start + .seconds(45)
         var rounds = 0
         loop: while true {
@@ -52,6 +54,26 @@ import Testing
             rounds += 1
         }
         #expect(now == start + .seconds(85))
+    }
+
+    @Test func aPingBehindALargeMessageIsGivenTimeAsLongAsTheLineTakesSomething() {
+        var watch = watch()
+        #expect(watch.check(at: start + .seconds(45)) == .ping)
+        for second in stride(from: 50, through: 500, by: 5) {
+            watch.bytesWritten(at: start + .seconds(second), isAll: false)
+            #expect(watch.check(at: start + .seconds(second)) == .wait(until: start + .seconds(second + 10)))
+        }
+        watch.bytesWritten(at: start + .seconds(505), isAll: true)
+        #expect(watch.check(at: start + .seconds(514)) == .wait(until: start + .seconds(515)))
+        #expect(watch.check(at: start + .seconds(515)) == .expired)
+    }
+
+    @Test func aLineThatTakesNothingAnyMoreIsGivenUp() {
+        var watch = watch()
+        #expect(watch.check(at: start + .seconds(45)) == .ping)
+        watch.bytesWritten(at: start + .seconds(50), isAll: false)
+        #expect(watch.check(at: start + .seconds(59)) == .wait(until: start + .seconds(60)))
+        #expect(watch.check(at: start + .seconds(60)) == .expired)
     }
 
     @Test func zeroTurnsItOff() {

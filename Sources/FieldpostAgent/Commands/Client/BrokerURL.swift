@@ -1,7 +1,8 @@
 internal import MQTT
 internal import Units
 
-/// `mqtt://[user[:password]@]host[:port]/topic`, or `mqtts://…`, in which user, password and topic may have percent escapes.
+/// `mqtt://[user[:password]@]host[:port]/topic`, or `mqtts://…`, in which user, password and topic may have percent
+/// escapes. What follows the port of `ws://…` and `wss://…` is the path of the WebSocket, and no topic.
 struct BrokerURL: Sendable, Hashable {
     var address: Endpoint
     var username: String?
@@ -23,7 +24,11 @@ struct BrokerURL: Sendable, Hashable {
             self.password = try password.map { text throws(InvalidText) in try Self.unescaped(text) }
         }
         address = try Endpoint(parsing: "\(scheme)://\(place)")
-        topic = path.isEmpty ? nil : try Self.unescaped(path)
+        if address.transport.path != nil {
+            address = try Endpoint(parsing: "\(scheme)://\(place)/\(path)")
+        } else if !path.isEmpty {
+            topic = try Self.unescaped(path)
+        }
     }
 
     private static func unescaped(_ text: Substring) throws(InvalidText) -> String {

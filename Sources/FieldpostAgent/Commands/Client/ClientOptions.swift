@@ -2,26 +2,24 @@
 public struct ClientOptions: Sendable {
     public var host: String?
     public var port: Int?
-    /// `mqtt://[user[:password]@]host[:port]/topic`, with TLS `mqtts://…`, in place of `host` and `port`.
+    /// In place of `host` and `port`, see ``BrokerURL``.
     public var url: String?
     /// `5`, `311` and the like; 3.1.1 unless another option has a meaning only under 5.0.
     public var version: String?
-    // Files in PEM; any of these means TLS.
-    public var caFile: String?
-    public var caFolder: String?
-    public var certificateFile: String?
-    public var keyFile: String?
-    /// The certificate may be another host's.
-    public var isInsecure = false
+    public var tls = TLSOptions()
     public var identifier: String?
     public var identifierPrefix: String?
     public var username: String?
     public var password: String?
+    /// Its first line is the password.
+    public var passwordFile: String?
     /// Seconds, 0 to 65,535.
     public var keepAlive = 60
     public var keepsSession = false
     /// Seconds; `-1`: never.
     public var sessionExpiry: String?
+    /// QoS 1 and 2 messages that wait for their acknowledgement: 1 to 32,768; 0 is as many as can be.
+    public var maximumInFlight: Int?
     public var willTopic: String?
     public var willPayload: String?
     public var willQoS: Int?

@@ -54,9 +54,15 @@ struct ClientRun: Sendable {
         await running.value
         for task in tasks { task.cancel() }
         let repeated = await client.statistics.possibleDuplicates
-        if repeated > 0 { settings.say("\(repeated) messages were sent again on a new session: they may arrive twice") }
+        if repeated > 0 {
+            settings.say(
+                "the session was lost \(repeated == 1 ? "with a message" : "with \(repeated) messages") under way: sent anew, may arrive twice"
+            )
+        }
         return result
     }
+
+    private static func text(_ delay: Duration) -> String { Duration.milliseconds(delay.milliseconds).compact }
 
     private func watch(_ client: MQTTClient, _ verdict: AsyncStream<Verdict>.Continuation) async {
         var timer: Task<Void, Never>?
@@ -80,7 +86,7 @@ struct ClientRun: Sendable {
                     verdict.yield(.failed(failure))
                     return
                 }
-                settings.say("\(failure); trying again in \((delay ?? .zero).compact)")
+                settings.say("\(failure); trying again in \(Self.text(delay ?? .zero))")
             case .disconnected(let reason, let delay?):
                 let now = await client.statistics.completed
                 futile = now > completed ? 0 : futile + 1
@@ -90,7 +96,7 @@ struct ClientRun: Sendable {
                     verdict.yield(.failed(CommandFailure(.unavailable, lost)))
                     return
                 }
-                settings.say("\(lost); trying again in \(delay.compact)")
+                settings.say("\(lost); trying again in \(Self.text(delay))")
             case .disconnected(_, nil): break
             }
         }

@@ -2,7 +2,6 @@ internal import Logging
 internal import MQTT
 internal import MQTTWire
 internal import NIOCore
-internal import OpenSSLTransport
 internal import Units
 
 #if canImport(Glibc)
@@ -22,14 +21,20 @@ struct ClientSettings: Sendable {
     var logger: Logger
     var isQuiet: Bool
 
-    /// - Parameter commands: the packets that may be given properties.
-    init(_ options: ClientOptions, properties commands: Set<GivenProperties.Command>) throws(InvalidText) {
+    /// - Parameters:
+    ///   - commands: the packets that may be given properties.
+    ///   - onlyIn5: another option that has a meaning under 5.0 only.
+    init(
+        _ options: ClientOptions, properties commands: Set<GivenProperties.Command>, onlyIn5: String? = nil
+    ) throws(InvalidText) {
         let url = try options.url.map { text throws(InvalidText) in try BrokerURL(parsing: text) }
         if url != nil, options.host != nil || options.port != nil {
             throw InvalidText("--url says where the broker is", mend: "leave out --host and --port")
         }
-        let tls = try Self.tls(options)
-        let transport = url?.address.transport ?? (tls == nil ? Endpoint.Transport.tcp : .tls)
+        let tls = try options.tls.configuration()
+        // As mosquitto_pub does: the port that is meant for TLS is not spoken to in the clear by accident.
+        let isSecure = tls != nil || options.port == Endpoint.Transport.tls.defaultPort
+        let transport = url?.address.transport ?? (isSecure ? Endpoint.Transport.tls : .tcp)
         if tls != nil, !transport.isSecure {
             throw InvalidText(
                 "--url begins with \(transport.scheme)://, which has no TLS", mend: "write mqtts:// or wss://")
@@ -38,10 +43,12 @@ struct ClientSettings: Sendable {
         guard (1...65_535).contains(port) else { throw InvalidText("--port \(port)", mend: "a port is 1 to 65535") }
         let host = options.host ?? url?.address.host ?? "localhost"
         let given = try GivenProperties(parsing: options.properties, for: commands)
-        let version = try Self.version(options)
+        let version = try Self.version(options, onlyIn5: onlyIn5)
 
         let username = options.username ?? url?.username
-        let password = options.password ?? url?.password
+        let password =
+            try TLSOptions.secret(options.password, "--pw", file: options.passwordFile, "--pw-file")
+            ?? url?.password.map { Array($0.utf8) }
         if password != nil, username == nil, version == .v3_1_1 {
             throw InvalidText("MQTT 3.1.1 has no password without a user", mend: "add --username")
         }
@@ -54,16 +61,24 @@ struct ClientSettings: Sendable {
         }
         configuration.keepAlive = .seconds(options.keepAlive)
         // Zero, never and what lies between; under 3.1.1 only whether there is any.
-        configuration.sessionExpiry = .seconds(try Self.sessionExpiry(options))
+        let sessionExpiry = try Self.sessionExpiry(options) ?? given.sessionExpiry ?? (options.keepsSession ? .max : 0)
+        configuration.sessionExpiry = .seconds(Int64(sessionExpiry))
         configuration.resumesEarlierSession = options.keepsSession
-        if configuration.sessionExpiry > .zero, options.identifier == nil, options.identifierPrefix == nil {
+        let isNamed = options.identifier?.isEmpty == false || options.identifierPrefix != nil
+        if options.keepsSession || sessionExpiry == .max, !isNamed {
             throw InvalidText("a session that is kept needs a name to be found by", mend: "add --id")
         }
         configuration.maximumPacketSize = given.maximumPacketSize ?? Self.largestPacket
         if let receiveMaximum = given.receiveMaximum { configuration.receiveMaximum = receiveMaximum }
+        if let count = options.maximumInFlight {
+            guard (0...32_768).contains(count) else {
+                throw InvalidText("--max-inflight \(count)", mend: "it is 0 (as many as can be) to 32768")
+            }
+            configuration.maximumInFlight = count == 0 ? 32_768 : count
+        }
         configuration.backoff = Backoff(cap: .seconds(10))
         let parameters = ConnectParameters(
-            username: username, password: password.map { ByteBuffer(string: $0) },
+            username: username, password: password.map { ByteBuffer(bytes: $0) },
             will: try Self.will(options, given.will), properties: given.connect)
         configuration.parameters = { _ in parameters }
 
@@ -99,33 +114,15 @@ struct ClientSettings: Sendable {
         }
     }
 
-    /// - Returns: nil when no option asks for TLS.
-    private static func tls(_ options: ClientOptions) throws(InvalidText) -> TLSClientConfiguration? {
-        let files = [options.caFile, options.caFolder, options.certificateFile, options.keyFile]
-        guard options.isInsecure || files.contains(where: { $0 != nil }) else { return nil }
-        if options.caFile != nil, options.caFolder != nil {
-            throw InvalidText("--cafile and --capath exclude each other", mend: "leave one of them out")
-        }
-        var tls = TLSClientConfiguration()
-        if let file = options.caFile { tls.trustRoots = .file(file) }
-        if let folder = options.caFolder { tls.trustRoots = .folder(folder) }
-        switch (options.certificateFile, options.keyFile) {
-        case (let chain?, let key?): tls.certificate = TLSCertificate(chainFile: chain, privateKeyFile: key)
-        case (nil, nil): break
-        default: throw InvalidText("--cert and --key go together", mend: "give both")
-        }
-        if options.isInsecure { tls.verification = .withoutHostName }
-        return tls
-    }
-
-    private static func version(_ options: ClientOptions) throws(InvalidText) -> ProtocolVersion {
-        let onlyIn5 = options.properties.isEmpty ? options.sessionExpiry.map { _ in "-x" } : "--property"
+    private static func version(_ options: ClientOptions, onlyIn5: String?) throws(InvalidText) -> ProtocolVersion {
+        let onlyIn5 = options.properties.isEmpty ? options.sessionExpiry.map { _ in "-x" } ?? onlyIn5 : "--property"
         switch options.version?.lowercased() {
         case nil: return onlyIn5 == nil ? .v3_1_1 : .v5
         case "5", "mqttv5", "5.0": return .v5
         case "311", "mqttv311", "3.1.1":
             guard let onlyIn5 else { return .v3_1_1 }
             throw InvalidText("\(onlyIn5) has no meaning in MQTT 3.1.1", mend: "leave it out, or use -V 5")
+        case "31", "mqttv31", "3.1": throw InvalidText("MQTT 3.1 is not spoken", mend: "use -V 5 or -V 311")
         case let other?:
             throw InvalidText("--protocol-version \"\(other)\" is not spoken", mend: "it is 5 or 311")
         }
@@ -146,16 +143,13 @@ struct ClientSettings: Sendable {
         }
     }
 
-    private static func sessionExpiry(_ options: ClientOptions) throws(InvalidText) -> Int64 {
+    private static func sessionExpiry(_ options: ClientOptions) throws(InvalidText) -> UInt32? {
         switch options.sessionExpiry {
-        case nil: return options.keepsSession ? Int64(UInt32.max) : 0
-        case "-1", "∞": return Int64(UInt32.max)
+        case nil: return nil
+        case "-1", "∞": return .max
         case let text?:
-            guard let seconds = UInt32(text) else {
-                throw InvalidText(
-                    "-x \"\(text)\"", mend: "it is 0 to 4294967294 seconds, or -1 for a session without end")
-            }
-            return Int64(seconds)
+            if let seconds = UInt32(text) { return seconds }
+            throw InvalidText("-x \"\(text)\"", mend: "it is 0 to 4294967294 seconds, or -1 for a session without end")
         }
     }
 

@@ -1,4 +1,5 @@
 internal import MQTT
+internal import OpenSSLTransport
 
 /// Why `fieldpost pub` or `fieldpost sub` did not do what it was told.
 public struct CommandFailure: Error, Sendable, CustomStringConvertible {
@@ -7,6 +8,8 @@ public struct CommandFailure: Error, Sendable, CustomStringConvertible {
         case refused
         /// The broker is not reachable, or lets nobody in.
         case unavailable
+        /// A certificate, a key or the like is not what it should be.
+        case configuration
         /// A file, standard input or standard output failed.
         case inputOutput
         /// The time given to `sub` has passed.
@@ -22,6 +25,11 @@ public struct CommandFailure: Error, Sendable, CustomStringConvertible {
     }
 
     init(_ endpoint: Endpoint, _ failure: ConnectFailure) {
+        if case .tls(let error) = failure, error.fault == .configuration {
+            let mend = error.code == .passphrase ? "; give it with --key-passphrase-file" : ""
+            self.init(.configuration, "\(error)\(mend)")
+            return
+        }
         let mend =
             switch failure {
             case .unreachable, .timedOut: "; check --host and --port, and that a broker listens there"

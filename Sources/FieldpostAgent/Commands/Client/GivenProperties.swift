@@ -14,6 +14,8 @@ struct GivenProperties: Sendable {
     /// The client says these itself.
     var receiveMaximum: Int?
     var maximumPacketSize: Int?
+    /// Seconds; the largest: never.
+    var sessionExpiry: UInt32?
 
     /// - Parameters:
     ///   - words: of all properties, one behind the other.
@@ -24,7 +26,7 @@ struct GivenProperties: Sendable {
             guard let command = Command(rawValue: first.lowercased()), commands.contains(command) else {
                 let known = Command.allCases.filter(commands.contains).map(\.rawValue)
                 throw InvalidText(
-                    "--property \(first): no properties can be given to that",
+                    "--property \(first): that is no packet which can be given properties here",
                     mend: "known are \(known.joined(separator: ", "))")
             }
             guard let identifier = words.popFirst(), let value = words.popFirst() else {
@@ -61,6 +63,7 @@ struct GivenProperties: Sendable {
         case (.connect, "receive-maximum"): receiveMaximum = Int(try number(1...65_535))
         case (.connect, "maximum-packet-size"):
             maximumPacketSize = Int(try number(1...UInt32(ClientSettings.largestPacket)))
+        case (.connect, "session-expiry-interval"): sessionExpiry = try number(0...UInt32.max)
         case (.connect, "request-problem-information"):
             append(.requestProblemInformation(try number(0...1) == 1), to: command)
         case (.connect, "request-response-information"):
@@ -77,10 +80,14 @@ struct GivenProperties: Sendable {
             append(.payloadFormatIndicator(try number(0...1) == 1), to: command)
         case (.publish, "response-topic"), (.will, "response-topic"):
             append(.responseTopic(try ClientSettings.topic(value, name, TopicName.init)), to: command)
+        case (.connect, "authentication-method"), (.connect, "authentication-data"):
+            throw InvalidText("\(name): the exchange that follows it is not spoken", mend: "use --username and --pw")
+        case (.connect, "topic-alias-maximum"), (.publish, "topic-alias"):
+            throw InvalidText("\(name): topic aliases are the client's own matter", mend: "leave it out")
         default:
             throw InvalidText(
                 "--property \(command.rawValue) \(name) cannot be given",
-                mend: "see `fieldpost help` for those that can")
+                mend: "--help says which can")
         }
     }
 }

@@ -18,6 +18,9 @@ final class Input: Sendable {
     /// - Parameter path: nil is standard input.
     init(file path: String?) throws(CommandFailure) {
         name = path ?? "standard input"
+        guard path != nil || Console.isOpen(STDIN_FILENO) else {
+            throw CommandFailure(.inputOutput, "standard input is closed")
+        }
         descriptor = path.map { open($0, O_RDONLY | O_CLOEXEC) } ?? STDIN_FILENO
         guard descriptor >= 0 else {
             throw CommandFailure(.inputOutput, "\(name): \(String(cString: strerror(errno)))")

@@ -5,7 +5,7 @@ internal import Units
 internal import Uplink
 
 /// The output format of mosquitto_sub(1): `%` and a parameter of the message, `@` and a conversion of strftime(3), `\`
-/// and an escape. `%m` and `%J` are not known here.
+/// and an escape. `%m` is not known here.
 struct MessageFormat: Sendable {
     private enum Piece: Sendable {
         case bytes([UInt8])
@@ -21,14 +21,21 @@ struct MessageFormat: Sendable {
         var maximum: Int?
     }
 
-    private static let parameters = "ACDEFIPRSUXjlpqrtx"
+    private static let parameters = "ACDEFIJPRSUXjlpqrtx"
+    // As mosquitto_sub(1) has it: the others stand as they are. (It cuts %p and %x at their width, against its manual.)
+    private static let withWidth = "ACEFIRSXlptx"
+    private static let withZeros = "AEFSXlpx"
+    private static let withMaximum = "CIRt"
     private static let escapes: [Character: UInt8] = [
         "\\": 0x5C, "0": 0, "a": 7, "e": 27, "n": 10, "r": 13, "t": 9, "v": 11,
     ]
 
     private var pieces: [Piece] = []
+    private let isPretty: Bool
 
-    init(parsing text: String) throws(InvalidText) {
+    /// - Parameter isPretty: JSON is set over several lines.
+    init(parsing text: String, isPretty: Bool = false) throws(InvalidText) {
+        self.isPretty = isPretty
         var rest = text[...]
         while let character = rest.popFirst() {
             switch character {
@@ -57,11 +64,17 @@ struct MessageFormat: Sendable {
         field.width = try Self.number(&rest) ?? 0
         if rest.first == "." {
             rest.removeFirst()
-            field.maximum = try Self.number(&rest)
+            field.maximum = try Self.number(&rest) ?? 0
         }
         switch rest.popFirst() {
         case "%": pieces.append(.bytes([0x25]))
-        case let name? where Self.parameters.contains(name): pieces.append(.parameter(name, field))
+        case let name? where Self.parameters.contains(name):
+            if !Self.withWidth.contains(name) { field.width = 0 }
+            if !Self.withZeros.contains(name) { field.isZeroPadded = false }
+            if !Self.withMaximum.contains(name) { field.maximum = nil }
+            pieces.append(.parameter(name, field))
+        case "m":
+            throw InvalidText("%m, the packet identifier, is not known here", mend: "leave it out of the format")
         case let name:
             throw InvalidText(
                 "the format has the unknown parameter %\(name.map(String.init) ?? "")",
@@ -79,7 +92,8 @@ struct MessageFormat: Sendable {
         return number
     }
 
-    func text(of message: ReceivedMessage, at time: LocalTime, isTerminal: Bool) -> [UInt8] {
+    /// Nil when a payload is to be JSON, and is not.
+    func text(of message: ReceivedMessage, at time: LocalTime, isTerminal: Bool) -> [UInt8]? {
         var text: [UInt8] = []
         for piece in pieces {
             switch piece {
@@ -87,7 +101,8 @@ struct MessageFormat: Sendable {
             case .time("N"): text += LocalTime.padded(time.nanoseconds, to: 9).utf8
             case .time(let conversion): text += time.formatted("%\(conversion)").utf8
             case .parameter(let name, let field):
-                text += Self.set(Self.shown(Self.value(name, of: message, at: time), isTerminal), in: field)
+                guard let value = value(name, of: message, at: time) else { return nil }
+                text += Self.set(Self.shown(value, isTerminal), in: field)
             }
         }
         return text
@@ -100,7 +115,7 @@ struct MessageFormat: Sendable {
         return [UInt8](repeating: field.isZeroPadded ? 0x30 : 0x20, count: missing) + value
     }
 
-    private static func value(_ name: Character, of message: ReceivedMessage, at time: LocalTime) -> [UInt8] {
+    private func value(_ name: Character, of message: ReceivedMessage, at time: LocalTime) -> [UInt8]? {
         let properties = message.properties
         func text(_ value: (some CustomStringConvertible)?) -> [UInt8] {
             value.map { Array($0.description.utf8) } ?? []
@@ -116,14 +131,17 @@ struct MessageFormat: Sendable {
         case "R": return text(properties.responseTopic)
         case "S": return text(properties.subscriptionIdentifiers.first)
         case "U": return text("\(time.seconds).\(LocalTime.padded(time.nanoseconds, to: 9))")
-        case "X": return hexadecimal(message.payload, "0123456789ABCDEF")
-        case "j": return text(json(message, at: time).text)
+        case "X": return Self.hexadecimal(message.payload, "0123456789ABCDEF")
+        case "J" where message.payload.readableBytes == 0: return json(message, at: time, payload: text("null"))
+        case "J":
+            return JSONText(message.payload.readableBytesView).map { json(message, at: time, payload: $0.compact) }
+        case "j": return json(message, at: time, payload: Array(JSON.string(String(buffer: message.payload)).text.utf8))
         case "l": return text(message.payload.readableBytes)
         case "p": return Array(message.payload.readableBytesView)
         case "q": return text(message.qos.rawValue)
         case "r": return text(message.retain ? 1 : 0)
         case "t": return text(message.topic)
-        case "x": return hexadecimal(message.payload, "0123456789abcdef")
+        case "x": return Self.hexadecimal(message.payload, "0123456789abcdef")
         default: return []
         }
     }
@@ -134,7 +152,7 @@ struct MessageFormat: Sendable {
         }
     }
 
-    private static func json(_ message: ReceivedMessage, at time: LocalTime) -> JSON {
+    private func json(_ message: ReceivedMessage, at time: LocalTime, payload: [UInt8]) -> [UInt8] {
         let clock =
             time.formatted("%Y-%m-%dT%H:%M:%S.") + LocalTime.padded(time.nanoseconds / 1000, to: 6)
             + time.formatted("Z%z")
@@ -143,10 +161,10 @@ struct MessageFormat: Sendable {
             .init("qos", .integer(Int64(message.qos.rawValue))), .init("retain", message.retain ? 1 : 0),
             .init("payloadlen", .integer(Int64(message.payload.readableBytes))),
         ]
-        let properties = json(message.properties)
+        let properties = Self.json(message.properties)
         if !properties.isEmpty { members.append(.init("properties", .object(properties))) }
-        members.append(.init("payload", .string(String(buffer: message.payload))))
-        return .object(members)
+        let text = JSON.object(members).text.utf8.dropLast() + Array(",\"payload\":".utf8) + payload + Array("}".utf8)
+        return isPretty ? JSONText(text)?.pretty ?? Array(text) : Array(text)
     }
 
     private static func json(_ properties: Properties) -> [JSON.Member] {
@@ -169,12 +187,8 @@ struct MessageFormat: Sendable {
         return members
     }
 
-    /// What came from the broker as it is, but on a terminal without control characters other than tabs and line feeds.
+    /// What came from the broker as it is, but on a terminal without its control characters.
     static func shown(_ bytes: some Collection<UInt8>, _ isTerminal: Bool) -> [UInt8] {
-        guard isTerminal else { return Array(bytes) }
-        let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-            scalar != "\n" && scalar != "\t" && scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
-        }
-        return Array(String(String.UnicodeScalarView(scalars)).utf8)
+        isTerminal ? Array(Console.printable(String(decoding: bytes, as: UTF8.self)).utf8) : Array(bytes)
     }
 }

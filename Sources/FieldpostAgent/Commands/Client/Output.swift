@@ -16,7 +16,8 @@ final class Output: Sendable {
     let isTerminal = isatty(STDOUT_FILENO) == 1
     private let thread = NIOThreadPool(numberOfThreads: 1)
 
-    init() {
+    init() throws(CommandFailure) {
+        guard Console.isOpen(STDOUT_FILENO) else { throw CommandFailure(.inputOutput, "standard output is closed") }
         signal(SIGPIPE, SIG_IGN)
         thread.start()
     }
@@ -28,22 +29,10 @@ final class Output: Sendable {
     /// - Throws: ``ReaderGone`` or ``CommandFailure``.
     func write(_ bytes: [UInt8]) async throws {
         try await thread.runIfActive {
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                #if canImport(Glibc)
-                let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-                #elseif canImport(Musl)
-                let count = rest.withUnsafeBytes { Musl.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-                #else
-                let count = rest.withUnsafeBytes { Darwin.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-                #endif
-                if count > 0 {
-                    rest = rest.dropFirst(count)
-                } else if errno == EPIPE {
-                    throw ReaderGone()
-                } else if errno != EINTR {
-                    throw CommandFailure(.inputOutput, "standard output: \(String(cString: strerror(errno)))")
-                }
+            switch Console.write(bytes, to: STDOUT_FILENO) {
+            case nil: break
+            case EPIPE: throw ReaderGone()
+            case let code?: throw CommandFailure(.inputOutput, "standard output: \(String(cString: strerror(code)))")
             }
         }
     }

@@ -56,8 +56,9 @@ public struct Publisher: Sendable {
             properties: settings.publishProperties)
         count = options.count ?? 1
         guard count >= 1 else { throw InvalidText("--repeat \(count)", mend: "it is at least 1") }
-        if content == .lines, options.count != nil {
-            throw InvalidText("the lines of standard input cannot be repeated", mend: "leave out --repeat")
+        if content == .lines, options.count != nil || options.delay != nil {
+            throw InvalidText(
+                "the lines of standard input cannot be repeated", mend: "leave out --repeat and --repeat-delay")
         }
         let seconds = options.delay ?? 0
         guard (0...86_400).contains(seconds) else {
@@ -81,7 +82,14 @@ public struct Publisher: Sendable {
             isPatient: { [content] in content == .lines ? await !stream.hasEnded : false },
             work: { client in
                 guard let source else { return try await publish(payload, with: client) }
-                guard content == .lines else { return try await publish(try await source.readAll(), with: client) }
+                guard content == .lines else {
+                    let payload = try await source.readAll()
+                    // An empty message is more likely the end of a broken pipeline, and with -r it would delete.
+                    if content == .standardInput, payload.readableBytes == 0 {
+                        throw CommandFailure(.inputOutput, "standard input is empty; -n publishes an empty message")
+                    }
+                    return try await publish(payload, with: client)
+                }
                 try await source.forEachLines { lines in
                     _ = try await store.append(lines.map(message))
                     client.storeDidChange()

@@ -21,9 +21,17 @@ public struct Subscriber: Sendable {
         public var endsLines = true
         /// An output format of mosquitto_sub(1).
         public var format: String?
+        /// JSON in the format is set over several lines.
+        public var isPretty = false
         public var skipsRetained = false
         /// Ends with the first message that is not retained.
         public var onlyRetained = false
+        /// Retained messages that are not filtered out are deleted at the broker.
+        public var removesRetained = false
+        /// 5.0: messages say whether they were published with the retain flag, and not whether they are old.
+        public var retainsAsPublished = false
+        /// So many of a hundred messages are printed, 0.1 to 100.
+        public var share: Double?
         public var exitsWhenSubscribed = false
 
         public init() {}
@@ -44,14 +52,19 @@ public struct Subscriber: Sendable {
             return filters
         }
         self.options = options
-        let settings = try ClientSettings(options.client, properties: [.connect, .will])
+        let settings = try ClientSettings(
+            options.client, properties: [.connect, .will],
+            onlyIn5: options.retainsAsPublished ? "--retain-as-published" : nil)
         self.settings = settings
         let qos = try ClientSettings.qos(options.qos, "--qos")
         // 3.1.1 cannot ask for it: there they are sent, and not printed.
-        let sendsNoRetained = options.skipsRetained && settings.configuration.version == .v5
+        let isSentRetained =
+            !options.skipsRetained || options.removesRetained || settings.configuration.version == .v3_1_1
         let topics = options.topics + (settings.topic.map { [$0] } ?? [])
         subscriptions = try filters(topics, "--topic").map {
-            Subscription(filter: $0, qos: qos, retainHandling: sendsNoRetained ? .never : .onSubscribe)
+            Subscription(
+                filter: $0, qos: qos, retainAsPublished: options.retainsAsPublished,
+                retainHandling: isSentRetained ? .onSubscribe : .never)
         }
         unsubscribed = try filters(options.unsubscribed, "--unsubscribe")
         filteredOut = try filters(options.filteredOut, "-T")
@@ -61,23 +74,31 @@ public struct Subscriber: Sendable {
         if options.skipsRetained, options.onlyRetained {
             throw InvalidText("-R and --retained-only leave nothing to print", mend: "leave one out")
         }
+        if let share = options.share, !(0.1...100).contains(share) {
+            throw InvalidText("--random-filter \(share)", mend: "it is 0.1 to 100 of a hundred messages")
+        }
         if let count = options.count, count < 1 { throw InvalidText("-C \(count)", mend: "it is at least 1") }
         if let timeout = options.timeout, !(1...31_536_000).contains(timeout) {
             throw InvalidText("-W \(timeout)", mend: "it is at least 1 second, and at most a year")
         }
-        format = try options.format.map { text throws(InvalidText) in try MessageFormat(parsing: text) }
+        format = try options.format.map { text throws(InvalidText) in
+            try MessageFormat(parsing: text, isPretty: options.isPretty)
+        }
     }
 
     /// - Throws: ``CommandFailure``.
     public func run() async throws(CommandFailure) {
-        let output = Output()
+        let output = try Output()
+        // For deletions. Their acknowledgements may come only behind all that is to be read: there is room for many.
+        let store = WindowStore(maximumCount: 1_000_000, maximumBytes: 1 << 27)
         let run = ClientRun(
-            settings: settings, timeout: options.timeout.map { .seconds($0) }, isPatient: { true },
+            settings: settings, store: store, timeout: options.timeout.map { .seconds($0) }, isPatient: { true },
             work: { client in
                 try await withThrowingTaskGroup(of: Bool.self) { group in
                     // From the first: brokers may send what is retained before they answer.
                     group.addTask {
-                        try await printMessages(of: client, to: output)
+                        try await printMessages(of: client, to: output, deletingIn: store)
+                        try await store.drain()
                         return true
                     }
                     group.addTask {
@@ -90,6 +111,10 @@ public struct Subscriber: Sendable {
                 }
             })
         if case .failed(let failure) = await run() { throw failure }
+        let kept = await store.discarded.values.reduce(0, +)
+        if kept > 0 {
+            throw CommandFailure(.refused, "\(kept) retained messages were not deleted: the broker refused it")
+        }
     }
 
     private func subscribe(_ client: MQTTClient) async throws {
@@ -109,16 +134,24 @@ public struct Subscriber: Sendable {
         }
     }
 
-    private func printMessages(of client: MQTTClient, to output: Output) async throws {
+    private func printMessages(
+        of client: MQTTClient, to output: Output, deletingIn store: WindowStore
+    ) async throws {
         var count = 0
         for await message in client.messages {
             if options.onlyRetained, !message.retain { return }
-            if options.skipsRetained, message.retain { continue }
             if filteredOut.contains(where: { $0.matches(message.topic) }) { continue }
-            do {
-                try await output.write(line(message, isTerminal: output.isTerminal))
-            } catch is Output.ReaderGone {
-                return
+            if options.removesRetained, message.retain {
+                _ = try await store.append([Message(topic: message.topic, payload: ByteBuffer(), retain: true)])
+                await client.storeDidChange()
+            }
+            if options.skipsRetained, message.retain { continue }
+            if options.share.map({ .random(in: 0..<100) < $0 }) ?? true, let line = line(message, output.isTerminal) {
+                do {
+                    try await output.write(line)
+                } catch is Output.ReaderGone {
+                    return
+                }
             }
             count += 1
             if count == options.count { return await client.acknowledge(message) }
@@ -126,16 +159,23 @@ public struct Subscriber: Sendable {
     }
 
     /// As mosquitto_sub prints them: without a format, a message without a payload is nothing, or `(null)` behind its topic.
-    private func line(_ message: ReceivedMessage, isTerminal: Bool) -> [UInt8] {
+    private func line(_ message: ReceivedMessage, _ isTerminal: Bool) -> [UInt8]? {
         var line: [UInt8]
         if let format {
-            line = format.text(of: message, at: .now, isTerminal: isTerminal)
-        } else if message.payload.readableBytes == 0 {
-            guard options.showsTopics else { return [] }
-            line = MessageFormat.shown(message.topic.string.utf8, isTerminal) + Array(" (null)".utf8)
+            guard let text = format.text(of: message, at: .now, isTerminal: isTerminal) else {
+                settings.say("\(message.topic): a payload that is no JSON")
+                return nil
+            }
+            line = text
         } else {
             line = options.showsTopics ? MessageFormat.shown(message.topic.string.utf8, isTerminal) + [0x20] : []
-            line += MessageFormat.shown(message.payload.readableBytesView, isTerminal)
+            if message.payload.readableBytes > 0 {
+                line += MessageFormat.shown(message.payload.readableBytesView, isTerminal)
+            } else if options.showsTopics, options.endsLines {
+                line += "(null)".utf8
+            } else {
+                return nil
+            }
         }
         if options.endsLines { line.append(UInt8(ascii: "\n")) }
         return line

@@ -10,9 +10,8 @@ actor WindowStore: SessionStore {
     func note(_ steps: ExchangeSteps) {}
     func connectionBegan() { memory.connectionBegan() }
 
-    private static let maximumCount = 1000
-    private static let maximumBytes = 1 << 22
-
+    private let maximumCount: Int
+    private let maximumBytes: Int
     /// One batch may go beyond the bound.
     private let memory = MemoryStore(maximumCount: .max)
     /// Of those that were given out; one that was not cannot be acknowledged.
@@ -25,9 +24,14 @@ actor WindowStore: SessionStore {
     private(set) var accepted = 0
     private(set) var discarded: [DiscardReason: Int] = [:]
 
+    init(maximumCount: Int = 1000, maximumBytes: Int = 1 << 22) {
+        self.maximumCount = maximumCount
+        self.maximumBytes = maximumBytes
+    }
+
     /// For one caller at a time.
     func append(_ messages: [Message]) async throws -> [MessageID] {
-        try await wait { pending < Self.maximumCount && bytes < Self.maximumBytes }
+        try await wait { pending < maximumCount && bytes < maximumBytes }
         pending += messages.count
         accepted += messages.count
         bytes += messages.reduce(0) { $0 + Self.size($1) }
