@@ -128,14 +128,14 @@ import Testing
             let relay = try await TCPRelay.start(port: broker.port)
             try await withClient(quick(port: relay.port, version: .v3_1_1)) { client in
                 try await eventually("a connection") { await client.isConnected }
-                try await client.subscribe([Subscription(filter: try TopicFilter("fresh"))])
+                try await client.subscribe([Subscription(filter: try TopicFilter("fresh"), qos: .exactlyOnce)])
                 async let received = collect(2, from: client)
                 try await mosquittoPub(port: broker.port, "stale/6", "not subscribed", qos: 2)
-                try await mosquittoPub(port: broker.port, "fresh", "1", qos: 1)
+                try await mosquittoPub(port: broker.port, "fresh", "1", qos: 2)
                 // The session is one that lasts.
                 try await eventually("the first message") { await client.statistics.received == 1 }
                 await relay.cut(newcomers: .refused)
-                try await mosquittoPub(port: broker.port, "fresh", "2", qos: 1)
+                try await mosquittoPub(port: broker.port, "fresh", "2", qos: 2)
                 try await relay.mend()
                 #expect(
                     try await received.map { "\($0.topic) \(String(buffer: $0.payload))" } == ["fresh 1", "fresh 2"])
