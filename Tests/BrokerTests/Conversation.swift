@@ -1,6 +1,7 @@
 import MQTT
 import MQTTWire
 import NIOCore
+import Relay
 import TestSupport
 import Testing
 
@@ -55,6 +56,24 @@ struct Conversation {
             #expect(failure.isRefusal)
             #expect("\(failure)".contains("check user name, password"))
         }
+    }
+
+    func findingTheVersion() async throws {
+        let relay = try await TCPRelay.start(port: broker.port)
+        var configuration = configuration(port: relay.port)
+        configuration.version = nil
+        let spoken: ProtocolVersion = [.mosquitto, .mosquitto5].contains(broker.kind) ? .v5 : .v3_1_1
+        try await withClient(configuration) { client in
+            #expect(try await client.connected(number: 1).sessionPresent == false)
+            #expect(await client.version == spoken)
+            // What RabbitMQ calls a session is the queue of one that subscribes.
+            try await client.subscribe([filter("\(name)/in")])
+            await relay.cut(newcomers: .served)
+            #expect(try await client.connected(number: 2).sessionPresent)
+            #expect(await client.version == spoken)
+            try await client.publish(message("\(name)/t", "x"), until: .acknowledged)
+        }
+        await relay.stop()
     }
 
     func speakingVersion5() async throws {

@@ -6,6 +6,7 @@ enum Scene: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case connecting = "is told that its session is new"
     case wrongPassword = "is refused with a wrong password"
     case version5 = "speaks MQTT 5.0"
+    case versionFound = "finds out which version is spoken, and keeps to it"
 
     case publishingAtMostOnce = "publishes at QoS 0"
     case publishingAtLeastOnce = "publishes at QoS 1"
@@ -37,6 +38,7 @@ enum Scene: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .connecting: try await conversation.connecting()
         case .wrongPassword: try await conversation.showingAPassword()
         case .version5: try await conversation.speakingVersion5()
+        case .versionFound: try await conversation.findingTheVersion()
         case .publishingAtMostOnce: try await conversation.publishing(.atMostOnce)
         case .publishingAtLeastOnce: try await conversation.publishing(.atLeastOnce)
         case .publishingExactlyOnce: try await conversation.publishing(.exactlyOnce)

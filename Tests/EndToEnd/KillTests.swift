@@ -78,18 +78,21 @@ import Testing
         }
     }
 
-    /// Two hundred kills of a publishing agent, at any instant, over a line that is cut and stalled, to a broker that
-    /// keeps the session: every reading arrives, and none arrives twice.
-    @Test func D3_twoHundredKillsAtQoS2LoseNothingAndRepeatNothing() async throws {
+    /// Two hundred kills of a publishing agent and more, at any instant, over a line that is cut and stalled, to a
+    /// broker that keeps the session: every reading arrives, and none arrives twice. Some of them under 3.1.1, where a
+    /// session that lasts has to be asked for in another way, and with the version left to the client, which must not
+    /// take a cut line for an old broker.
+    @Test(arguments: [("auto", 100), ("5", 200), ("3.1.1", 100)])
+    func D3_hundredsOfKillsAtQoS2LoseNothingAndRepeatNothing(version: String, kills: Int) async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SplitMix64(seed: seed)
         try await withMosquitto(lines: ["max_queued_messages 0"]) { broker in
             let subscriber = try await MosquittoSub.start(port: broker.port, ["fieldpost/station/+"], qos: 2)
             let relay = try await TCPRelay.start(port: broker.port)
-            let timing = "keep_alive = \"2s\"\nconnect_timeout = \"500ms\""
+            let timing = "version = \"\(version)\"\nkeep_alive = \"2s\"\nconnect_timeout = \"500ms\""
             let station = try Station(
                 text: Station.text(port: relay.port, broker: timing, qos: 2, rest: Station.sensors(3)))
-            for round in 1...200 {
+            for round in 1...kills {
                 let agent = try await station.run()
                 let life = Int.random(in: 20...200, using: &generator)
                 let change = Int.random(in: 0...life, using: &generator)
@@ -108,7 +111,9 @@ import Testing
             }
             try await relay.mend()
             try station.directory.write(
-                Station.text(port: relay.port, qos: 2, rest: Station.sensors(3, every: "1m")), to: "station.toml")
+                Station.text(
+                    port: relay.port, broker: "version = \"\(version)\"", qos: 2, rest: Station.sensors(3, every: "1m")),
+                to: "station.toml")
             let agent = try await station.run()
             try await agent.errors.line(containing: "connected: ")
             try await eventually(within: .seconds(60), "an empty queue (seed \(seed))") {
@@ -117,7 +122,7 @@ import Testing
             agent.send(SIGTERM)
             #expect(try await agent.wait() == .exited(0))
             let last = try await station.queue("next") - 1
-            #expect(last > 500, "otherwise this has shown nothing")
+            #expect(last > 250, "otherwise this has shown nothing")
             let lines = try await subscriber.wait(timeout: .seconds(30)) { lines in
                 lines.contains { "seq".value(in: $0) == "\(last)" }
             }

@@ -345,6 +345,8 @@ import Testing
                 "--will-retain",
             ]
             let polite = try await sub(broker, will + ["-i", "polite"])
+            // The watcher's may have come into the log just before.
+            try await broker.log.line(containing: "Sending SUBACK to polite")
             polite.send(SIGINT)
             #expect(try await polite.wait() == .exited(0))
             try await broker.log.line(containing: "Received DISCONNECT from polite")

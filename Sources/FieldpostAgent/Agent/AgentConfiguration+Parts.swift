@@ -17,6 +17,10 @@ extension AgentConfiguration {
             return ConnectParameters(
                 username: username, password: password.map { ByteBuffer(bytes: $0.bytes) }, will: will, birth: birth)
         }
+        client.endpointOrder = broker.order
+        client.returnAfter = broker.returnAfter
+        client.endpointsShareSessions = broker.sharesSessions
+        client.followsRedirects = broker.followsRedirects
         client.keepAlive = broker.keepAlive
         let sessions = client.tls.sessionCache
         client.tls = broker.tls

@@ -94,7 +94,8 @@ extension AgentConfiguration.Broker {
                     at: "tls", message: "no server is reached over TLS", mend: "write mqtts:// in the place of mqtt://")
             }
         }
-        version = settings.choice("version", of: ["5": .v5, "3.1.1": .v3_1_1]) ?? version
+        version = settings.choice("version", of: ["auto": nil, "5": .v5, "3.1.1": .v3_1_1]) ?? version
+        readEndpointChoice(settings)
         clientID = settings.parsed("client_id", Self.checkClientID) ?? clientID
         username = settings.parsed("username", Self.checkUsername)
         password = settings.secret("password")
@@ -116,6 +117,23 @@ extension AgentConfiguration.Broker {
         sessionExpiry = settings.wholeSeconds("session_expiry", in: .zero ... .seconds(4_294_967_294)) ?? sessionExpiry
         maximumInFlight = settings.integer("maximum_in_flight", in: 1...32_768) ?? maximumInFlight
         reconnect = Reconnect(settings.table("reconnect"))
+    }
+
+    private mutating func readEndpointChoice(_ settings: SettingsReader) {
+        order = settings.choice("order", of: EndpointOrder.self) ?? order
+        if let time = settings.duration("return_after") { returnAfter = time == .zero ? nil : time }
+        sharesSessions = settings.boolean("shared_sessions") ?? sharesSessions
+        followsRedirects = settings.boolean("follow_redirects") ?? followsRedirects
+        if order == .shuffled, settings.has("return_after") {
+            settings.warning(
+                at: "return_after", message: "shuffled servers have none to return to",
+                mend: #"leave it out, or write order = "listed""#)
+        } else if servers.count == 1 {
+            for key in ["order", "return_after"] where settings.has(key) {
+                settings.warning(
+                    at: key, message: "there is only one server", mend: "leave it out, or name another server")
+            }
+        }
     }
 
     /// 3.1.1 would take an empty one too, but then the broker keeps no session.

@@ -43,12 +43,24 @@ public struct AgentConfiguration: Sendable {
     public struct Broker: Sendable {
         /// `servers = ["mqtts://host:8883"]`: where the broker is; at least one. `mqtt://` goes in the clear, and its port
         /// is 1883 if none is given; that of `mqtts://`, with TLS, is 8883. `ws://host/path` and `wss://host/path` are
-        /// WebSocket, at "/mqtt" if no path is given.
+        /// WebSocket, at "/mqtt" if no path is given. After each failure the next one is tried.
         public var servers: [Endpoint] = []
+        /// `order`: "listed", in which the first server is the preferred one, or "shuffled", in which each board draws an
+        /// order of its own when it starts, so that a fleet spreads over a cluster.
+        public var order = EndpointOrder.listed
+        /// `return_after`: how long a connection to another server than the first must have stood before the first is
+        /// looked for, and gone back to; "0s" is never. Not for "shuffled".
+        public var returnAfter: Duration? = .seconds(300)
+        /// `shared_sessions`: whether the servers are one cluster that has its sessions in common, as EMQX, NATS and
+        /// RabbitMQ can. Else QoS 2 is exact at each server for itself: what was under way when one is left for another
+        /// may arrive twice. Where it is true without being so, messages can be lost.
+        public var sharesSessions = false
+        /// `follow_redirects`: whether to go where a server sends the board (version 5), with user name and password.
+        public var followsRedirects = true
         /// `tls = { … }`, see ``TLSSettings``.
         public var tls = TLSClientConfiguration()
-        /// `version`: "5" or "3.1.1".
-        public var version = ProtocolVersion.v5
+        /// `version`: "5", "3.1.1", or "auto", which is nil here: 5, and 3.1.1 where a server does not speak 5.
+        public var version: ProtocolVersion?
         /// `client_id`: under which the broker keeps the session. Default: the device's id.
         public var clientID: String
         /// `username`. Default: none.
@@ -63,7 +75,8 @@ public struct AgentConfiguration: Sendable {
         /// `response_timeout`: for the answer to a PINGREQ; 100 ms to 5 min.
         public var responseTimeout = Duration.seconds(10)
         /// `session_expiry`: how long the broker is to keep the session of a board that is away, and with it what makes
-        /// QoS 2 exact; whole seconds, up to 4,294,967,294 s. Only under version 5.
+        /// QoS 2 exact; whole seconds, up to 4,294,967,294 s. Under version 3.1.1 only whether it is more than zero: the
+        /// broker's own limits end the session.
         public var sessionExpiry = Duration.seconds(24 * 3600)
         /// `maximum_in_flight`: how many messages may await their acknowledgement; 1 to 32,768. A broker may ask for
         /// fewer under version 5; under 3.1.1 it cannot, and Mosquitto bears no more than its `max_inflight_messages`.

@@ -4,16 +4,34 @@ public import OpenSSLTransport
 
 /// How a client connects and keeps connected.
 public struct ClientConfiguration: Sendable {
-    /// Tried in this order, the next one after each failure; at least one. A session is resumed at the endpoint that
-    /// holds it; another one begins a new session.
+    /// At least one; the next one is tried after each failure, and after a round of failures the client waits.
+    ///
+    /// A session is resumed at the endpoint that holds it, which is therefore asked first when a connection or a process
+    /// has ended; another one begins a new session, in which what was under way is sent anew and may arrive twice
+    /// (``ClientStatistics/possibleDuplicates``).
     public var endpoints: [Endpoint]
-    /// Nil: 5.0, and 3.1.1 where a server does not speak it.
+    public var endpointOrder = EndpointOrder.listed
+    /// How long a connection to another endpoint than the first must have stood before the client looks for the first
+    /// and goes back to it, when nothing is under way, with a goodbye and without a will; twice as long after each time
+    /// in vain, up to an hour. Nil: never. Without meaning for shuffled endpoints.
+    public var returnAfter: Duration? = .seconds(300)
+    /// The endpoints are one cluster, whose nodes have their sessions in common: a session is resumed at each of them.
+    ///
+    /// Only to be said of such clusters. Where each server has sessions of its own, one may hold an old session of ours
+    /// and offer it after another server has been used: packet identifiers that are used anew would be taken for
+    /// repetitions there, and QoS 2 messages be lost.
+    public var endpointsShareSessions = false
+    /// Whether to go where a server sends us (5.0 §4.11: Use another server, Server moved), which is then trusted with
+    /// user name and password, and reached over the same transport. If not, the next endpoint is asked.
+    public var followsRedirects = true
+    /// Nil: 5.0, and 3.1.1 where a server does not speak it, but not with an ``authenticator``, of which 3.1.1 knows
+    /// nothing. A session belongs to the version that it was begun in.
     public var version: ProtocolVersion?
     /// Empty: the server assigns one (5.0).
     public var clientIdentifier: String
     /// Whole seconds, up to 65,535; zero turns keep-alive off. A server may ask for another value (5.0).
     public var keepAlive: Duration = .seconds(60)
-    /// How long TCP connection and CONNACK together may take.
+    /// How long TCP connection and CONNACK together may take, and before them ``parameters``.
     public var connectTimeout: Duration = .seconds(10)
     /// How long the answer to a PINGREQ may take.
     public var responseTimeout: Duration = .seconds(10)
@@ -21,6 +39,7 @@ public struct ClientConfiguration: Sendable {
     /// still answer pings when they have ceased to do anything else.
     public var acknowledgementTimeout: Duration = .seconds(60)
     /// How long the server keeps the session after a connection; whole seconds. Zero: it ends with the connection.
+    /// Under 3.1.1, which knows no such time, a session that is wanted stays until the server's own limits end it.
     public var sessionExpiry: Duration = .seconds(3600)
     /// The first connection takes over the session that the server holds for this client identifier from an earlier
     /// process, with its subscriptions and the messages that wait in it.
@@ -47,12 +66,17 @@ public struct ClientConfiguration: Sendable {
     /// Bytes of the largest packet that is accepted from the server.
     public var maximumPacketSize: Int = 1 << 20
     public var backoff: Backoff = Backoff()
+    /// ``MQTTClient/run()`` ends when every endpoint refuses us in a way that waiting will not mend (a wrong password,
+    /// a broken certificate file); the last event says why, with no time for the next attempt. Otherwise it goes on at
+    /// the slowest pace: for boards that nobody should have to climb to.
+    public var stopsWhenRefused = false
     /// For endpoints that are reached over TLS. Files that it names are read anew for each connection.
     public var tls: TLSClientConfiguration
     /// Makes what conducts enhanced authentication, for each connection anew (5.0); nil: there is none.
     public var authenticator: (@Sendable () -> any Authenticator)?
     /// Asked before each attempt, with the number that the connection will have: a will that names its connection, a
-    /// password that is signed anew or read again from its file.
+    /// password that is signed anew or read again from its file. When it and the authenticator's beginning have taken
+    /// ``connectTimeout``, they are cancelled, and the attempt has failed.
     public var parameters: @Sendable (_ connection: Int) async throws -> ConnectParameters
 
     public init(
@@ -78,6 +102,9 @@ public struct ClientConfiguration: Sendable {
         /// As soon as it is there.
         case onArrival
     }
+
+    /// The version that is not to be departed from.
+    var fixedVersion: ProtocolVersion? { version ?? (authenticator == nil ? nil : .v5) }
 
     /// The keep-alive as CONNECT says it.
     var keepAliveSeconds: UInt16 { UInt16(clamping: keepAlive.components.seconds) }

@@ -5,9 +5,13 @@ internal import Units
 /// What happens to a client's connection.
 public enum ClientEvent: Sendable, Hashable {
     case connected(ConnectResult)
-    /// An attempt failed; the next one follows after so long.
-    case connectFailed(Endpoint, ConnectFailure, retryIn: Duration)
-    /// A connection ended; `retryIn` is nil when the client was told to stop.
+    /// An attempt failed; the next one, perhaps to another endpoint, follows after so long. `retryIn` is nil when there
+    /// is none: ``ClientConfiguration/stopsWhenRefused``.
+    ///
+    /// What waiting will not mend is a ``ConnectFailure/decision`` to give up.
+    case connectFailed(Endpoint, ConnectFailure, retryIn: Duration?)
+    /// A connection ended; `retryIn` is nil when the client was told to stop, or is not welcome any more:
+    /// ``ClientConfiguration/stopsWhenRefused``.
     case disconnected(DisconnectReason, retryIn: Duration?)
 }
 

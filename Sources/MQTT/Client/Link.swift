@@ -10,16 +10,36 @@ struct Link {
     enum End: Sendable {
         case failed(ConnectFailure)
         case ended(DisconnectReason, after: Duration)
+        /// Left at once, under 3.1.1: the server offered a session that is not ours.
+        case stranger
+        /// The server has been told to delete its session, under 3.1.1.
+        case cleared
     }
+
+    /// `clearing`: only to have the server delete a session that is not ours, which under 3.1.1 takes a connection.
+    enum Purpose: Sendable { case using, clearing }
 
     /// Rises with each attempt, so that a late word from an old channel is not taken for the new one's.
     let id: Int
     let version: ProtocolVersion
+    let purpose: Purpose
     var phase = Phase.opening
     var channel: (any Channel)?
     var endpoint: Endpoint?
     var parameters = ConnectParameters()
+    /// Who waits for what the program has to say for CONNECT, and what it waits for.
+    var preparationWaiter: Waiter<Void>?
+    var preparation: Task<Void, Never>?
     var cleanStart = true
+    /// A session that the server offers is not ours.
+    var wantsNewSession = false
+    /// Other servers that this one named with its refusal or goodbye.
+    var serverReference: String?
+    /// We only wait until nothing is under way any more, to go back to the preferred endpoint.
+    var isReturning = false
+    var returnTimer: Scheduled<Void>?
+    /// What the connection has come to, once DISCONNECT was sent.
+    var farewell: End?
     /// Nothing is published before the store knows of the connection, and whether it is a new session.
     var mayPublish = false
     var isWritable = true
@@ -43,9 +63,10 @@ struct Link {
     var timers: [Scheduled<Void>] = []
     var waiter: CheckedContinuation<End, Never>?
 
-    init(id: Int, version: ProtocolVersion) {
+    init(id: Int, version: ProtocolVersion, purpose: Purpose = .using) {
         self.id = id
         self.version = version
+        self.purpose = purpose
     }
 
     var isUp: Bool { phase == .up }
@@ -53,5 +74,10 @@ struct Link {
     mutating func cancelTimers() {
         timers.forEach { $0.cancel() }
         timers.removeAll()
+    }
+
+    mutating func cancelReturn() {
+        returnTimer?.cancel()
+        returnTimer = nil
     }
 }

@@ -81,7 +81,10 @@ extension MQTTClient {
     /// What CONNECT says of it.
     func beginAuthentication() async throws {
         guard link.version == .v5, var authenticator = configuration.authenticator?() else { return }
+        let id = link.id
         let data = try await authenticator.begin()
+        // It may have come too late.
+        guard link.id == id else { return }
         link.authenticator = authenticator
         link.parameters.properties.authenticationMethod = authenticator.method
         link.parameters.properties.authenticationData = data

@@ -9,27 +9,21 @@ internal import WebSocketTransport
 // The life of one connection.
 extension MQTTClient: ConnectionOwner {
     /// One attempt, from TCP to the end of the connection that came of it.
-    func connection(to endpoint: Endpoint, version: ProtocolVersion) async -> Link.End {
-        link = Link(id: link.id + 1, version: version)
+    func connection(
+        to endpoint: Endpoint, version: ProtocolVersion, purpose: Link.Purpose = .using
+    ) async -> Link.End {
+        link = Link(id: link.id + 1, version: version, purpose: purpose)
         let id = link.id
         link.endpoint = endpoint
         do {
-            link.parameters = try await configuration.parameters(statistics.connections + 1)
-            try await beginAuthentication()
+            try await prepare(id)
         } catch {
-            return .failed(.invalid("\(error)"))
+            if stopping || Task.isCancelled { return .failed(.stopped) }
+            return .failed(error as? ConnectFailure ?? .invalid("\(error)"))
         }
-        if store.outlivesProcess {
-            let stored = (try? await store.session()) ?? nil
-            if let stored, !hasAskedStore {
-                sessionName = stored.name
-                session.restore(stored)
-                // Its window, and what was acknowledged and not forgotten yet.
-                doubtful = configuration.maximumInFlight + 512
-            }
-            hasAskedStore = true
-            // It may have given something up that makes the session unfit to be resumed.
-            if stored == nil { sessionName = nil }
+        // It may have given something up that makes the session unfit to be resumed.
+        if store.outlivesProcess, (try? await store.session()) ?? nil == nil {
+            sessionName = nil
         }
         var secure: TLSClientContext?
         if endpoint.transport.isSecure {
@@ -50,6 +44,42 @@ extension MQTTClient: ConnectionOwner {
         } onCancel: {
             onEventLoop { $0.cancelled(id) }
         }
+    }
+
+    /// What the program has to say for CONNECT, if it does in time.
+    private func prepare(_ id: Int) async throws {
+        guard !stopping else { throw ConnectFailure.stopped }
+        let (ask, number, timeout) = (
+            configuration.parameters, statistics.connections + 1, configuration.connectTimeout
+        )
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let timer = after(timeout) {
+                    $0.prepared(id, .failure(ConnectFailure.timedOut(after: timeout, stage: .parameters)))
+                }
+                link.preparationWaiter = Waiter(continuation: continuation, timer: timer)
+                link.preparation = Task {
+                    do {
+                        let parameters = try await ask(number)
+                        guard link.id == id else { return }
+                        link.parameters = parameters
+                        try await beginAuthentication()
+                        prepared(id, .success(()))
+                    } catch {
+                        prepared(id, .failure(error))
+                    }
+                }
+            }
+        } onCancel: {
+            onEventLoop { $0.prepared(id, .failure(CancellationError())) }
+        }
+    }
+
+    private func prepared(_ id: Int, _ result: Result<Void, any Error>) {
+        guard link.id == id, let waiter = link.preparationWaiter else { return }
+        link.preparationWaiter = nil
+        link.preparation?.cancel()
+        waiter.resume(with: result)
     }
 
     /// Cancelled rather than stopped: there is no time for more than a goodbye.
@@ -130,18 +160,23 @@ extension MQTTClient: ConnectionOwner {
 
     func connect() -> Packet {
         // A session that the store knows nothing of is not ours to resume unless we are told: its packet identifiers are
-        // unknown here. Under 3.1.1 this means that the server keeps a session from the second connection on only.
-        // Nor is one that was left behind at another endpoint: it may hold identifiers that were used anew meanwhile,
-        // and a new message would be taken for a repetition. Without an identifier there is nothing to resume.
+        // unknown here. Nor is one that was left behind at another endpoint: it may hold identifiers that were used
+        // anew meanwhile, and a new message would be taken for a repetition. Without an identifier there is nothing to
+        // resume.
         let identifier = assignedIdentifier ?? configuration.clientIdentifier
-        let isOurs = sessionName.map { $0 == link.endpoint.map(name) } ?? configuration.resumesEarlierSession
-        link.cleanStart = !isOurs || configuration.sessionExpiry == .zero || identifier.isEmpty
+        var isOurs = configuration.resumesEarlierSession
+        if let sessionName, let endpoint = link.endpoint { isOurs = sessionName == name(of: endpoint, link.version) }
+        let isWanted = configuration.sessionExpiry > .zero && !identifier.isEmpty && link.purpose == .using
+        // 3.1.1 has no word for "a new session that is to last": it is asked for as if there were one, and must be absent.
+        link.wantsNewSession = isWanted && !isOurs && link.version == .v3_1_1
+        link.cleanStart = !isWanted || !isOurs && !link.wantsNewSession
         var connect = Connect(
             version: link.version,
             clientIdentifier: identifier,
             cleanStart: link.cleanStart,
             keepAlive: configuration.keepAliveSeconds,
-            username: link.parameters.username, password: link.parameters.password, will: link.parameters.will)
+            username: link.parameters.username, password: link.parameters.password,
+            will: link.purpose == .using ? link.parameters.will : nil)
         if link.version == .v3_1_1 {
             connect.will?.properties = []
         } else {
@@ -163,12 +198,15 @@ extension MQTTClient: ConnectionOwner {
         let id = link.id
         guard let endpoint = link.endpoint else { return }
         if connack.reasonCode.isError {
+            link.serverReference = connack.properties.serverReference
             return end(id, .refused(connack.reasonCode, explanation: connack.properties.reasonString))
         }
         if connack.sessionPresent, link.cleanStart {
             return end(id, ConnectFailure.protocolError("session present after a clean start (MQTT-3.2.2-2)"))
         }
         guard finishAuthentication(connack) else { return }
+        if link.purpose == .clearing { return leave(.cleared) }
+        if connack.sessionPresent, link.wantsNewSession { return leave(.stranger) }
         link.cancelTimers()
         statistics.connections += 1
         if let assigned = connack.properties.assignedClientIdentifier { assignedIdentifier = assigned }
@@ -187,6 +225,7 @@ extension MQTTClient: ConnectionOwner {
             interval: .seconds(Int(keepAlive)), responseTimeout: configuration.responseTimeout, now: .now)
         if readingPaused { setReading(false) }
         watch()
+        scheduleReturn()
         let result = ConnectResult(
             endpoint: endpoint, number: statistics.connections, sessionPresent: connack.sessionPresent,
             resumption: resumption, properties: connack.properties)
@@ -201,7 +240,7 @@ extension MQTTClient: ConnectionOwner {
             direct.prepend((lastToken, birth))
         }
         resumesEarlierProcess = connack.sessionPresent && (resumesEarlierProcess || statistics.connections == 1)
-        let name = name(of: endpoint)
+        let name = name(of: endpoint, link.version)
         if !connack.sessionPresent { steps = ExchangeSteps() }
         if let immediate {
             immediate.connectionBegan()
@@ -243,8 +282,9 @@ extension MQTTClient: ConnectionOwner {
     }
 
     /// A session's name: where it is, and whose (FNV-1a).
-    private func name(of endpoint: Endpoint) -> Int64 {
-        let text = "\(link.version) \(endpoint) \(assignedIdentifier ?? configuration.clientIdentifier)"
+    func name(of endpoint: Endpoint, _ version: ProtocolVersion) -> Int64 {
+        let place = configuration.endpointsShareSessions ? "cluster" : "\(endpoint)"
+        let text = "\(version) \(place) \(assignedIdentifier ?? configuration.clientIdentifier)"
         let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         return Int64(bitPattern: hash)
     }
@@ -255,7 +295,7 @@ extension MQTTClient: ConnectionOwner {
         case let error as DecodingError where link.phase == .awaitingConnAck && error.isConnAckOfOlderVersion:
             end(id, .refused(.unsupportedProtocolVersion, explanation: "it answers as MQTT 3.1.1 does"))
         case let error as TLSError where link.phase != .up:
-            if link.phase == .closing { end(id, .requested) } else { end(id, .failed(.tls(error))) }
+            if link.phase == .closing { endAfterGoodbye(id) } else { end(id, .failed(.tls(error))) }
         case let error as TLSError where error.code == .truncated: end(id, DisconnectReason.closed)
         case let error as WebSocketError where link.phase == .opening || link.phase == .awaitingConnAck:
             end(id, .webSocket(error))
@@ -266,7 +306,9 @@ extension MQTTClient: ConnectionOwner {
         default:
             switch link.phase {
             case .up: end(id, .network(NetworkFailure.text(error)))
-            case .closing: end(id, .requested)
+            case .closing: endAfterGoodbye(id)
+            // How a server closes that has not read what we sent.
+            case .awaitingConnAck where NetworkFailure.isReset(error): end(id, ConnectFailure.closed)
             case .opening, .awaitingConnAck, .ended: end(id, .unreachable(NetworkFailure.text(error)))
             }
         }
@@ -276,7 +318,7 @@ extension MQTTClient: ConnectionOwner {
         guard link.id == id else { return }
         switch link.phase {
         case .up: end(id, DisconnectReason.closed)
-        case .closing: end(id, .requested)
+        case .closing: endAfterGoodbye(id)
         case .opening, .awaitingConnAck, .ended: end(id, ConnectFailure.closed)
         }
     }
@@ -284,7 +326,7 @@ extension MQTTClient: ConnectionOwner {
     /// The server broke the protocol: tell it, if the version can, and close (5.0 §4.13).
     func breakOff(_ violation: ProtocolViolation) {
         let id = link.id
-        if link.phase == .closing { return end(id, .requested) }
+        if link.phase == .closing { return endAfterGoodbye(id) }
         guard link.isUp else { return end(id, ConnectFailure.protocolError(violation.description)) }
         if link.version == .v5 {
             send(.disconnect(Disconnect(reasonCode: violation.reasonCode)))
@@ -337,6 +379,22 @@ extension MQTTClient: ConnectionOwner {
         end(id, .ended(reason, after: link.upSince.duration(to: .now)))
     }
 
+    /// Says goodbye, and waits a moment for the server to close.
+    func leave(_ farewell: Link.End, _ goodbye: Disconnect = Disconnect()) {
+        let id = link.id
+        send(.disconnect(goodbye))
+        link.phase = .closing
+        link.farewell = farewell
+        link.cancelTimers()
+        link.cancelReturn()
+        flush()
+        schedule(in: min(configuration.responseTimeout, .seconds(1)), on: id) { $0.endAfterGoodbye(id) }
+    }
+
+    func endAfterGoodbye(_ id: Int) {
+        end(id, link.farewell ?? .ended(.requested, after: link.upSince.duration(to: .now)))
+    }
+
     /// The first reason counts; what comes after it is only its consequence.
     func end(_ id: Int, _ end: Link.End) {
         guard link.id == id, link.phase != .ended else { return }
@@ -344,6 +402,8 @@ extension MQTTClient: ConnectionOwner {
         link.phase = .ended
         link.mayPublish = false
         link.cancelTimers()
+        link.cancelReturn()
+        prepared(id, .failure(ConnectFailure.stopped))
         link.channel?.close(promise: nil)
         link.channel = nil
         if wasUp {

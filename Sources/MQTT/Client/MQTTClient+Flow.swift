@@ -21,13 +21,14 @@ extension MQTTClient {
             direct.removeFirst()
         }
         repeat {
-            while link.isWritable, direct.isEmpty, let next = ready.first {
+            while link.isWritable, !link.isReturning, direct.isEmpty, let next = ready.first {
                 guard offer(next, from: .stored(next.id), at: now) else { break }
                 ready.removeFirst()
             }
             // What was gathered for one write is enough when more is there than a socket takes.
             if link.outbound.readableBytes >= 64 * 1024 { flush() }
-        } while link.isWritable && direct.isEmpty && ready.isEmpty && session.room > 0 && fetch(at: now)
+        } while link.isWritable && !link.isReturning && direct.isEmpty && ready.isEmpty && session.room > 0
+            && fetch(at: now)
         flush()
     }
 

@@ -59,6 +59,8 @@ extension MQTTClient {
             // The alarm was set for the end of our patience; the next ping may be due before.
             watch()
         case .disconnect(let disconnect):
+            link.serverReference = disconnect.properties.serverReference
+            if let refused = session.disconnected(with: disconnect.reasonCode) { complete(refused) }
             end(
                 link.id,
                 .byServer(disconnect.reasonCode, explanation: disconnect.properties.reasonString))
@@ -188,6 +190,7 @@ extension MQTTClient {
         noteSteps()
         pump()
         flush()
+        leaveWhenNothingIsUnderWay()
     }
 
     func writabilityChanged(to isWritable: Bool, on id: Int) {

@@ -9,46 +9,52 @@ extension MQTTClient {
     /// called. To be called once.
     ///
     /// A server that answers with a refusal (a wrong password) is asked again too, at the slowest pace: passwords get
-    /// mended, and nobody should have to climb to a board.
+    /// mended, and nobody should have to climb to a board. ``ClientConfiguration/stopsWhenRefused`` ends it instead.
     public func run() async {
         precondition(link.id == 0 || stopping, "MQTTClient.run() is to be called once")
-        var backoff = configuration.backoff
         var generator = SystemRandomNumberGenerator()
-        var attempt = 0
-        while !stopping, !Task.isCancelled, !configuration.endpoints.isEmpty {
-            let endpoint = configuration.endpoints[attempt % configuration.endpoints.count]
-            attempt += 1
-            let delay: Duration
-            switch await connection(to: endpoint, version: configuration.version ?? .v5) {
+        await rememberSession()
+        while !stopping, !Task.isCancelled, let endpoint = selection.current {
+            switch await connectionOfOurs(to: endpoint, version: versions.version(for: endpoint)) {
             case .failed(.stopped): continue
             case .failed(let failure):
-                delay = backoff.delay(after: failure.isRefusal ? .refused : .notConnected, using: &generator)
-                logger.warning(
-                    "not connected",
-                    metadata: [
-                        "broker": "\(endpoint)", "reason": "\(failure)",
-                        "retry-in": "\(Duration.milliseconds(delay.milliseconds).compact)",
-                    ])
-                eventContinuation.yield(.connectFailed(endpoint, failure, retryIn: delay))
-            case .ended(let reason, let uptime):
-                let ending = stopping || Task.isCancelled
-                delay = backoff.delay(after: .ended(after: uptime), using: &generator)
-                logger.log(
-                    level: ending ? .info : .warning, "disconnected",
-                    metadata: ["broker": "\(endpoint)", "reason": "\(reason)"].merging(
-                        ending ? [:] : ["retry-in": "\(Duration.milliseconds(delay.milliseconds).compact)"],
-                        uniquingKeysWith: { $1 }))
-                if reason == .closed, backoff.failures == 4 {
-                    logger.warning(
-                        "connections are accepted and soon closed: does another client use the same identifier?",
-                        metadata: ["client": "\(assignedIdentifier ?? configuration.clientIdentifier)"])
+                if versions.failed(failure, at: endpoint) {
+                    logger.info(
+                        "asking in another version of MQTT",
+                        metadata: [
+                            "broker": "\(endpoint)", "version": "\(versions.version(for: endpoint))",
+                            "reason": "\(failure)",
+                        ])
+                    continue
                 }
-                eventContinuation.yield(.disconnected(reason, retryIn: ending ? nil : delay))
-                if ending { continue }
-                // The endpoint was good for a while: it is the first to be asked again.
-                if uptime >= backoff.stableAfter { attempt -= 1 }
+                let next = selection.next(
+                    after: .notConnected, failure.decision, redirect: redirect(from: endpoint, failure.reasonCode),
+                    using: &generator)
+                let isLast = next.isHopeless && configuration.stopsWhenRefused
+                report(failure, of: endpoint, isLast ? nil : next.delay)
+                if isLast { stopping = true } else { await pause(next.delay) }
+            case .ended(.returning, _):
+                versions.connected(to: endpoint)
+                selection.goBack()
+                logger.info(
+                    "leaving for the preferred broker",
+                    metadata: ["broker": "\(endpoint)", "preferred": "\(selection.current ?? endpoint)"])
+                let ending = stopping || Task.isCancelled
+                eventContinuation.yield(.disconnected(.returning, retryIn: ending ? nil : .zero))
+            case .ended(let reason, let uptime):
+                versions.connected(to: endpoint)
+                var ending = stopping || Task.isCancelled
+                let next = selection.next(
+                    after: .ended(after: uptime), reason.decision,
+                    redirect: redirect(from: endpoint, reason.reasonCode), using: &generator)
+                if next.isHopeless, configuration.stopsWhenRefused {
+                    ending = true
+                    stopping = true
+                }
+                report(reason, of: endpoint, ending ? nil : next.delay)
+                if !ending { await pause(next.delay) }
+            case .stranger, .cleared: continue
             }
-            await pause(delay)
         }
         // A message that was acknowledged must not wait in the store for the next process, which would repeat it.
         await tellingStore?.value
@@ -57,6 +63,81 @@ extension MQTTClient {
         await beginning?.value
         await noting?.value
         finish()
+    }
+
+    /// Where the store says that a session is, there the client begins, in the session's version.
+    private func rememberSession() async {
+        guard store.outlivesProcess, let stored = (try? await store.session()) ?? nil else { return }
+        sessionName = stored.name
+        session.restore(stored)
+        // Its window, and what was acknowledged and not forgotten yet.
+        doubtful = configuration.maximumInFlight + 512
+        var known: [Endpoint: ProtocolVersion] = [:]
+        for endpoint in selection.endpoints.reversed() {
+            for version in [ProtocolVersion.v5, .v3_1_1] where self.name(of: endpoint, version) == stored.name {
+                known[endpoint] = version
+                selection.begin(at: endpoint)
+            }
+        }
+        versions = VersionChoice(fixed: configuration.fixedVersion, known: known)
+    }
+
+    /// One attempt. Under 3.1.1 it may take more than one connection: a session that the server holds and that is not ours
+    /// is deleted first, which only a clean one can do, and that one ends with its connection.
+    private func connectionOfOurs(to endpoint: Endpoint, version: ProtocolVersion) async -> Link.End {
+        for _ in 1...3 {
+            let end = await connection(to: endpoint, version: version)
+            guard case .stranger = end else { return end }
+            logger.info("the broker holds an earlier session: it is deleted", metadata: ["broker": "\(endpoint)"])
+            let cleared = await connection(to: endpoint, version: version, purpose: .clearing)
+            guard case .cleared = cleared else { return cleared }
+        }
+        return .failed(stopping || Task.isCancelled ? .stopped : .sessionNotDeleted)
+    }
+
+    /// Where the server sends us, if it does, and if we go.
+    private func redirect(from endpoint: Endpoint, _ code: ReasonCode?) -> EndpointSelection.Redirect? {
+        guard code == .useAnotherServer || code == .serverMoved else { return nil }
+        let text = link.serverReference ?? ""
+        let others = ServerReference(text, from: endpoint).endpoints
+        guard configuration.followsRedirects, !others.isEmpty else {
+            logger.warning(
+                configuration.followsRedirects
+                    ? "the broker wants us elsewhere, and names nobody" : "the broker wants us elsewhere: not followed",
+                metadata: ["broker": "\(endpoint)", "reference": "\(text)"])
+            return nil
+        }
+        logger.notice(
+            code == .serverMoved ? "the broker has moved" : "the broker sends us to another one",
+            metadata: ["broker": "\(endpoint)", "to": "\(others.map(\.description).joined(separator: " "))"])
+        return EndpointSelection.Redirect(endpoints: others, isPermanent: code == .serverMoved)
+    }
+
+    private func report(_ failure: ConnectFailure, of endpoint: Endpoint, _ delay: Duration?) {
+        logger.log(
+            level: delay == nil ? .error : .warning,
+            failure.decision == .giveUp ? "not connected, which waiting alone will not mend" : "not connected",
+            metadata: ["broker": "\(endpoint)", "reason": "\(failure)"].merging(Self.retry(delay)) { $1 })
+        eventContinuation.yield(.connectFailed(endpoint, failure, retryIn: delay))
+    }
+
+    private func report(_ reason: DisconnectReason, of endpoint: Endpoint, _ delay: Duration?) {
+        let isWanted = delay == nil && reason == .requested
+        logger.log(
+            level: isWanted ? .info : .warning, "disconnected",
+            metadata: ["broker": "\(endpoint)", "reason": "\(reason)"].merging(Self.retry(delay)) { $1 })
+        if reason.reasonCode == .sessionTakenOver || reason == .closed && selection.backoff.failures == 4 {
+            logger.warning(
+                reason == .closed
+                    ? "connections are accepted and soon closed: does another client use the same identifier?"
+                    : "another client uses the same identifier: give each its own",
+                metadata: ["client": "\(assignedIdentifier ?? configuration.clientIdentifier)"])
+        }
+        eventContinuation.yield(.disconnected(reason, retryIn: delay))
+    }
+
+    private static func retry(_ delay: Duration?) -> Logger.Metadata {
+        delay.map { ["retry-in": "\(Duration.milliseconds($0.milliseconds).compact)"] } ?? [:]
     }
 
     /// Says goodbye to the server, which then forgets the will, and ends ``run()``.
@@ -70,7 +151,7 @@ extension MQTTClient {
         endPause()
         let id = link.id
         // Said goodbye already: only the deadline may come earlier.
-        if link.phase == .closing { return schedule(in: deadline, on: id) { $0.end(id, .requested) } }
+        if link.phase == .closing { return schedule(in: deadline, on: id) { $0.endAfterGoodbye(id) } }
         guard link.isUp, let channel = link.channel else { return end(id, .stopped) }
         if keepingWill, link.version == .v3_1_1 { return end(id, .requested) }
         send(.disconnect(Disconnect(reasonCode: keepingWill ? .disconnectWithWill : .normalDisconnection)))

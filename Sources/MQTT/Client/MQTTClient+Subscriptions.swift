@@ -17,6 +17,10 @@ struct HeldSubscription: Sendable {
 extension MQTTClient {
     /// Subscribes, now or as soon as there is a connection, and again whenever the server has lost the session.
     ///
+    /// On a connection that speaks 3.1.1, which has only the QoS, the other options of a subscription are left out: the
+    /// client's own messages come back to it, retained messages come with each subscription, and what is passed on as it
+    /// is published does not show RETAIN.
+    ///
     /// - Parameters:
     ///   - subscriptions: at least one. A filter like `$share/group/topic` shares its messages with the other members of
     ///     its group (5.0 §4.8.2).

@@ -49,12 +49,13 @@ public actor MQTTClient {
 
     var session: Session
     var link: Link
+    var selection: EndpointSelection
+    var versions: VersionChoice
     var stopping = false
     var pauseWaiter: CheckedContinuation<Void, Never>?
     var pauseTimer: Scheduled<Void>?
     /// The session that we could resume, by where it is and whose; nil: none.
     var sessionName: Int64?
-    var hasAskedStore = false
     /// The session is the one in which an earlier process may have sent what the store gives out.
     var resumesEarlierProcess = false
     /// How many more of its messages an earlier process may have sent, at most, without the store having forgotten them.
@@ -110,6 +111,11 @@ public actor MQTTClient {
         self.eventLoop = eventLoop
         self.logger = logger
         link = Link(id: 0, version: configuration.version ?? .v5)
+        var generator = SystemRandomNumberGenerator()
+        selection = EndpointSelection(
+            configuration.endpoints, order: configuration.endpointOrder, backoff: configuration.backoff,
+            returnAfter: configuration.returnAfter, using: &generator)
+        versions = VersionChoice(fixed: configuration.fixedVersion)
         session = Session(
             version: configuration.version ?? .v5, maximumInFlight: configuration.maximumInFlight,
             topicAliasMaximum: configuration.topicAliasMaximum)

@@ -32,6 +32,9 @@ public enum ConnectFailure: Error, Sendable, Hashable {
     case webSocket(WebSocketError)
     /// What came is not MQTT, or breaks its rules.
     case protocolError(String)
+    /// Under 3.1.1 the server goes on offering a session that is not ours, though it was told to delete it
+    /// (3.1.1 §3.1.2.4): another client may be using the identifier.
+    case sessionNotDeleted
     /// Our part of enhanced authentication failed, or the server's proof did.
     case authentication(String)
     /// CONNECT could not be built (the client's own mistake, or a secret that could not be read).
@@ -42,23 +45,14 @@ public enum ConnectFailure: Error, Sendable, Hashable {
     public enum Stage: String, Sendable, Hashable {
         case tcp = "TCP connection"
         case connack = "CONNACK"
+        /// ``ClientConfiguration/parameters``, before there was anything to connect with.
+        case parameters = "parameters for CONNECT"
     }
 
-    /// Waiting alone will not mend these: somebody has to change something.
-    public var isRefusal: Bool {
-        switch self {
-        case .invalid, .authentication: true
-        case .tls(let error): error.fault == .configuration
-        case .refused(let code, _): !Self.passing.contains(code)
-        default: false
-        }
+    /// The code in CONNACK.
+    public var reasonCode: ReasonCode? {
+        if case .refused(let code, _) = self { code } else { nil }
     }
-
-    /// Refusals that pass by themselves (5.0 §3.2.2.2, §4.13).
-    private static let passing: Set<ReasonCode> = [
-        .unspecifiedError, .serverUnavailable, .serverBusy, .serverShuttingDown, .quotaExceeded,
-        .connectionRateExceeded, .useAnotherServer, .implementationSpecificError,
-    ]
 }
 
 extension ConnectFailure: CustomStringConvertible {
@@ -72,6 +66,8 @@ extension ConnectFailure: CustomStringConvertible {
         case .tls(let error): return "\(error)"
         case .webSocket(let error): return "\(error)"
         case .protocolError(let what): return "not MQTT as specified: \(what); is this an MQTT broker's port?"
+        case .sessionNotDeleted:
+            return "the broker does not delete an earlier session; does another client use the same identifier?"
         case .authentication(let why): return "authentication: \(why)"
         case .invalid(let why): return "CONNECT could not be built: \(why)"
         case .stopped: return "the client was stopped"
@@ -80,7 +76,8 @@ extension ConnectFailure: CustomStringConvertible {
 
     private static func mend(_ code: ReasonCode) -> String {
         switch code {
-        case .unsupportedProtocolVersion: "; try the other version of MQTT (in a configuration: version = \"3.1.1\")"
+        case .unsupportedProtocolVersion:
+            "; try the other version of MQTT (in a configuration: version = \"3.1.1\", or \"auto\")"
         case .badUserNameOrPassword, .notAuthorized: "; check user name, password and the broker's access rules"
         case .clientIdentifierNotValid: "; the broker does not accept this client identifier"
         default: ""
@@ -92,6 +89,8 @@ extension ConnectFailure: CustomStringConvertible {
 public enum DisconnectReason: Error, Sendable, Hashable {
     /// We wanted it.
     case requested
+    /// We left for the preferred endpoint, which is there again.
+    case returning
     /// The server said goodbye, and why (5.0 DISCONNECT).
     case byServer(ReasonCode, explanation: String?)
     /// The server, or something between, closed the connection without a word.
@@ -104,12 +103,18 @@ public enum DisconnectReason: Error, Sendable, Hashable {
     case protocolError(String)
     /// The socket failed.
     case network(String)
+
+    /// The code in the server's DISCONNECT.
+    public var reasonCode: ReasonCode? {
+        if case .byServer(let code, _) = self { code } else { nil }
+    }
 }
 
 extension DisconnectReason: CustomStringConvertible {
     public var description: String {
         switch self {
         case .requested: "requested"
+        case .returning: "the preferred endpoint is there again"
         case .byServer(let code, let explanation):
             "the server disconnected us: \(code)" + (explanation.map { " (\($0))" } ?? "")
         case .closed: "closed by the peer"

@@ -12,6 +12,12 @@ internal import Darwin
 
 /// What kept bytes from travelling, in words for whoever looks after the board.
 enum NetworkFailure {
+    /// The peer closed and has no use for what was sent.
+    static func isReset(_ error: any Error) -> Bool {
+        guard let error = error as? IOError else { return false }
+        return error.errnoCode == ECONNRESET || error.errnoCode == EPIPE
+    }
+
     static func text(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:

@@ -23,7 +23,8 @@ public struct Backoff: Sendable, Hashable {
         case ended(after: Duration)
         /// No connection came about.
         case notConnected
-        /// The server said no in a way that waiting alone will not mend (bad password, banned …): go to the cap at once.
+        /// Waiting alone will not mend it (bad password, banned …), or asking often makes it worse: go to the cap at
+        /// once, and wait no less than half of it.
         case refused
     }
 
@@ -42,7 +43,9 @@ public struct Backoff: Sendable, Hashable {
         switch failure {
         case .ended(let uptime) where uptime >= stableAfter: failures = 1
         case .ended, .notConnected: failures = min(failures + 1, 64)
-        case .refused: failures = 64
+        case .refused:
+            failures = 64
+            return ceiling * Double.random(in: 0.5...1, using: &generator)
         }
         return ceiling * Double.random(in: 0...1, using: &generator)
     }

@@ -1,11 +1,17 @@
 public import MQTTWire
 
 extension Session {
+    /// What 3.1.1 cannot say is left out under it: the options beside the QoS, and the properties.
+    ///
     /// - Parameter subscriptions: at least one.
     public mutating func subscribe(_ subscriptions: [Subscription], properties: Properties = []) -> Subscribe? {
         guard let identifier = newRequest(.subscribe(count: subscriptions.count)) else { return nil }
-        return Subscribe(
-            packetIdentifier: identifier, subscriptions: subscriptions, properties: version == .v5 ? properties : [])
+        if version == .v3_1_1 {
+            return Subscribe(
+                packetIdentifier: identifier,
+                subscriptions: subscriptions.map { Subscription(filter: $0.filter, qos: $0.qos) })
+        }
+        return Subscribe(packetIdentifier: identifier, subscriptions: subscriptions, properties: properties)
     }
 
     /// - Parameter filters: at least one.

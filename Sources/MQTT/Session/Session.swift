@@ -99,7 +99,8 @@ public struct Session: Sendable {
     /// Messages that were published and not completed yet.
     public var inFlight: Int { outgoing.count }
 
-    private var window: Int { min(maximumInFlight, limits.receiveMaximum) }
+    private var window: Int { suspicion.isOn ? 1 : min(maximumInFlight, limits.receiveMaximum) }
+    var suspicion = Suspicion()
 
     /// How many QoS 1 or 2 messages may be published now. Nothing new goes before what must be repeated.
     public var room: Int { resend.isEmpty ? max(0, window - outstanding) : 0 }
@@ -361,9 +362,10 @@ public struct Session: Sendable {
         return complete(pubcomp.packetIdentifier, .success)
     }
 
-    private mutating func complete(_ identifier: PacketIdentifier, _ reasonCode: ReasonCode) -> Completion? {
+    mutating func complete(_ identifier: PacketIdentifier, _ reasonCode: ReasonCode) -> Completion? {
         guard let entry = outgoing.removeValue(forKey: identifier) else { return nil }
         if entry.isOutstanding { outstanding -= 1 }
+        suspicion.completed()
         if case .direct = entry.origin { directInFlight -= 1 }
         return Completion(origin: entry.origin, reasonCode: reasonCode)
     }

@@ -122,7 +122,7 @@ public protocol SessionStore: Sendable {
 
 /// Why a message that was given out is given up.
 public enum DiscardReason: String, Sendable, Hashable, CaseIterable {
-    /// The broker answered with an error code (5.0 only).
+    /// The broker answered with an error code, or disconnected us again and again because of it (5.0 only).
     case refused
     /// The broker takes no packet of this size.
     case tooLarge

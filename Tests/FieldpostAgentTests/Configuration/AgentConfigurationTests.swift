@@ -33,7 +33,11 @@ import Musl
 
         let broker = configuration.broker
         #expect(broker.servers == [Endpoint(host: "broker.example", port: 1883)])
-        #expect(broker.version == .v5)
+        #expect(broker.version == nil)
+        #expect(broker.order == .listed)
+        #expect(broker.returnAfter == .seconds(300))
+        #expect(!broker.sharesSessions)
+        #expect(broker.followsRedirects)
         #expect(broker.clientID == "bin-7")
         #expect(broker.username == nil)
         #expect(broker.password == nil)
@@ -88,6 +92,9 @@ import Musl
             [broker]
             servers = ["mqtt://a.example", "mqtt://10.0.0.1:1884/", "MQTT://[fe80::1%eth0]:1885", "mqtt://[::1]"]
             version = "3.1.1"
+            order = "shuffled"
+            shared_sessions = true
+            follow_redirects = false
             client_id = "c"
             username = "${USER}"
             password = "${PASSWORD}"
@@ -145,6 +152,9 @@ import Musl
             ])
         #expect(broker.servers[2].host == "fe80::1%eth0")
         #expect(broker.version == .v3_1_1)
+        #expect(broker.order == .shuffled)
+        #expect(broker.sharesSessions)
+        #expect(!broker.followsRedirects)
         #expect(broker.clientID == "c")
         #expect(broker.username == "u")
         #expect(broker.password == Secret("pa$$word".utf8))
@@ -218,6 +228,18 @@ import Musl
         #expect(try read(text).warnings.isEmpty)
         let fromOutside = smallest + "broker.password = \"${P}\"\nsensor = []"
         #expect(try read(fromOutside, isPublic: true, environment: ["P": "secret"]).warnings.isEmpty)
+    }
+
+    @Test(arguments: [("auto", nil), ("5", .v5), ("3.1.1", .v3_1_1)] as [(String, ProtocolVersion?)])
+    func `A version can be left to the client`(word: String, version: ProtocolVersion?) throws {
+        let text = smallest + "broker.version = \"\(word)\"\n"
+        #expect(try read(text).configuration.broker.version == version)
+    }
+
+    @Test func `A way back can be long, or none at all`() throws {
+        let text = "broker.servers = [\"mqtt://a\", \"mqtt://b\"]\nbroker.return_after = "
+        #expect(try read(text + "\"1h\"").configuration.broker.returnAfter == .seconds(3600))
+        #expect(try read(text + "\"0s\"").configuration.broker.returnAfter == nil)
     }
 
     @Test func `S2: no answer repeats a secret`() {

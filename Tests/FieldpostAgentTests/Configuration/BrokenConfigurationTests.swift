@@ -213,6 +213,25 @@ import Uplink
                 == "bins.toml:3:17: broker.password_file: /nowhere/password does not exist")
     }
 
+    @Test func `An order that cannot be, and one that has no meaning`() {
+        let two = "servers = [\"mqtt://a\", \"mqtt://b\"]\n"
+        #expect(
+            answer("", broker: two + "order = \"random\"\nreturn_after = \"5\"\nshared_sessions = 1") == """
+                bins.toml:3:9: broker.order: "random" is not possible: possible are listed, shuffled
+                bins.toml:4:16: broker.return_after: "5" has no unit: write "5s"
+                bins.toml:5:19: broker.shared_sessions: is an integer: expected is true or false
+                """)
+        #expect(
+            answer("", broker: two + "order = \"shuffled\"\nreturn_after = \"1m\"")
+                == #"bins.toml:4:16: warning: broker.return_after: shuffled servers have none to return to: leave it out, or write order = "listed""#
+        )
+        #expect(
+            answer("", broker: "servers = \"mqtt://a\"\norder = \"listed\"\nreturn_after = \"1m\"") == """
+                bins.toml:3:9: warning: broker.order: there is only one server: leave it out, or name another server
+                bins.toml:4:16: warning: broker.return_after: there is only one server: leave it out, or name another server
+                """)
+    }
+
     @Test func `Numbers and quantities out of their range`() {
         let broker = """
             servers = "mqtt://localhost"
@@ -229,7 +248,7 @@ import Uplink
                 bins.toml:4:18: broker.session_expiry: 1.5s is no whole number of seconds: MQTT counts it in seconds
                 bins.toml:5:21: broker.maximum_in_flight: 0 is out of range: allowed is 1 to 32768
                 bins.toml:6:35: broker.reconnect.cap: the cap (5s) is below the base (10s): exchange them
-                bins.toml:7:11: broker.version: "4" is not possible: possible are 5, 3.1.1
+                bins.toml:7:11: broker.version: "4" is not possible: possible are auto, 5, 3.1.1
                 bins.toml:8:13: broker.client_id: is empty: leave it out to use the device's id
                 bins.toml:13:9: sensor[1].every: 1ms is out of range: allowed is 10ms to 30d
                 bins.toml:14:12: sensor[1].priority: "hihg" is not possible: did you mean "high"? (possible are low, normal, high, urgent)

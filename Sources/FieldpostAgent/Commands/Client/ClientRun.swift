@@ -86,7 +86,7 @@ struct ClientRun: Sendable {
                     verdict.yield(.failed(failure))
                     return
                 }
-                settings.say("\(failure); trying again in \(Self.text(delay))")
+                settings.say("\(failure); trying again in \(Self.text(delay ?? .zero))")
             case .disconnected(let reason, let delay?):
                 let now = await client.statistics.completed
                 futile = now > completed ? 0 : futile + 1
