@@ -22,7 +22,7 @@ extension Outbox {
     public func status() throws -> OutboxStatus {
         guard !isClosed else { throw OutboxError.closed }
         var status = OutboxStatus(
-            state: state, queued: ledger.rows - doneCount + unsaved.count, inFlight: inFlight.count,
+            state: state, queued: try pendingCount(), inFlight: inFlight.count,
             unsaved: unsaved.count, bytesUsed: (try? database?.bytesUsed()) ?? 0, oldest: nil,
             nextSequence: ledger.nextSequence, losses: ledger.losses, commits: commits, damage: damage,
             damagedFiles: DamagedFiles(queue: path).all())

@@ -262,6 +262,11 @@ public actor Outbox: SessionStore {
         lastOfBacklog = ledger.nextSequence - 1
     }
 
+    public func pendingCount() throws -> Int {
+        guard !isClosed else { throw OutboxError.closed }
+        return ledger.rows - doneCount + unsaved.count
+    }
+
     public func rewind() throws {
         guard !isClosed else { throw OutboxError.closed }
         cursors = Priority.allCases.map(\.floor)

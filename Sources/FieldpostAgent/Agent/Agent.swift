@@ -71,7 +71,7 @@ public actor Agent {
         await watching.value
         await reporting.value
         try? await outbox.flush()
-        await sendTheRest(outbox, client)
+        await sendTheRest(client)
         await sayGoodbye(reason, board, client)
         connecting.cancel()
         await connecting.value
@@ -80,12 +80,9 @@ public actor Agent {
     }
 
     /// The last readings go out while there is a broker to take them; a backlog stays for the next start.
-    private func sendTheRest(_ outbox: Outbox, _ client: MQTTClient) async {
-        let deadline = ContinuousClock.now.advanced(by: Grace.queue)
-        while await client.isConnected, ContinuousClock.now < deadline {
-            guard let status = try? await outbox.status(), status.queued > 0 else { return }
-            try? await Task.sleep(for: .milliseconds(20))
-        }
+    private func sendTheRest(_ client: MQTTClient) async {
+        guard await client.isConnected else { return }
+        try? await client.waitUntilDelivered(timeout: Grace.queue)
     }
 
     /// P1: after a clean stop the status reads `offline` with the reason. If the broker does not take that message it

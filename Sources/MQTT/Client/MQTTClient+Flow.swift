@@ -187,11 +187,12 @@ extension MQTTClient {
             for (reason, ids) in discarded { immediate.discard(ids, because: reason) }
             acknowledged.removeAll(keepingCapacity: true)
             discarded.removeAll()
-            return
+            return wasTold()
         }
         tellingStore = Task {
             await tellStoreEverything()
             tellingStore = nil
+            wasTold()
             // It may have held something back until the last of these was done with.
             guard ready.isEmpty, !storeMayHaveMore else { return }
             storeMayHaveMore = true

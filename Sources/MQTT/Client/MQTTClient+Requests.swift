@@ -9,7 +9,8 @@ enum AnswerKey: Sendable, Hashable {
 
 /// Where a request goes and where its answer is expected, when both are told by their topics alone: the way of 3.1.1.
 ///
-///     gate/7/request/4fe1…     gate/7/response/4fe1…
+///     gate/7/request/4fe1…               gate/7/response/4fe1…
+///     radar/request/1AB.ENTER.DETRD      radar/response/1AB.ENTER.DETRD
 public struct RequestTopics: Sendable, Hashable {
     public var request: TopicName
     public var response: TopicName
@@ -17,10 +18,15 @@ public struct RequestTopics: Sendable, Hashable {
     public var responses: TopicFilter
 
     /// - Parameters:
-    ///   - topic: `gate/7/request`, or only `gate/7`.
+    ///   - topic: `gate/7/request`, or only `gate/7`; or one like `radar/request/1AB.ENTER.DETRD`, which is complete: then
+    ///     the device answers one request after the other.
     ///   - identifier: one level of a topic, different for each request.
     /// - Throws: ``TopicError``.
     public init(_ topic: TopicName, identifier: String) throws(TopicError) {
+        if let response = Self.response(to: topic) {
+            (request, self.response, responses) = (topic, response, try TopicFilter(response.string))
+            return
+        }
         let base = topic.string.hasSuffix("/request") ? String(topic.string.dropLast("/request".count)) : topic.string
         request = try TopicName("\(base)/request/\(identifier)")
         response = try TopicName("\(base)/response/\(identifier)")
@@ -54,7 +60,8 @@ extension MQTTClient {
     ///     its own.
     ///   - timeout: for everything together: subscribing to the answer, if need be, the acknowledgement, and the answer.
     /// - Returns: the answer, which does not come among ``messages``.
-    /// - Throws: ``ClientError``; ``ClientError/refused(_:)`` with "no matching subscribers" when nobody listens and the
+    /// - Throws: ``ClientError``; ``ClientError/tooManyRequests`` while another request waits for its answer under the same
+    ///   topic; ``ClientError/refused(_:)`` with "no matching subscribers" when nobody listens and the
     ///   server says so (5.0).
     public func request(
         _ message: Message, by way: RequestWay = .automatic, timeout: Duration = .seconds(10)
@@ -88,7 +95,9 @@ extension MQTTClient {
                 throw ClientError.unencodable("\(error)")
             }
         }
+        guard answers[key] == nil else { throw ClientError.tooManyRequests }
         try await listen(to: filter, until: deadline)
+        guard answers[key] == nil else { throw ClientError.tooManyRequests }
         return try await answer(to: message, key, until: deadline, timeout)
     }
 

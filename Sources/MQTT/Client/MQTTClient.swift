@@ -80,6 +80,9 @@ public actor MQTTClient {
     var acknowledged: [MessageID] = []
     var discarded: [DiscardReason: [MessageID]] = [:]
     var tellingStore: Task<Void, Never>?
+    var timesTold = 0
+    /// Who waits for the store to be empty.
+    var deliveryWaiters: Set<UInt64> = []
 
     // Who waits for what.
     var lastToken: UInt64 = 0
@@ -222,6 +225,41 @@ public actor MQTTClient {
             client.storeMayHaveMore = true
             client.pump()
         }
+    }
+
+    /// How many messages the store holds that are neither acknowledged nor given up.
+    public nonisolated func pendingCount() async throws -> Int { try await store.pendingCount() }
+
+    /// Waits until the store holds no message any more: everything was delivered, or given up.
+    ///
+    /// - Throws: ``ClientError/timedOut(after:)``; ``ClientError/stopped``; what the store throws.
+    public func waitUntilDelivered(timeout: Duration) async throws {
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            let told = timesTold
+            if try await store.pendingCount() == 0 { return }
+            guard told == timesTold else { continue }
+            let remaining = ContinuousClock.now.duration(to: deadline)
+            guard remaining > .zero else { throw ClientError.timedOut(after: timeout) }
+            var token: UInt64 = 0
+            defer { deliveryWaiters.remove(token) }
+            do {
+                _ = try await wait(timeout: remaining) { client, newToken in
+                    token = newToken
+                    client.deliveryWaiters.insert(newToken)
+                }
+            } catch ClientError.timedOut {
+                throw ClientError.timedOut(after: timeout)
+            }
+        }
+    }
+
+    /// The store was told of messages that are done with.
+    func wasTold() {
+        timesTold += 1
+        let tokens = deliveryWaiters
+        deliveryWaiters.removeAll()
+        for token in tokens { resume(token, returning: .success) }
     }
 
     /// QoS 1 and 2 messages that wait for the broker's last word.

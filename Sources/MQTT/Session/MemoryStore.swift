@@ -100,6 +100,8 @@ public final class MemoryStore: SessionStore, ImmediateStore {
 
     public func discard(_ ids: [MessageID], because reason: DiscardReason) { acknowledge(ids) }
 
+    public func pendingCount() -> Int { contents.withLock { $0.count } }
+
     public func connectionBegan() { contents.withLock { $0.lastOfBacklog = $0.lastSequence } }
 
     public func session() -> StoredSession? { nil }

@@ -116,6 +116,9 @@ public protocol SessionStore: Sendable {
     /// These will never be delivered: they are forgotten, and counted by cause. Unknown identifiers are ignored.
     func discard(_ ids: [MessageID], because reason: DiscardReason) async throws
 
+    /// How many messages wait: neither acknowledged nor given up.
+    func pendingCount() async throws -> Int
+
     /// Everything that is not acknowledged will be given out again, from the oldest on.
     func rewind() async throws
 }

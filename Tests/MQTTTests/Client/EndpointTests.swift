@@ -335,5 +335,6 @@ private actor RememberingStore: SessionStore {
     }
     func acknowledge(_ ids: [MessageID]) { base.acknowledge(ids) }
     func discard(_ ids: [MessageID], because reason: DiscardReason) { base.discard(ids, because: reason) }
+    func pendingCount() -> Int { base.pendingCount() }
     func rewind() { base.rewind() }
 }

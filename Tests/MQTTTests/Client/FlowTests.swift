@@ -544,5 +544,6 @@ private actor SlowStore: SessionStore {
         discarded += ids.map { _ in reason }
         base.discard(ids, because: reason)
     }
+    func pendingCount() -> Int { base.pendingCount() }
     func rewind() { base.rewind() }
 }

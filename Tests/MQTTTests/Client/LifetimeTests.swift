@@ -265,5 +265,6 @@ private actor GatedStore: SessionStore {
         base.acknowledge(ids)
     }
     func discard(_ ids: [MessageID], because reason: DiscardReason) { base.discard(ids, because: reason) }
+    func pendingCount() -> Int { base.pendingCount() }
     func rewind() { base.rewind() }
 }

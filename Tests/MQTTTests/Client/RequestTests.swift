@@ -133,6 +133,27 @@ import Testing
         await #expect(throws: ClientError.notConnected) { try await client.request(message("gate/request", "open")) }
     }
 
+    @Test func aDeviceWithAnAddressOfItsOwnIsAskedOneQuestionAtATime() async throws {
+        try await withMosquitto { broker in
+            try await withClient(port: broker.port, version: .v3_1_1) { client in
+                try await eventually("a connection") { await client.isConnected }
+                let question = try message("detrd/status/request/1AB.ENTER.DETRD", "lowered?")
+                let unheard = Task { try await client.request(question) }
+                try await eventually("a question") { await client.answers.count == 1 }
+                await #expect(throws: ClientError.tooManyRequests) { try await client.request(question) }
+                unheard.cancel()
+                await #expect(throws: CancellationError.self) { try await unheard.value }
+                try await withGate(.v3_1_1, port: broker.port, filter: question.topic.string) {
+                    for _ in 1...2 {
+                        let answer = try await client.request(question)
+                        #expect(answer.topic.string == "detrd/status/response/1AB.ENTER.DETRD")
+                        #expect(String(buffer: answer.payload) == "LOWERED?")
+                    }
+                }
+            }
+        }
+    }
+
     @Test func topicsOfRequestsAndAnswers() throws {
         let topics = try RequestTopics(TopicName("gate/7/request"), identifier: "42")
         #expect(topics.request.string == "gate/7/request/42")
@@ -142,6 +163,8 @@ import Testing
         #expect(RequestTopics.response(to: topics.request) == topics.response)
         #expect(RequestTopics.response(to: try TopicName("gate/7/42")) == nil)
         #expect(RequestTopics.response(to: try TopicName("request")) == nil)
+        let fixed = try RequestTopics(TopicName("a/request/b"), identifier: "42")
+        #expect(fixed.request.string == "a/request/b" && fixed.responses.string == "a/response/b")
         #expect(throws: TopicError.self) { try RequestTopics(TopicName("gate"), identifier: "#") }
     }
 }

@@ -119,6 +119,27 @@ import Testing
         }
     }
 
+    @Test func onceEverythingIsDeliveredNothingIsPending() async throws {
+        try await withMosquitto { broker in
+            let client = MQTTClient(
+                configuration(broker, "sender"), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+            for number in 1...500 {
+                try await client.publish(message("t", "\(number)", number % 2 == 0 ? .exactlyOnce : .atMostOnce))
+            }
+            #expect(try await client.pendingCount() == 500)
+            await #expect(throws: ClientError.timedOut(after: .milliseconds(20))) {
+                try await client.waitUntilDelivered(timeout: .milliseconds(20))
+            }
+            let running = Task { await client.run() }
+            try await client.waitUntilDelivered(timeout: .seconds(10))
+            #expect(try await client.pendingCount() == 0)
+            #expect(await client.statistics.completed == 500)
+            try await client.waitUntilDelivered(timeout: .zero)
+            await client.disconnect()
+            await running.value
+        }
+    }
+
     @Test func whatIsNotAcknowledgedComesAgain() async throws {
         try await withMosquitto { broker in
             var byHand = configuration(broker, "worker")

@@ -61,6 +61,8 @@ actor WindowStore: SessionStore {
         forget(ids)
     }
 
+    func pendingCount() -> Int { pending }
+
     func rewind() { memory.rewind() }
 
     private func forget(_ ids: [MessageID]) {
