@@ -33,6 +33,8 @@ else
         say "${tests#Tests/}"
         swift test --disable-xctest --skip-build --filter "^${tests#Tests/}\\."
     done
+    say "building the documentation"
+    Tests/check-docs.sh
     say "checking the static binary"
     Tests/check-static.sh
     say "all passed"

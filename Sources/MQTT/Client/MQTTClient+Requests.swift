@@ -21,7 +21,7 @@ public struct RequestTopics: Sendable, Hashable {
     ///   - topic: `gate/7/request`, or only `gate/7`; or one like `radar/request/1AB.ENTER.DETRD`, which is complete: then
     ///     the device answers one request after the other.
     ///   - identifier: one level of a topic, different for each request.
-    /// - Throws: ``TopicError``.
+    /// - Throws: `TopicError`.
     public init(_ topic: TopicName, identifier: String) throws(TopicError) {
         if let response = Self.response(to: topic) {
             (request, self.response, responses) = (topic, response, try TopicFilter(response.string))

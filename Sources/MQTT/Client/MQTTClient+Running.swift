@@ -5,7 +5,7 @@ internal import Units
 
 // From the first attempt to the last goodbye.
 extension MQTTClient {
-    /// Connects, and connects again whenever the connection ends, until the task is cancelled or ``disconnect()`` is
+    /// Connects, and connects again whenever the connection ends, until the task is cancelled or ``disconnect(within:keepingWill:)`` is
     /// called. To be called once.
     ///
     /// A server that answers with a refusal (a wrong password) is asked again too, at the slowest pace: passwords get

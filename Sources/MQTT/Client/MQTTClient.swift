@@ -14,7 +14,7 @@ internal import Synchronization
 ///     try await client.publish(Message(topic: TopicName("gate/7/status"), payload: ByteBuffer(string: "closed")))
 ///     for await message in client.messages { print(message.topic) }
 ///
-/// ``run()`` connects, and connects again whenever the connection ends, until it is cancelled or ``disconnect()`` is
+/// ``run()`` connects, and connects again whenever the connection ends, until it is cancelled or ``disconnect(within:keepingWill:)`` is
 /// called. Messages go through a ``SessionStore`` first: ``publish(_:until:timeout:)`` works while there is no
 /// connection, and by default returns when the store has taken the message.
 ///
@@ -191,7 +191,8 @@ public actor MQTTClient {
 
     /// Publishes on the present connection or not at all: nothing is stored, and what the store holds waits behind it.
     ///
-    /// - Returns: when the broker has acknowledged it (QoS 0: when it was handed to the socket).
+    /// Comes back when the broker has acknowledged it (QoS 0: when it was handed to the socket).
+    ///
     /// - Throws: ``ClientError``; after `connectionLost` and `timedOut` the broker may have the message all the same.
     public func publishNow(_ message: Message, timeout: Duration = .seconds(10)) async throws {
         _ = try await deliverNow(message, timeout: timeout)

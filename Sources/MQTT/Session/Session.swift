@@ -6,9 +6,9 @@ internal import Units
 /// done comes out. It holds what must outlive a connection, packet identifiers, messages under way and the
 /// identifiers of incoming QoS 2 messages, and knows no socket, clock or task.
 ///
-/// A connection begins with ``connected(sessionPresent:limits:)``, after which ``nextResend()`` is drained before
+/// A connection begins with ``connected(sessionPresent:limits:version:)``, after which ``nextResend(at:)`` is drained before
 /// anything new is published, and ends with ``connectionLost()``. Messages are offered to
-/// ``publish(_:from:)`` while ``room`` is positive.
+/// ``publish(_:from:mayHaveBeenSent:isReleased:at:)`` while ``room`` is positive.
 public struct Session: Sendable {
     /// Where an outgoing message came from, so that its completion finds the way back.
     public enum Origin: Sendable, Hashable {
