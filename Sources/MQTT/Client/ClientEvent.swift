@@ -63,6 +63,8 @@ public struct ClientStatistics: Sendable, Hashable {
 public enum ClientError: Error, Sendable, Hashable, CustomStringConvertible {
     case notConnected
     case timedOut(after: Duration)
+    /// The message's expiry has passed before there was an answer.
+    case expired
     /// The server answered with this error code.
     case refused(ReasonCode)
     /// The server takes no packet of this size on this connection.
@@ -77,6 +79,7 @@ public enum ClientError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .notConnected: "not connected to a broker"
         case .timedOut(let time): "no answer from the broker within \(time.compact)"
+        case .expired: "expired before the broker had acknowledged it"
         case .refused(let code): "refused by the broker: \(code)"
         case .tooLarge(let bytes, let limit): "a packet of \(bytes) bytes; the broker takes at most \(limit)"
         case .unencodable(let why): "cannot be sent: \(why)"

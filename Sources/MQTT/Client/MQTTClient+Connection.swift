@@ -129,11 +129,10 @@ extension MQTTClient: ConnectionOwner {
                             WebSocketHandler(
                                 client: webSocket, host: endpoint.host, port: endpoint.port, isSecure: secure != nil))
                     }
-                    try channel.pipeline.syncOperations.addHandlers([
-                        ByteToMessageHandler(
-                            PacketDecoder(version: version, maximumPacketSize: maximumPacketSize)),
-                        ConnectionHandler(owner: self, connection: id),
-                    ])
+                    try channel.pipeline.syncOperations.addHandler(
+                        ConnectionHandler(
+                            owner: self, connection: id,
+                            decoder: PacketDecoder(version: version, maximumPacketSize: maximumPacketSize)))
                 }
             }
             .connect(host: endpoint.host, port: endpoint.port)

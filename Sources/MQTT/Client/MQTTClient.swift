@@ -148,7 +148,7 @@ public actor MQTTClient {
     /// Publishes through the store: queued while there is no connection, and sent in order.
     ///
     /// - Parameter timeout: how long to wait for an acknowledgement; when it passes, the message stays in the store
-    ///   and will be sent all the same.
+    ///   and will be sent all the same. It is not waited for longer than the message's own expiry.
     /// - Throws: what the store throws when it does not take the message; ``ClientError`` when the broker refused it,
     ///   or when no acknowledgement came in time or before the client stopped: then the message stays in the store.
     @discardableResult
@@ -180,9 +180,14 @@ public actor MQTTClient {
             code = overtaker
         } else {
             defer { storedWaiters[id] = nil }
-            code = try await wait(timeout: timeout) { client, token in
-                client.storedWaiters[id] = token
-                client.storeDidChange()
+            let patience = min(timeout, message.expiry ?? timeout)
+            do {
+                code = try await wait(timeout: patience) { client, token in
+                    client.storedWaiters[id] = token
+                    client.storeDidChange()
+                }
+            } catch ClientError.timedOut where patience < timeout {
+                throw ClientError.expired
             }
         }
         if code.isError { throw ClientError.refused(code) }

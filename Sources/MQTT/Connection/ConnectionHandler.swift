@@ -10,22 +10,52 @@ protocol ConnectionOwner: Actor {
     func closed(connection: Int)
 }
 
-/// The end of the pipeline: hands what the channel says to the client, which runs on the same event loop, so
-/// nothing is queued or copied in between.
+/// The end of the pipeline: takes bytes apart into packets and hands them to the client, which runs on the same event
+/// loop, so nothing is queued or copied in between. (A `ByteToMessageHandler` would wrap and unwrap every packet.)
 final class ConnectionHandler<Owner: ConnectionOwner>: ChannelInboundHandler {
-    typealias InboundIn = Packet
+    typealias InboundIn = ByteBuffer
 
     private let owner: Owner
     private let connection: Int
+    private var decoder: PacketDecoder
+    /// The beginning of a packet whose end is still to come.
+    private var rest = ByteBuffer()
+    private var isBroken = false
 
-    init(owner: Owner, connection: Int) {
+    init(owner: Owner, connection: Int, decoder: PacketDecoder) {
         self.owner = owner
         self.connection = connection
+        self.decoder = decoder
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let packet = unwrapInboundIn(data)
-        owner.assumeIsolated { [connection] in $0.received(packet, on: connection) }
+        guard !isBroken else { return }
+        var bytes = unwrapInboundIn(data)
+        let hadRest = rest.readableBytes > 0
+        if hadRest {
+            rest.writeBuffer(&bytes)
+            swap(&rest, &bytes)
+            rest = ByteBuffer()
+        }
+        let count = bytes.readableBytes
+        // A copy of its own, since what the client does with a packet may come back to this handler.
+        var decoder = decoder
+        let failure = owner.assumeIsolated { [connection] owner -> DecodingError? in
+            do throws(DecodingError) {
+                while let packet = try decoder.decode(from: &bytes) { owner.received(packet, on: connection) }
+                return nil
+            } catch {
+                return error
+            }
+        }
+        self.decoder = decoder
+        if let failure {
+            isBroken = true
+            owner.assumeIsolated { [connection] in $0.failed(failure, on: connection) }
+        } else if bytes.readableBytes > 0 {
+            // What is added to is nobody else's, so that a large packet is not copied again with each read.
+            rest = hadRest && bytes.readableBytes == count ? bytes : ByteBuffer(bytes.readableBytesView)
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

@@ -1,5 +1,6 @@
 import MQTTWire
 import NIOCore
+import NIOPosix
 import Relay
 import TestSupport
 import Testing
@@ -161,6 +162,16 @@ import Testing
                 }
                 #expect(try await received.first.map { String(buffer: $0.payload) } == "still there")
             }
+        }
+    }
+
+    @Test func nobodyWaitsLongerThanAMessageIsWorth() async throws {
+        let client = MQTTClient(quick(port: 1), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        var short = try message("t", "x")
+        short.expiry = .milliseconds(5)
+        await #expect(throws: ClientError.expired) { try await client.publish(short, until: .acknowledged) }
+        await #expect(throws: ClientError.timedOut(after: .milliseconds(2))) {
+            try await client.publish(short, until: .acknowledged, timeout: .milliseconds(2))
         }
     }
 
