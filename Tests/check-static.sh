@@ -48,6 +48,18 @@ for option in --version --help; do
     output=$(timeout 10 "$binary" "$option" 2>&1) && status=0 || status=$?
     check "fieldpost $option" "$(verdict test "$status" -eq 0)" "exit $status, $(head -n 1 <<<"$output")"
 done
+# In a root without any library, where glibc has nothing to resolve names with but what is linked in. Port 9 is closed.
+if unshare --mount true 2>/dev/null; then
+    bare=$(mktemp -d)
+    trap 'rm -rf "$symbols" "$bare"' EXIT
+    mkdir "$bare/etc" "$bare/proc"
+    cp "$binary" "$bare/fieldpost"
+    echo "127.0.0.1 bare.example" >"$bare/etc/hosts"
+    # shellcheck disable=SC2016 # $1 is the inner shell's
+    output=$(timeout 20 unshare --mount sh -c \
+        'mount --bind /proc "$1/proc" && chroot "$1" /fieldpost pub -h bare.example -p 9 -t a -m b' sh "$bare" 2>&1) || true
+    check "resolves names in a bare root" "$(verdict grep -qi 'refused' <<<"$output")" "$(tail -n 1 <<<"$output")"
+fi
 output=$(timeout 120 "$binary" demo 2>&1) && status=0 || status=$?
 check "fieldpost demo" "$(verdict test "$status" -eq 0)" "exit $status, $(tail -n 1 <<<"$output")"
 
