@@ -17,6 +17,8 @@ want rabbitmq-server has_program rabbitmq-server
 want binutils has_program nm
 want lld has_program ld.lld
 want openssl has_program openssl
+want softhsm2 has_program softhsm2-util
+want libengine-pkcs11-openssl test -e "/usr/lib/$(uname -m)-linux-gnu/engines-3/pkcs11.so"
 want coreutils has_program stdbuf
 want util-linux has_program setpriv
 install_missing
