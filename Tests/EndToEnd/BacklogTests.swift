@@ -91,6 +91,29 @@ import Testing
         }
     }
 
+    /// What an earlier run may have sent is only counted while it is sent anew: behind the first status.
+    @Test func whenTheBrokerHasLostTheSessionTheStatusSaysHowManyMayBeDuplicates() async throws {
+        try await withMosquitto { broker in
+            let subscriber = try await MosquittoSub.start(port: broker.port, ["fieldpost/station/s1"])
+            let station = try Station(text: Station.text(port: broker.port, qos: 2, rest: Station.sensors(1)))
+            let first = try await station.run()
+            try await subscriber.wait(for: "readings") { $0.count >= 5 }
+            await broker.kill()
+            try await first.errors.line(containing: "disconnected: ")
+            try await eventually("a backlog") { try await station.queue("messages") > 20 }
+            await first.kill()
+            try await broker.restart()
+            try station.directory.write(
+                Station.text(port: broker.port, qos: 2, rest: Station.sensors(1, every: "1m")), to: "station.toml")
+            let second = try await station.run()
+            try await eventually(within: .seconds(9), "duplicates that may be, in the status") {
+                let status = try await retained(port: broker.port, station.statusTopic) ?? ""
+                return "possible_duplicates".value(in: status).flatMap { Int($0) } ?? 0 > 20
+            }
+            await second.kill()
+        }
+    }
+
     /// Of what has come until the twelfth reading of the lid.
     private func check(order: String, _ arrivals: [Arrival], backlog: Int, within time: Duration) throws {
         #expect(arrivals.allSatisfy { $0.isBacklog == $0.isMarked }, "both marks, or none")
