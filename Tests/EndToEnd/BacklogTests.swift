@@ -12,7 +12,8 @@ import Testing
         let isMarked: Bool
 
         init?(_ line: String) {
-            guard let sequence = "seq".value(in: line).flatMap({ Int($0) }), let topic = line.split(separator: " ").first
+            guard let sequence = "seq".value(in: line).flatMap({ Int($0) }),
+                let topic = line.split(separator: " ").first
             else { return nil }
             sensor = topic.split(separator: "/").last.map(String.init) ?? ""
             self.sequence = sequence
