@@ -127,6 +127,8 @@ extension MQTTClient: ConnectionOwner {
                     if let path = endpoint.transport.path {
                         var webSocket = WebSocketClientConfiguration(path: path)
                         webSocket.handshakeTimeout = timeout
+                        // MQTT has its own goodbye, and whoever stops does not want to wait for another.
+                        webSocket.closeTimeout = .milliseconds(500)
                         try channel.pipeline.syncOperations.addHandler(
                             WebSocketHandler(
                                 client: webSocket, host: endpoint.host, port: endpoint.port, isSecure: secure != nil))
