@@ -103,7 +103,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MQTTTests",
-            dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioEmbedded, nioPosix],
+            dependencies: [
+                "MQTT", "MQTTWire", "OpenSSLTransport", "TestSupport", "Relay", nioCore, nioEmbedded, nioPosix,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "StoreForwardTests",

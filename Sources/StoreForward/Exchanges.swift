@@ -12,12 +12,20 @@ struct Exchanges {
     private var unsavedReleases: [RowID] = []
     /// True: to be added; false: to be removed.
     private var unsavedSeen: [PacketIdentifier: Bool] = [:]
-    private var mustForget = false
+    /// A session has begun that the file knows nothing of: what the file says belongs to another one.
+    private(set) var mustForget = false
 
     var isUnsaved: Bool { mustForget || !unsavedReleases.isEmpty || !unsavedSeen.isEmpty }
 
     mutating func release(_ row: RowID) {
         if released.insert(row).inserted { unsavedReleases.append(row) }
+    }
+
+    /// The message has got another number.
+    mutating func rename(_ old: RowID, _ new: RowID) {
+        guard released.remove(old) != nil else { return }
+        released.insert(new)
+        unsavedReleases = unsavedReleases.map { $0 == old ? new : $0 }
     }
 
     mutating func note(seen identifier: PacketIdentifier) {

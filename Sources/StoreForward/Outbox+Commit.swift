@@ -146,7 +146,7 @@ extension Outbox {
                     if inFlight[head.id] != nil || exchanges.released.contains(head.id) { return .keep }
                     guard remaining > 0 else { return .stop }
                     remaining -= 1
-                    if mayLeaveExchangeOpen(head) { ledger.counters[Self.sessionCounter] = nil }
+                    if mayLeaveExchangeOpen(head.id, head.qos) { ledger.counters[Self.sessionCounter] = nil }
                     return .delete
                 }
                 if count == 0 { break }
@@ -172,7 +172,7 @@ extension Outbox {
                 if inFlight[head.id] != nil || exchanges.released.contains(head.id) {
                     isPrefix = false
                 } else if isExpired(head.accepted, head.expiry, now) {
-                    if mayLeaveExchangeOpen(head) { ledger.counters[Self.sessionCounter] = nil }
+                    if mayLeaveExchangeOpen(head.id, head.qos) { ledger.counters[Self.sessionCounter] = nil }
                     return .delete
                 } else if head.accepted.isPlausible {
                     if head.accepted <= now { return .stop }
@@ -191,8 +191,8 @@ extension Outbox {
 
     /// An earlier process may have sent it, and the server then waits for PUBREL: it would take another message that comes
     /// under the same packet identifier, 49,151 messages later, for this one. So the next session has to be a new one.
-    func mayLeaveExchangeOpen(_ head: QueueDatabase.Head) -> Bool {
-        head.qos == .exactlyOnce && head.id.sequence < firstOwnSequence
+    func mayLeaveExchangeOpen(_ id: RowID, _ qos: QoS) -> Bool {
+        qos == .exactlyOnce && id.sequence < firstClosedSequence
     }
 
     /// Keeps the memory of a failing disk bounded: the oldest of the lowest priority go first.

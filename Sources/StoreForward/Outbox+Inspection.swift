@@ -63,7 +63,7 @@ extension Outbox {
             for chosen in Priority.allCases where chosen == priority || priority == nil {
                 let deleted = try database.delete(chosen) { head in
                     guard isMeant(head.id, head.accepted), !done.contains(head.id) else { return .keep }
-                    if mayLeaveExchangeOpen(head) { ledger.counters[Self.sessionCounter] = nil }
+                    if mayLeaveExchangeOpen(head.id, head.qos) { ledger.counters[Self.sessionCounter] = nil }
                     return .delete
                 }
                 ledger.rows -= deleted

@@ -47,21 +47,31 @@ extension Outbox {
             let lane = Int(priority.rawValue)
             switch options.backlogOrder {
             case .first:
-                try fillSaved(&batch, priority, \.cursors, through: last[lane])
+                try fill(&batch, priority, \.cursors, through: priority.ceiling)
             case .last:
                 let end = RowID(priority, lastOfBacklog)
                 batch.liveCursors[lane] = max(batch.liveCursors[lane], end)
-                try fillSaved(&batch, priority, \.liveCursors, through: last[lane])
-                try fillSaved(&batch, priority, \.cursors, through: min(last[lane], end))
+                try fill(&batch, priority, \.liveCursors, through: priority.ceiling)
+                try fill(&batch, priority, \.cursors, through: end)
             }
-            if state != .durable { fillUnsaved(&batch, [priority]) }
             if batch.isFull { return }
         }
     }
 
-    private func fillSaved(
+    private func fill(
         _ batch: inout Batch, _ priority: Priority, _ cursor: WritableKeyPath<Batch, [RowID]>, through end: RowID
     ) throws {
+        let lane = Int(priority.rawValue)
+        let start = batch[keyPath: cursor][lane]
+        let isHeldBack = try fillSaved(&batch, priority, cursor, through: min(last[lane], end))
+        // What is on disk is older, and goes first (D4).
+        if state != .durable, !isHeldBack { fillUnsaved(&batch, priority, behind: start, through: end) }
+    }
+
+    /// - Returns: whether something has to wait, and what comes behind it too.
+    private func fillSaved(
+        _ batch: inout Batch, _ priority: Priority, _ cursor: WritableKeyPath<Batch, [RowID]>, through end: RowID
+    ) throws -> Bool {
         let lane = Int(priority.rawValue)
         let now = now()
         let lookBack = try oldestSequence()
@@ -75,7 +85,7 @@ extension Outbox {
                     isHeldBack = true
                     return false
                 }
-                if try hasOlderTwin(row.id, since: lookBack) {
+                if try hasOlderTwin(row, since: lookBack) {
                     isHeldBack = true
                     return false
                 }
@@ -90,7 +100,7 @@ extension Outbox {
                 let isReleased = exchanges.released.contains(row.id)
                 let mayHaveBeenSent = row.id.sequence < firstOwnSequence
                 if !isReleased, isExpired(row.accepted, message.expiry, now) {
-                    if mayHaveBeenSent, message.qos == .exactlyOnce { ledger.counters[Self.sessionCounter] = nil }
+                    if mayLeaveExchangeOpen(row.id, message.qos) { ledger.counters[Self.sessionCounter] = nil }
                     lose(row.id, behind: lower, \.expired)
                 } else {
                     batch.add(
@@ -101,6 +111,7 @@ extension Outbox {
             }
             if count == 0 { batch[keyPath: cursor][lane] = end }
         }
+        return isHeldBack
     }
 
     /// Packet identifiers repeat after so many messages (see `Session`).
@@ -118,15 +129,22 @@ extension Outbox {
         return ledger.nextSequence - knownOldest > Self.identifiers ? knownOldest : nil
     }
 
-    /// Whether an older message with the same packet identifier waits, in whatever rank: an earlier process may have left
-    /// its exchange open, and the server would take this one for it (D3). The older one goes first.
-    private func hasOlderTwin(_ id: RowID, since oldest: Int64?) throws -> Bool {
-        guard let oldest, let database else { return false }
-        var sequence = id.sequence - Self.identifiers
+    /// Whether a message has to wait for an older one with the same packet identifier, in whatever rank, because a server may
+    /// take the one for the other when the exchange of one of them (QoS 2) is left open by a crash (D3).
+    private func hasOlderTwin(_ row: QueueDatabase.Row, since oldest: Int64?) throws -> Bool {
+        guard let oldest, let database, let qos = row.message?.qos, qos > .atMostOnce else { return false }
+        // Of QoS 1 a server keeps nothing that could be mistaken later.
+        if qos == .atLeastOnce, oldest >= firstClosedSequence { return false }
+        var sequence = row.id.sequence - Self.identifiers
         while sequence >= oldest {
             for priority in Priority.allCases {
                 let twin = RowID(priority, sequence)
-                if !done.contains(twin), try database.contains(twin) { return true }
+                guard !done.contains(twin),
+                    let head = try database.heads(behind: RowID(twin.value - 1), through: twin, limit: 1).first
+                else { continue }
+                if qos == .exactlyOnce ? head.qos > .atMostOnce : mayLeaveExchangeOpen(head.id, head.qos) {
+                    return true
+                }
             }
             sequence -= Self.identifiers
         }
@@ -134,27 +152,26 @@ extension Outbox {
     }
 
     /// Only while the disk fails: a message that is nowhere else may leave.
-    func fillUnsaved(_ batch: inout Batch, _ priorities: [Priority]) {
+    func fillUnsaved(_ batch: inout Batch, _ priority: Priority, behind start: RowID, through end: RowID) {
         let now = now()
-        for priority in priorities where !batch.isFull {
-            // Passed by is gone, or it would come behind its successors once the clock goes back.
-            unsaved.removeAll { entry in
-                guard entry.message.priority == priority, inFlight[entry.id] == nil,
-                    isExpired(entry.accepted, entry.message.expiry, now)
-                else { return false }
-                unsavedBytes -= entry.message.size
-                ledger.losses.expired += 1
-                isLedgerChanged = true
-                return true
-            }
-            for entry in unsaved where entry.message.priority == priority && !batch.isFull {
-                guard inFlight[entry.id] == nil else { continue }
-                let isBacklog = entry.id.sequence <= lastOfBacklog
-                if isBacklog, priority.isPaced, batch.maximumBacklog <= 0 { break }
-                batch.add(
-                    remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1),
-                    isBacklog: isBacklog)
-            }
+        // Passed by is gone, or it would come behind its successors once the clock goes back.
+        unsaved.removeAll { entry in
+            guard entry.message.priority == priority, inFlight[entry.id] == nil,
+                isExpired(entry.accepted, entry.message.expiry, now)
+            else { return false }
+            unsavedBytes -= entry.message.size
+            ledger.losses.expired += 1
+            isLedgerChanged = true
+            return true
+        }
+        for entry in unsaved where entry.message.priority == priority && start < entry.id && entry.id <= end {
+            if batch.isFull { return }
+            guard inFlight[entry.id] == nil else { continue }
+            let isBacklog = entry.id.sequence <= lastOfBacklog
+            if isBacklog, priority.isPaced, batch.maximumBacklog <= 0 { return }
+            batch.add(
+                remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1),
+                isBacklog: isBacklog)
         }
     }
 

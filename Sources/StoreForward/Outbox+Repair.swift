@@ -1,5 +1,6 @@
 internal import Logging
 internal import MQTT
+internal import MQTTWire
 internal import SQLite
 internal import Units
 
@@ -49,10 +50,18 @@ extension Outbox {
             merged.losses = ledger.losses
             merged.counters = ledger.counters
         } else {
-            merged.add(countsOf: ledger)
+            var counted = ledger
+            let session = counted.counters.removeValue(forKey: Self.sessionCounter)
+            merged.add(countsOf: counted)
             firstOwnSequence = stored.ledger.nextSequence
             lastOfBacklog = min(lastOfBacklog, stored.ledger.nextSequence - 1)
-            try exchanges.load(from: database)
+            liveCursors = Priority.allCases.map(\.floor)
+            if exchanges.mustForget {
+                merged.counters[Self.sessionCounter] = session
+            } else {
+                try exchanges.load(from: database)
+                firstClosedSequence = stored.ledger.nextSequence
+            }
             merged.nextSequence += sequencesToSkip
             sequencesToSkip = 0
             for index in unsaved.indices {
@@ -63,6 +72,9 @@ extension Outbox {
                 if inFlight.removeValue(forKey: old) != nil {
                     inFlight[new] = RowID(new.value - 1)
                     aliases[old] = new
+                    exchanges.rename(old, new)
+                    // The server knows it under the packet identifier of its old number.
+                    if unsaved[index].message.qos == .exactlyOnce { merged.counters[Self.sessionCounter] = nil }
                 }
             }
         }

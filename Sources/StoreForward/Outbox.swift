@@ -76,6 +76,8 @@ public actor Outbox: SessionStore {
     var liveCursors = Priority.allCases.map(\.floor)
     /// Messages with lower numbers were here before this process.
     var firstOwnSequence: Int64 = 1
+    /// Messages with lower numbers may have open exchanges (QoS 2) that an earlier process has left in the present session.
+    var firstClosedSequence: Int64 = 1
     /// New identifiers of messages that were given out before the file could be read.
     var aliases: [RowID: RowID] = [:]
 
@@ -181,7 +183,11 @@ public actor Outbox: SessionStore {
             }
         } catch {
             degrade(error)
-            if batch.messages.isEmpty { fillUnsaved(&batch, Priority.highestFirst) }
+            if batch.messages.isEmpty {
+                for priority in Priority.highestFirst where !batch.isFull {
+                    fillUnsaved(&batch, priority, behind: priority.floor, through: priority.ceiling)
+                }
+            }
         }
         cursors = batch.cursors
         liveCursors = batch.liveCursors
@@ -243,6 +249,7 @@ public actor Outbox: SessionStore {
         ledger.counters[Self.sessionCounter] = name
         isLedgerChanged = true
         exchanges.removeAll()
+        firstClosedSequence = 1
         commit()
     }
 

@@ -74,6 +74,10 @@ final class QueueDatabase {
     /// Opens a queue to look into it, also while its agent runs.
     convenience init(reading path: String, mode: Connection.Mode) throws {
         let connection = try Connection(path: path, mode: mode)
+        // Its agent is just about to create it.
+        if try connection.pragma("schema_version") == 0, try connection.pragma("application_id") == 0 {
+            throw OutboxError.noSuchQueue(path: path)
+        }
         try Self.check(connection)
         try self.init(connection)
     }

@@ -31,6 +31,8 @@ enum Salvage {
         else { return result }
         let entries = entries(of: source)
         var ledger = Ledger(entries: entries)
+        // How far its exchanges had come is not taken over: the next session has to be a new one, also if we crash next.
+        ledger.counters[Outbox.sessionCounter] = nil
         result.rowsExpected = ledger.rows
         result.hasNumbers = !entries.isEmpty
         var remaining = attempts

@@ -99,6 +99,24 @@ import Testing
         }
     }
 
+    @Test func aBrokerThatDoesNotAnswerDoesNotHoldUpTheEndOfAWebSocket() async throws {
+        let port = try freePort()
+        try await withMosquitto(lines: ["listener \(port) 127.0.0.1", "protocol websockets"]) { broker in
+            try await eventually("the second listener") { accepts(port: port) }
+            let text = Station.text(port: port, rest: Station.sensors(1))
+            let station = try Station(text: text.replacing("mqtt://", with: "ws://"))
+            let agent = try await station.run()
+            try await agent.errors.line(containing: "connected: ")
+            let program = try #require(await broker.program)
+            program.send(SIGSTOP)
+            agent.send(SIGTERM)
+            #expect(try await agent.wait(timeout: .seconds(10)) == .exited(0))
+            let lines = await agent.errors.lines
+            #expect(!lines.contains { $0.contains("takes too long") })
+            program.send(SIGCONT)
+        }
+    }
+
     @Test func S1_withoutACAOfItsOwnTheSystemsStoreDecides() async throws {
         let authority = try await Authority.get()
         try await withSecureBroker(try await authority.leaf("broker")) { port, _ in

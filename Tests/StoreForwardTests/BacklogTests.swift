@@ -1,3 +1,4 @@
+import Glibc
 import MQTT
 import MQTTWire
 import NIOCore
@@ -71,5 +72,46 @@ import Testing
         _ = try await outbox.append([message("3"), message("alarm", .high)])
         #expect(try await texts(outbox, backlog: 1) == ["alarm", "1 b"])
         #expect(try await texts(outbox) == ["2 b", "3"])
+    }
+
+    @Test func D4_whatIsHeldBackIsNotOvertakenWhileTheDiskFails() async throws {
+        let outbox = try await Outbox.opened(folder)
+        _ = try await outbox.append([message("1"), message("2")])
+        try await outbox.connectionBegan()
+        await outbox.fail(with: .full)
+        _ = try await outbox.append([message("3"), message("alarm", .high)])
+        #expect(try await texts(outbox, backlog: 1) == ["alarm", "1 b"])
+        #expect(try await texts(outbox) == ["2 b", "3"])
+    }
+
+    @Test func whatIsNewGoesAheadAlsoWhileTheDiskFails() async throws {
+        var options = OutboxOptions.test
+        options.backlogOrder = .last
+        let outbox = try await Outbox.opened(folder, options)
+        _ = try await outbox.append([message("1")])
+        await outbox.fail(with: .full)
+        _ = try await outbox.append([message("2"), message("3")])
+        try await outbox.connectionBegan()
+        _ = try await outbox.append([message("4")])
+        #expect(try await texts(outbox, backlog: 2) == ["4", "1 b", "2 b"])
+        #expect(try await texts(outbox) == ["3 b"])
+    }
+
+    @Test func whatIsNewGoesAheadAlsoWhenTheQueueCouldNotBeOpenedAtFirst() async throws {
+        let first = try await Outbox.opened(folder)
+        _ = try await first.append([message("1")])
+        await first.close()
+        var options = OutboxOptions.test
+        options.backlogOrder = .last
+        // A directory in the place of the log cannot be opened as one.
+        #expect(mkdir(folder.queue + "-wal", 0o755) == 0)
+        let outbox = try await Outbox.opened(folder, options)
+        try await outbox.connectionBegan()
+        #expect(try await texts(outbox) == [])
+        #expect(rmdir(folder.queue + "-wal") == 0)
+        _ = try await outbox.append([message("2")])
+        try await outbox.flush()
+        _ = try await outbox.append([message("3")])
+        #expect(try await texts(outbox) == ["2", "3", "1 b"])
     }
 }

@@ -1,6 +1,7 @@
 import MQTT
 import MQTTWire
 import NIOCore
+import SQLite
 import Testing
 import Units
 
@@ -52,6 +53,28 @@ import Units
     @Test func `a queue that is not there is said not to be there`() {
         #expect(throws: OutboxError.noSuchQueue(path: folder.queue)) { try Outbox.inspect(path: folder.queue) }
         #expect(folder.names == [])
+    }
+
+    @Test func `a queue that is just being created is not there yet`() throws {
+        let connection = try Connection(path: folder.queue)
+        try connection.pragma("journal_mode", "WAL")
+        #expect(throws: OutboxError.noSuchQueue(path: folder.queue)) { try Outbox.inspect(path: folder.queue) }
+    }
+
+    @Test func `a queue from before incoming messages were noted is looked into, opened and completed`() async throws {
+        let outbox = try await Outbox.opened(folder)
+        try await outbox.beginSession(5)
+        _ = try await outbox.append([message("1")])
+        try await outbox.execute("DROP TABLE seen")
+        await outbox.close()
+        #expect(try Outbox.inspect(path: folder.queue, limit: 9).messages.count == 1)
+        let after = try await Outbox.opened(folder)
+        #expect(try await after.session() == StoredSession(name: 5))
+        let identifier = try #require(PacketIdentifier(rawValue: 7))
+        try await after.note(ExchangeSteps(seen: [identifier]))
+        let third = try await Outbox.opened(try folder.crashCopy())
+        #expect(try await third.session()?.incoming == [identifier])
+        #expect(try await third.texts() == ["1"])
     }
 
     @Test func `many look while one writes`() async throws {

@@ -1,3 +1,4 @@
+import Glibc
 import MQTT
 import MQTTWire
 import NIOCore
@@ -111,14 +112,20 @@ import Testing
         #expect(try await after.session() == (qos == .exactlyOnce ? nil : StoredSession(name: 1)))
     }
 
+    private func exact(_ text: String, _ priority: Priority = .normal) throws -> Message {
+        var message = try message(text, priority)
+        message.qos = .exactlyOnce
+        return message
+    }
+
     @Test func `of two messages with one packet identifier the older goes first, whatever their ranks (D3)`()
         async throws
     {
         let outbox = try await Outbox.opened(folder)
-        let first = try await outbox.append([message("first")])
-        let filler = try message("", .low)
+        let first = try await outbox.append([exact("first")])
+        let filler = try exact("", .low)
         let low = try await outbox.append(Array(repeating: filler, count: 49_150))
-        _ = try await outbox.append([message("twin", .urgent), message("after", .urgent), message("high", .high)])
+        _ = try await outbox.append([exact("twin", .urgent), exact("after", .urgent), exact("high", .high)])
 
         let after = try await Outbox.opened(try folder.crashCopy())
         func next(_ count: Int) async throws -> [Int64] {
@@ -129,5 +136,108 @@ import Testing
         #expect(try await next(2) == [49_152, 4])
         try await after.acknowledge(low.prefix(2) + [])
         #expect(try await next(2) == [49_153, 49_154])
+    }
+
+    /// A directory in the place of the log: the queue cannot be opened.
+    private func whileUnreadable(_ folder: Folder, _ body: () async throws -> Void) async throws {
+        #expect(mkdir(folder.queue + "-wal", 0o755) == 0)
+        try await body()
+        #expect(rmdir(folder.queue + "-wal") == 0)
+    }
+
+    @Test(arguments: [0x7000_0000_0000_0000 as Int64, -0x7000_0000_0000_0000, 5])
+    func `a session that began before the file could be read is the one that counts (D3, D6)`(
+        name: Int64
+    ) async throws {
+        let first = try await Outbox.opened(folder)
+        try await first.beginSession(name)
+        let ids = try await first.append([message("1"), message("2")])
+        try await first.note(ExchangeSteps(released: [ids[0]], seen: [identifier(7)]))
+        await first.close()
+
+        var opened: Outbox?
+        try await whileUnreadable(folder) {
+            let outbox = try await Outbox.opened(folder)
+            #expect(try await outbox.session() == nil)
+            try await outbox.beginSession(name)
+            try await outbox.note(ExchangeSteps(seen: [identifier(8)]))
+            opened = outbox
+        }
+        let outbox = try #require(opened)
+        try await outbox.flush()
+        #expect(try await outbox.status().state == .durable)
+        let current = try StoredSession(name: name, incoming: [identifier(8)])
+        #expect(try await outbox.session() == current)
+        let given = try await outbox.next(maximumCount: 3, maximumBytes: 1000)
+        #expect(given.map(\.isReleased) == [false, false], "the new session has seen neither")
+        let after = try await Outbox.opened(try folder.crashCopy())
+        #expect(try await after.session() == current)
+    }
+
+    @Test func `what got another number while it was under way ends the session (D3, D6)`() async throws {
+        let first = try await Outbox.opened(folder)
+        _ = try await first.append([message("1")])
+        await first.close()
+        var opened: Outbox?
+        try await whileUnreadable(folder) {
+            let outbox = try await Outbox.opened(folder)
+            try await outbox.beginSession(1)
+            let ids = try await outbox.append([exact("2")])
+            _ = try await outbox.next(maximumCount: 1, maximumBytes: 1000)
+            try await outbox.note(ExchangeSteps(released: ids))
+            opened = outbox
+        }
+        let outbox = try #require(opened)
+        try await outbox.flush()
+        let after = try await Outbox.opened(try folder.crashCopy())
+        // Its packet identifier follows from its number: the server knows it under another one.
+        #expect(try await after.session() == nil)
+        #expect(try await after.texts() == ["1", "2"])
+    }
+
+    @Test func `a repaired queue asks for a new session even after a crash right behind the repair (D3, D6)`()
+        async throws
+    {
+        let outbox = try await Outbox.opened(folder)
+        try await outbox.beginSession(7)
+        let ids = try await outbox.append([message("1")])
+        try await outbox.note(ExchangeSteps(released: ids))
+        let copy = try folder.crashCopy()
+        let repaired = try Folder()
+        _ = try Salvage.run(from: copy.queue, to: repaired.queue, skipping: RowRanges())
+        let after = try await Outbox.opened(repaired)
+        #expect(try await after.texts() == ["1"])
+        #expect(try await after.session() == nil, "what was released is not known any more")
+    }
+
+    @Test(arguments: [(QoS.atLeastOnce, true), (QoS.exactlyOnce, false)])
+    func `a deep backlog holds up what is new only where the server could mistake it (D3)`(
+        qos: QoS, mayGo: Bool
+    ) async throws {
+        var options = OutboxOptions.test
+        options.backlogOrder = .last
+        let first = try await Outbox.opened(folder, options)
+        let filler = try message("", .low)
+        _ = try await first.append(Array(repeating: filler, count: 50_000))
+        let after = try await Outbox.opened(try folder.crashCopy(), options)
+        try await after.connectionBegan()
+        var new = [try message("new"), try message("alarm", .urgent), try message("new", .low)]
+        for index in new.indices { new[index].qos = qos }
+        _ = try await after.append(new)
+        let given = try await after.next(maximumCount: 10, maximumBytes: .max, maximumBacklog: 0)
+        #expect(given.map(text) == (mayGo ? ["alarm", "new", "new"] : []))
+    }
+
+    @Test func `a twin whose exchange may be open goes first, until a new session has begun (D3)`() async throws {
+        let first = try await Outbox.opened(folder)
+        _ = try await first.append([exact("exact", .low)])
+        let filler = try message("", .low)
+        _ = try await first.append(Array(repeating: filler, count: 49_150))
+        let after = try await Outbox.opened(try folder.crashCopy())
+        _ = try await after.append([message("twin", .urgent)])
+        #expect(try await after.texts(maximumCount: 1) == ["exact"])
+        try await after.rewind()
+        try await after.beginSession(2)
+        #expect(try await after.texts(maximumCount: 1) == ["twin"])
     }
 }

@@ -176,7 +176,7 @@ public actor Agent {
     }
 
     /// Repeats the status: now and then, when a sensor began or ceased to fail, also while there was no connection, and
-    /// when a backlog that the last one told of is gone.
+    /// when a backlog that the last one told of is gone, or more messages may have arrived twice.
     private func report(from board: Board, through client: MQTTClient) async {
         let every = configuration.status.every
         let bell = board.bell
@@ -193,6 +193,12 @@ public actor Agent {
             }
             tasks.addTask {
                 while (try? await Task.sleep(for: board.patience)) != nil { await board.noticeEmptyQueue() }
+            }
+            tasks.addTask {
+                // Those of an earlier run are counted while they are sent, behind the first status, and slowly if paced.
+                while (try? await Task.sleep(for: .seconds(5))) != nil {
+                    await board.set(possibleDuplicates: client.statistics.possibleDuplicates)
+                }
             }
             tasks.addTask {
                 for await _ in bell {

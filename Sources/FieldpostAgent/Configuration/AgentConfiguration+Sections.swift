@@ -13,8 +13,8 @@ extension AgentConfiguration {
         let device = Device(root, hostName: surroundings.hostName)
         root.require("broker", mend: #"write [broker], and under it servers = ["mqtt://host:1883"]"#)
         broker = Broker(root.table("broker"), device: device.id, isPublic: surroundings.isPublic)
-        queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory)
-        let status = Status(root.table("status"), device: device.id)
+        queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory, version: broker.version)
+        let status = Status(root.table("status"), device: device.id, broker: broker)
         let uplink = Uplink(root.table("uplink"))
         log = Log(root.table("log"))
 
@@ -124,6 +124,10 @@ extension AgentConfiguration.Broker {
         if let time = settings.duration("return_after") { returnAfter = time == .zero ? nil : time }
         sharesSessions = settings.boolean("shared_sessions") ?? sharesSessions
         followsRedirects = settings.boolean("follow_redirects") ?? followsRedirects
+        if version == .v3_1_1, settings.has("follow_redirects") {
+            settings.warning(
+                at: "follow_redirects", message: "version 3.1.1 knows no redirects", mend: "leave it out")
+        }
         if order == .shuffled, settings.has("return_after") {
             settings.warning(
                 at: "return_after", message: "shuffled servers have none to return to",
@@ -165,7 +169,7 @@ extension AgentConfiguration.Broker.Reconnect {
 }
 
 extension AgentConfiguration.Queue {
-    init(_ settings: SettingsReader?, stateDirectory: String) {
+    init(_ settings: SettingsReader?, stateDirectory: String, version: ProtocolVersion?) {
         let path = settings?.string("path") ?? "queue.db"
         self.path = path.hasPrefix("/") ? path : "\(stateDirectory)/\(path)"
         guard let settings else { return }
@@ -178,28 +182,42 @@ extension AgentConfiguration.Queue {
         durability = settings.choice("durability", of: Durability.self) ?? durability
         commitInterval = settings.duration("commit_interval", in: .zero ... .seconds(10)) ?? commitInterval
         commitCount = settings.integer("commit_count", in: 1...10_000) ?? commitCount
-        backlog = Backlog(settings.table("backlog"))
+        backlog = Backlog(settings.table("backlog"), version: version)
     }
 }
 
 extension AgentConfiguration.Queue.Backlog {
-    init(_ settings: SettingsReader?) {
+    init(_ settings: SettingsReader?, version: ProtocolVersion?) {
         guard let settings else { return }
         order = settings.choice("order", of: OutboxOptions.BacklogOrder.self) ?? order
         rate = settings.number("rate", in: 0.001...1_000_000)
         mark = settings.choice("mark", of: BacklogMark.self) ?? mark
+        if version == .v3_1_1, mark == .property || mark == .both {
+            settings.warning(
+                at: "mark", message: "version 3.1.1 has no user properties",
+                mend: mark == .both ? #"write "payload""# : #"write "payload" or "none""#)
+        }
     }
 }
 
 extension AgentConfiguration.Status {
     /// - Returns: nil only after an error.
-    init?(_ settings: SettingsReader?, device: String) {
+    init?(_ settings: SettingsReader?, device: String, broker: AgentConfiguration.Broker) {
         let template =
             settings?.parsed("topic") { text throws(InvalidText) in
                 try TopicTemplate(parsing: text, allowed: [.device])
             } ?? .status
         every = settings?.duration("every", in: .seconds(1)...) ?? every
         willDelay = settings?.wholeSeconds("will_delay", in: .zero ... .seconds(4_294_967_295)) ?? willDelay
+        if willDelay > .zero, broker.version == .v3_1_1 {
+            settings?.warning(at: "will_delay", message: "version 3.1.1 knows none", mend: "leave it out")
+        } else if willDelay > broker.sessionExpiry {
+            // 5.0 §3.1.3.2.2
+            settings?.warning(
+                at: "will_delay",
+                message: "the will comes with the session's end, after \(broker.sessionExpiry.compact)",
+                mend: "write a longer session_expiry under [broker], or a shorter delay")
+        }
         guard let topic = try? template.topic(device: device) else { return nil }
         self.topic = topic
     }

@@ -143,7 +143,7 @@ public struct AgentConfiguration: Sendable {
         /// `every`: how often it is repeated while the board is online; 1 s or more.
         public var every = Duration.seconds(300)
         /// `will_delay`: how long the broker waits, whether a board that was lost comes back, before it publishes the
-        /// will; whole seconds, up to 4,294,967,295 s. Only under version 5.
+        /// will; whole seconds, up to 4,294,967,295 s, but no longer than `session_expiry`. Only under version 5.
         public var willDelay = Duration.zero
     }
 

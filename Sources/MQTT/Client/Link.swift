@@ -26,6 +26,8 @@ struct Link {
     var phase = Phase.opening
     var channel: (any Channel)?
     var endpoint: Endpoint?
+    /// Those between TCP and CONNACK that are not done yet, the next one first.
+    var handshakes: [ConnectFailure.Stage] = []
     var parameters = ConnectParameters()
     /// Who waits for what the program has to say for CONNECT, and what it waits for.
     var preparationWaiter: Waiter<Void>?

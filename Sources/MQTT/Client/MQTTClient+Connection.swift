@@ -109,8 +109,10 @@ extension MQTTClient: ConnectionOwner {
         let maximumPacketSize = configuration.maximumPacketSize
         let version = link.version
         let timeout = configuration.connectTimeout
+        if secure != nil { link.handshakes.append(.tls) }
+        if endpoint.transport.path != nil { link.handshakes.append(.webSocket) }
         schedule(in: configuration.connectTimeout, on: id) { client in
-            let stage: ConnectFailure.Stage = client.link.phase == .opening ? .tcp : .connack
+            let stage = client.link.phase == .opening ? .tcp : client.link.handshakes.first ?? .connack
             client.end(id, .timedOut(after: client.configuration.connectTimeout, stage: stage))
         }
         bootstrap()
@@ -125,6 +127,8 @@ extension MQTTClient: ConnectionOwner {
                     if let path = endpoint.transport.path {
                         var webSocket = WebSocketClientConfiguration(path: path)
                         webSocket.handshakeTimeout = timeout
+                        // MQTT has its own goodbye, and whoever stops does not want to wait for another.
+                        webSocket.closeTimeout = .milliseconds(500)
                         try channel.pipeline.syncOperations.addHandler(
                             WebSocketHandler(
                                 client: webSocket, host: endpoint.host, port: endpoint.port, isSecure: secure != nil))
@@ -155,6 +159,10 @@ extension MQTTClient: ConnectionOwner {
                 end(id, .invalid("\(error)"))
             }
         }
+    }
+
+    func handshakeCompleted(connection id: Int) {
+        if link.id == id, !link.handshakes.isEmpty { link.handshakes.removeFirst() }
     }
 
     func connect() -> Packet {

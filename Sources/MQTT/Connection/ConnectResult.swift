@@ -44,6 +44,8 @@ public enum ConnectFailure: Error, Sendable, Hashable {
 
     public enum Stage: String, Sendable, Hashable {
         case tcp = "TCP connection"
+        case tls = "TLS handshake"
+        case webSocket = "WebSocket handshake"
         case connack = "CONNACK"
         /// ``ClientConfiguration/parameters``, before there was anything to connect with.
         case parameters = "parameters for CONNECT"

@@ -1,11 +1,15 @@
 internal import MQTTWire
 internal import NIOCore
+internal import OpenSSLTransport
+internal import WebSocketTransport
 
 /// What a channel tells its client; always called on the client's event loop.
 protocol ConnectionOwner: Actor {
     func received(_ packet: Packet, on connection: Int)
     func readCompleted(on connection: Int)
     func writabilityChanged(to isWritable: Bool, on connection: Int)
+    /// TLS, or WebSocket behind it.
+    func handshakeCompleted(connection: Int)
     func failed(_ error: any Error, on connection: Int)
     func closed(connection: Int)
 }
@@ -65,6 +69,11 @@ final class ConnectionHandler<Owner: ConnectionOwner>: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isWritable = context.channel.isWritable
         owner.assumeIsolated { [connection] in $0.writabilityChanged(to: isWritable, on: connection) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is TLSHandshakeCompleted || event is WebSocketHandshakeCompleted else { return }
+        owner.assumeIsolated { [connection] in $0.handshakeCompleted(connection: connection) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

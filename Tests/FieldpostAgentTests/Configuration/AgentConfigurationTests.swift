@@ -91,7 +91,7 @@ import Musl
             position = { latitude = 31.7036, longitude = 119 }
             [broker]
             servers = ["mqtt://a.example", "mqtt://10.0.0.1:1884/", "MQTT://[fe80::1%eth0]:1885", "mqtt://[::1]"]
-            version = "3.1.1"
+            version = "5"
             order = "shuffled"
             shared_sessions = true
             follow_redirects = false
@@ -101,7 +101,7 @@ import Musl
             keep_alive = "65535s"
             connect_timeout = "1s"
             response_timeout = "2s"
-            session_expiry = "0s"
+            session_expiry = "30s"
             maximum_in_flight = 1
             reconnect = { base = "20ms", cap = "1s", stable_after = "5s" }
             [queue]
@@ -151,7 +151,7 @@ import Musl
                 "mqtt://a.example:1883", "mqtt://10.0.0.1:1884", "mqtt://[fe80::1%eth0]:1885", "mqtt://[::1]:1883",
             ])
         #expect(broker.servers[2].host == "fe80::1%eth0")
-        #expect(broker.version == .v3_1_1)
+        #expect(broker.version == .v5)
         #expect(broker.order == .shuffled)
         #expect(broker.sharesSessions)
         #expect(!broker.followsRedirects)
@@ -161,7 +161,7 @@ import Musl
         #expect(broker.keepAlive == .seconds(65_535))
         #expect(broker.connectTimeout == .seconds(1))
         #expect(broker.responseTimeout == .seconds(2))
-        #expect(broker.sessionExpiry == .zero)
+        #expect(broker.sessionExpiry == .seconds(30))
         #expect(broker.maximumInFlight == 1)
         #expect(broker.reconnect.base == .milliseconds(20))
         #expect(broker.reconnect.cap == .seconds(1))

@@ -232,6 +232,22 @@ import Uplink
                 """)
     }
 
+    @Test func `What has no meaning in the version that is spoken, or beside another setting`() {
+        let old = "servers = \"mqtt://a\"\nversion = \"3.1.1\"\nfollow_redirects = true"
+        #expect(
+            answer("[queue]\nbacklog = { mark = \"both\" }\n[status]\nwill_delay = \"1m\"", broker: old) == """
+                bins.toml:2:20: warning: queue.backlog.mark: version 3.1.1 has no user properties: write "payload"
+                bins.toml:4:14: warning: status.will_delay: version 3.1.1 knows none: leave it out
+                bins.toml:8:20: warning: broker.follow_redirects: version 3.1.1 knows no redirects: leave it out
+                """)
+        let short = "servers = \"mqtt://a\"\nsession_expiry = \"1m\""
+        #expect(answer("[status]\nwill_delay = \"1m\"", broker: short) == "")
+        #expect(
+            answer("[status]\nwill_delay = \"61s\"", broker: short)
+                == "bins.toml:2:14: warning: status.will_delay: the will comes with the session's end, after 1m: write a longer session_expiry under [broker], or a shorter delay"
+        )
+    }
+
     @Test func `Numbers and quantities out of their range`() {
         let broker = """
             servers = "mqtt://localhost"
