@@ -84,7 +84,7 @@ import Testing
     /// The broker's Nagle and our system's late acknowledgements would make it four seconds: 40 ms for every 20 messages.
     @Test(arguments: ["311", "5"])
     func manyRetainedMessagesAreDeletedQuickly(version: String) async throws {
-        try await withMosquitto { broker in
+        try await withMosquitto(lines: ["set_tcp_nodelay false"]) { broker in
             try await withClient(of: broker) { client in
                 for number in 1...2000 {
                     let message = try Message(

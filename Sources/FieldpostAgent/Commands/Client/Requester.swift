@@ -71,8 +71,7 @@ public struct Requester: Sendable {
                 message.payload = try await content.payload(from: input)
                 do {
                     let answer = try await answer(to: message, from: client)
-                    _ = try await printer.write(answer, to: output)
-                    await client.acknowledge(answer)
+                    if try await printer.write(answer, to: output) { await client.acknowledge(answer) }
                 } catch let error as ClientError {
                     throw failure(error)
                 }
