@@ -128,7 +128,8 @@ let package = Package(
             name: "BrokerTests",
             dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioPosix], swiftSettings: settings),
         .testTarget(
-            name: "EndToEnd", dependencies: ["TestSupport", "Relay", subprocess, "fieldpost"],
+            name: "EndToEnd",
+            dependencies: ["TestSupport", "Relay", "MQTT", "MQTTWire", subprocess, nioCore, nioPosix, "fieldpost"],
             swiftSettings: settings),
         // Run by Tests/Benchmarks/run.sh only.
         .executableTarget(

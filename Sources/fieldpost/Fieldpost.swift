@@ -11,9 +11,11 @@ struct Fieldpost: AsyncParsableCommand {
             table for each sensor), look at it with `fieldpost check` and `fieldpost read`, and let `fieldpost run` do \
             the rest.
 
-            Exit codes: 0 done, 1 a negative answer, 27 no time left (sub -W), 64 usage, 69 broker not reachable, 74 input or output failed, 78 \
+            Exit codes: 0 done, 1 a negative answer, 27 no time left (sub -W, request), 64 usage, 69 broker not reachable, 74 input or output failed, 78 \
             configuration.
             """,
         version: FieldpostVersion.string,
-        subcommands: [Run.self, Check.self, Read.self, Queue.self, Pub.self, Sub.self, Demo.self])
+        subcommands: [Run.self, Check.self, Read.self, Queue.self, Pub.self, Sub.self, Request.self, Demo.self])
+
+    static func main() async { await main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst()))) }
 }

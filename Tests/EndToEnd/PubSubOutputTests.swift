@@ -1,17 +1,12 @@
 import Glibc
+import MQTT
+import MQTTWire
+import NIOCore
 import TestSupport
 import Testing
 
 /// What `fieldpost sub` prints and deletes, and what standard input and output may do to it.
 @Suite(.timeLimit(.minutes(1))) struct PubSubOutputTests {
-    typealias Outcome = (ending: Program.Ending, output: [String], errors: [String])
-
-    private func fieldpost(_ command: String, port: Int, _ arguments: [String]) async throws -> Outcome {
-        try await runProgram(
-            Program.built("fieldpost"), [command, "-h", "127.0.0.1", "-p", "\(port)"] + arguments,
-            timeout: .seconds(30))
-    }
-
     private func shell(_ port: Int, _ line: (_ program: String) -> String) async throws -> Outcome {
         let program = try Program.built("fieldpost")
         return try await runProgram(
@@ -83,6 +78,36 @@ import Testing
             #expect(result.ending == .exited(27) && !result.output.contains("old"))
             let left = try await fieldpost("sub", port: broker.port, ["-t", "r/#", "-v", "-W", "1"])
             #expect(left.output == ["r/kept old"])
+        }
+    }
+
+    /// The broker's Nagle and our system's late acknowledgements would make it four seconds: 40 ms for every 20 messages.
+    @Test(arguments: ["311", "5"])
+    func manyRetainedMessagesAreDeletedQuickly(version: String) async throws {
+        try await withMosquitto(lines: ["set_tcp_nodelay false"]) { broker in
+            try await withClient(of: broker) { client in
+                for number in 1...2000 {
+                    let message = try Message(
+                        topic: TopicName("r/\(number)"), payload: ByteBuffer(string: "old"), retain: true)
+                    try await client.publish(message, until: .acknowledged)
+                }
+                let began = ContinuousClock.now
+                async let deleting = fieldpost(
+                    "sub", port: broker.port,
+                    ["-V", version, "-t", "r/#", "-t", "end", "--remove-retained", "--retained-only"])
+                let ending = Task {
+                    while !Task.isCancelled {
+                        try await client.publish(Message(topic: TopicName("end"), payload: ByteBuffer()))
+                        try await Task.sleep(for: .milliseconds(50))
+                    }
+                }
+                let result = try await deleting
+                ending.cancel()
+                #expect(ContinuousClock.now - began < .seconds(3))
+                #expect(result.ending == .exited(0) && result.output.count == 2000)
+            }
+            let left = try await fieldpost("sub", port: broker.port, ["-t", "r/#", "-C", "1", "-W", "1"])
+            #expect(left.ending == .exited(27))
         }
     }
 

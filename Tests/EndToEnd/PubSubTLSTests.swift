@@ -3,14 +3,6 @@ import Testing
 
 /// `fieldpost pub` and `fieldpost sub` over TLS, beside mosquitto_pub and mosquitto_sub with the same options.
 @Suite(.timeLimit(.minutes(1))) struct PubSubTLSTests {
-    typealias Outcome = (ending: Program.Ending, output: [String], errors: [String])
-
-    private func fieldpost(_ command: String, port: Int, _ arguments: [String]) async throws -> Outcome {
-        try await runProgram(
-            Program.built("fieldpost"), [command, "-h", "127.0.0.1", "-p", "\(port)"] + arguments,
-            timeout: .seconds(30))
-    }
-
     /// What a retained message is read back as by both programs, with the same options.
     private func readBack(port: Int, _ arguments: [String]) async throws {
         let rest = ["-t", "a", "-C", "1", "-W", "5"] + arguments

@@ -4,15 +4,7 @@ import Testing
 
 /// `fieldpost pub` and `fieldpost sub` beside the programs whose options they have.
 @Suite(.timeLimit(.minutes(2))) struct PubSubTests {
-    typealias Outcome = (ending: Program.Ending, output: [String], errors: [String])
-
     private static let versions = ["311", "5"]
-
-    private func fieldpost(_ command: String, port: Int, _ arguments: [String]) async throws -> Outcome {
-        try await runProgram(
-            Program.built("fieldpost"), [command, "-h", "127.0.0.1", "-p", "\(port)"] + arguments,
-            timeout: .seconds(30))
-    }
 
     /// Through a shell, which gives it standard input.
     private func shell(_ input: String, _ command: String, port: Int, _ arguments: String) async throws -> Outcome {
@@ -20,15 +12,6 @@ import Testing
         return try await runProgram(
             "/bin/sh", ["-c", "\(input) '\(program)' \(command) -h 127.0.0.1 -p \(port) \(arguments)"],
             timeout: .seconds(30))
-    }
-
-    /// Starts `fieldpost sub`, and returns when the broker has granted the subscriptions.
-    private func sub(_ broker: Mosquitto, _ arguments: [String]) async throws -> Program {
-        let count = await broker.log.lines.count { $0.contains("Sending SUBACK") }
-        let program = try await Program.start(
-            Program.built("fieldpost"), ["sub", "-h", "127.0.0.1", "-p", "\(broker.port)"] + arguments)
-        try await broker.log.wait(for: "a SUBACK") { $0.count { $0.contains("Sending SUBACK") } > count }
-        return program
     }
 
     // MARK: pub
@@ -106,7 +89,7 @@ import Testing
     @Test func anInterruptionSaysWhatIsNotAcknowledged() async throws {
         let server = try await ScriptedServer.start([.receive(1), .send([0x20, 2, 0, 0]), .receive(5)])
         let pipe = try Pipe()
-        let pub = try await pipe.pub(port: server.port, "-t a -q 1 -l -i it")
+        let pub = try await pipe.pub(port: server.port, "-V 311 -t a -q 1 -l -i it")
         try pipe.write("1\n2\n")
         try await eventually("the messages") { server.received.first.map { $0.count > 16 + 12 } ?? false }
         pub.send(SIGTERM)
@@ -163,13 +146,13 @@ import Testing
             let result = try await fieldpost(
                 "pub", port: broker.port,
                 [
-                    "-t", "a", "-D", "publish", "user-property", "k", "v", "-D", "publish", "content-type", "text",
+                    "-t", "a", "-D", "publish", "user-property", "k", "-v", "-D", "publish", "content-type", "text",
                     "-D", "PUBLISH", "message-expiry-interval", "100", "-D", "publish", "response-topic", "answers",
                     "-D", "publish", "correlation-data", "c1", "-D", "publish", "payload-format-indicator", "1",
                     "-m", "x",
                 ])
             #expect(result.ending == .exited(0))
-            #expect(try await watcher.next() == "text|c1|100|1|k:v|answers|x")
+            #expect(try await watcher.next() == "text|c1|100|1|k:-v|answers|x")
         }
     }
 
@@ -228,12 +211,36 @@ import Testing
         withExtendedLifetime(directory) {}
     }
 
+    @Test(arguments: [[], ["-V", "auto"]])
+    func aBrokerThatSpeaksOnly311IsAskedInIt(arguments: [String]) async throws {
+        // Its refusal of 5.0, in its own form.
+        let server = try await ScriptedServer.start(
+            [.receive(1), .send([0x20, 2, 0, 1]), .close], [.receive(1), .send([0x20, 2, 0, 0])])
+        let result = try await fieldpost("pub", port: server.port, arguments + ["-t", "a", "-m", "x"])
+        #expect(result.ending == .exited(0) && result.errors.isEmpty, "\(result.errors)")
+        #expect(server.received.map { $0.count > 8 ? $0[8] : 0 } == [5, 4])
+    }
+
+    @Test func aBrokerThatSendsUsElsewhereIsFollowed() async throws {
+        try await withMosquitto { broker in
+            let place = Array("127.0.0.1:\(broker.port)".utf8)
+            let properties = [0x1C, 0, UInt8(place.count)] + place
+            let refusal = [0, 0x9C, UInt8(properties.count)] + properties
+            let server = try await ScriptedServer.start(
+                [.receive(1), .send([0x20, UInt8(refusal.count)] + refusal), .close])
+            let result = try await fieldpost("pub", port: server.port, ["-t", "a", "-m", "moved", "-r", "-q", "1"])
+            #expect(result.ending == .exited(0))
+            #expect(result.errors.count == 1 && result.errors[0].hasSuffix("asking there"), "\(result.errors)")
+            #expect(try await retained(port: broker.port, "a") == "moved")
+        }
+    }
+
     // MARK: sub
 
     @Test(arguments: versions, 0...2)
     func subPrintsWhatMosquittoPubPublishes(version: String, qos: Int) async throws {
         try await withMosquitto { broker in
-            let sub = try await sub(
+            let sub = try await startSub(
                 broker, ["-V", version, "-q", "\(qos)", "-t", "a/+/c", "-t", "x/#", "-T", "x/no", "-v", "-C", "3"])
             for topic in ["a/b/c", "a/b/d", "x", "x/no", "x/y/z", "x/late"] {
                 try await mosquittoPub(port: broker.port, topic, "to \(topic)", qos: 2)
@@ -248,8 +255,8 @@ import Testing
     func retainedMessagesArePrintedOrNot(version: String) async throws {
         try await withMosquitto { broker in
             for number in 1...2 { try await mosquittoPub(port: broker.port, "r/\(number)", "old", retain: true) }
-            let fresh = try await sub(broker, ["-V", version, "-t", "r/#", "-R", "-C", "1"])
-            let stale = try await sub(broker, ["-V", version, "-t", "r/#", "--retained-only", "-v"])
+            let fresh = try await startSub(broker, ["-V", version, "-t", "r/#", "-R", "-C", "1"])
+            let stale = try await startSub(broker, ["-V", version, "-t", "r/#", "--retained-only", "-v"])
             try await mosquittoPub(port: broker.port, "r/3", "new")
             #expect(try await fresh.wait() == .exited(0))
             #expect(await fresh.output.lines == ["new"])
@@ -265,7 +272,7 @@ import Testing
     func formatsAreThoseOfMosquittoSub(format: String) async throws {
         try await withMosquitto { broker in
             let theirs = try await MosquittoSub.start(port: broker.port, ["topic"], version: .v5, format: format)
-            let ours = try await sub(broker, ["-V", "5", "-q", "2", "-t", "topic", "-F", format, "-C", "2"])
+            let ours = try await startSub(broker, ["-V", "5", "-q", "2", "-t", "topic", "-F", format, "-C", "2"])
             try await mosquittoPub(port: broker.port, "topic", "päyload")
             try await mosquittoPub(
                 port: broker.port, "topic", "x", qos: 0, extra: ["-D", "publish", "user-property", "k", "v"])
@@ -274,9 +281,38 @@ import Testing
         }
     }
 
+    @Test func propertiesOfSubscriptions() async throws {
+        try await withMosquitto { broker in
+            let sub = try await startSub(
+                broker,
+                [
+                    "-t", "a", "-F", "%S %p", "-C", "1", "-D", "subscribe", "subscription-identifier", "258", "-D",
+                    "subscribe", "user-property", "-k", "-v",
+                ])
+            try await mosquittoPub(port: broker.port, "a", "x")
+            #expect(try await sub.wait() == .exited(0))
+            #expect(await sub.output.lines == ["258 x"])
+        }
+        // The filter is longer than CONNECT, so that the answer does not come too early.
+        let server = try await ScriptedServer.start(
+            [.receive(1), .send([0x20, 3, 0, 0, 0]), .receive(200), .send([0x90, 4, 0xC0, 1, 0, 0])])
+        let sub = try await Program.start(
+            Program.built("fieldpost"),
+            [
+                "sub", "-h", "127.0.0.1", "-p", "\(server.port)", "-i", "me", "-t",
+                String(repeating: "a", count: 200), "-U", "b", "-D",
+                "unsubscribe", "user-property", "-k", "-v",
+            ])
+        let property: [UInt8] = [0x26, 0, 2] + Array("-k".utf8) + [0, 2] + Array("-v".utf8)
+        try await eventually("a user property") {
+            !Array(server.received.joined()).ranges(of: property).isEmpty
+        }
+        await sub.kill()
+    }
+
     @Test func messagesAsJSON() async throws {
         try await withMosquitto { broker in
-            let sub = try await sub(broker, ["-t", "a", "-F", "%j", "-C", "1"])
+            let sub = try await startSub(broker, ["-t", "a", "-F", "%j", "-C", "1"])
             try await mosquittoPub(port: broker.port, "a", #"say "x""#, qos: 0)
             #expect(try await sub.wait() == .exited(0))
             let line = try #require(await sub.output.lines.first)
@@ -287,7 +323,7 @@ import Testing
 
     @Test func withoutLineFeedsThePayloadsAreAsTheyCame() async throws {
         try await withMosquitto { broker in
-            let sub = try await sub(broker, ["-t", "a", "-N", "-C", "3"])
+            let sub = try await startSub(broker, ["-t", "a", "-N", "-C", "3"])
             for payload in ["one,", "two", "\n"] { try await mosquittoPub(port: broker.port, "a", payload) }
             #expect(try await sub.wait() == .exited(0))
             #expect(await sub.output.lines == ["one,two"])
@@ -323,7 +359,7 @@ import Testing
 
     @Test func aLostBrokerIsLookedFor() async throws {
         try await withMosquitto { broker in
-            let sub = try await sub(broker, ["-t", "a", "-q", "1", "-C", "1"])
+            let sub = try await startSub(broker, ["-t", "a", "-q", "1", "-C", "1"])
             await broker.kill()
             try await sub.errors.line(containing: "the connection was lost: closed by the peer; trying again in")
             try await broker.restart()
@@ -344,13 +380,13 @@ import Testing
                 "-V", version, "-t", "a", "--will-topic", "will", "--will-payload", "gone", "--will-qos", "1",
                 "--will-retain",
             ]
-            let polite = try await sub(broker, will + ["-i", "polite"])
+            let polite = try await startSub(broker, will + ["-i", "polite"])
             // The watcher's may have come into the log just before.
             try await broker.log.line(containing: "Sending SUBACK to polite")
             polite.send(SIGINT)
             #expect(try await polite.wait() == .exited(0))
             try await broker.log.line(containing: "Received DISCONNECT from polite")
-            let killed = try await sub(broker, will)
+            let killed = try await startSub(broker, will)
             #expect(await watcher.received.lines.isEmpty)
             await killed.kill()
             #expect(try await watcher.next() == "will 1 0 gone")
@@ -378,7 +414,7 @@ import Testing
     @Test func aRefusedSubscriptionIsAFailure() async throws {
         let server = try await ScriptedServer.start(
             [.receive(15), .send([0x20, 2, 0, 0]), .receive(15), .send([0x90, 3, 0xC0, 1, 0x80])])
-        let result = try await fieldpost("sub", port: server.port, ["-t", "secret/#", "-i", "x"])
+        let result = try await fieldpost("sub", port: server.port, ["-V", "311", "-t", "secret/#", "-i", "x"])
         #expect(result.ending == .exited(1))
         #expect(result.errors.first?.hasPrefix("secret/#: the broker refused the subscription: ") == true)
     }
@@ -431,7 +467,14 @@ import Testing
         (["sub", "-t", "a", "--random-filter", "101"], "0.1 to 100"),
         (["sub", "-t", "a", "-F", "%m"], "the packet identifier, is not known here"),
         (["sub", "-t", "a", "-F", "%z"], "the unknown parameter %z"),
-        (["sub", "-t", "a", "-D", "publish", "content-type", "y"], "known are connect, will"),
+        (["sub", "-t", "a", "-D", "publish", "content-type", "y"], "known are connect, subscribe, unsubscribe, will"),
+        (["sub", "-t", "a", "-D", "disconnect", "user-property", "k", "v"], "the goodbye is the client's own matter"),
+        (["sub", "-t", "a", "-D", "subscribe", "subscription-identifier", "0"], "it is 1 to 268435455"),
+        (["request", "-t", "a"], "there is nothing to publish"),
+        (["request", "-t", "a/#", "-m", "x"], "wildcards are for subscriptions only"),
+        (["request", "-t", "a", "-n", "-e", "b", "--by-topics"], "exclude each other"),
+        (["request", "-t", "a", "-n", "-W", "0"], "at least 1 second"),
+        (["request", "-t", "a", "-n", "-D", "publish", "correlation-data", "c"], "add -e"),
     ])
     func senselessOptionsAreAMatterOfUsage(arguments: [String], message: String) async throws {
         let result = try await runProgram(Program.built("fieldpost"), arguments)

@@ -1,7 +1,7 @@
 import ArgumentParser
 import FieldpostAgent
 
-/// The options that `pub` and `sub` have in common, with mosquitto_pub's letters. Values are taken as they stand, also
+/// The options that `pub`, `sub` and `request` have in common, with mosquitto_pub's letters. Values are taken as they stand, also
 /// when they begin with a dash.
 struct ClientArguments: ParsableArguments {
     @Option(
@@ -45,7 +45,7 @@ struct ClientArguments: ParsableArguments {
     @Option(
         name: [.customShort("V"), .long], parsing: .unconditional,
         help: ArgumentHelp(
-            "The version of MQTT: 5 (mqttv5) or 311 (mqttv311). (default: 311; 5 with -D, -x and whatever else needs it)",
+            "The version of MQTT: 5 (mqttv5), 311 (mqttv311), or auto: 5, and 311 where a broker speaks nothing else. (default: auto; 5 with -D, -x and whatever else needs it)",
             valueName: "version"))
     var protocolVersion: String?
 
@@ -64,13 +64,14 @@ struct ClientArguments: ParsableArguments {
     var sessionExpiryInterval: String?
 
     @Option(
-        name: [.customShort("D"), .long], parsing: .upToNextOption,
+        name: [.customShort("D"), .long], parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
-            "A property of CONNECT, PUBLISH (pub only) or the will (5.0).",
+            "A property of CONNECT, PUBLISH (pub, request), SUBSCRIBE and UNSUBSCRIBE (sub) or the will (5.0).",
             discussion: """
-                connect: user-property, session-expiry-interval, receive-maximum, maximum-packet-size, \
-                request-problem-information, request-response-information. publish and will: user-property, content-type, correlation-data, \
-                message-expiry-interval, payload-format-indicator, response-topic. will: will-delay-interval.
+                All: user-property. connect: session-expiry-interval, receive-maximum, maximum-packet-size, \
+                request-problem-information, request-response-information. publish and will: content-type, correlation-data, \
+                message-expiry-interval, payload-format-indicator, response-topic. will: will-delay-interval. \
+                subscribe: subscription-identifier.
                 """,
             valueName: "command identifier [name] value"))
     var property: [String] = []
@@ -127,10 +128,32 @@ struct ClientArguments: ParsableArguments {
         options.willPayload = willPayload
         options.willQoS = willQoS
         options.willRetain = willRetain
-        options.properties = property
+        options.properties = property.flatMap {
+            $0.split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
+        }
         options.isDebugging = debug
         options.isQuiet = quiet
         return options
+    }
+
+    /// Cannot occur in an argument.
+    private static let separator: Character = "\0"
+
+    /// The words of each property together as one argument: a value may begin with a dash, as mosquitto_pub has it.
+    static func joiningProperties(_ arguments: [String]) -> [String] {
+        var joined: [String] = []
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            joined.append(argument)
+            // With an option behind it, it is the value of another one.
+            guard argument == "-D" || argument == "--property", let first = rest.first, !first.hasPrefix("-") else {
+                continue
+            }
+            let words = rest.prefix(rest.dropFirst().first == "user-property" ? 4 : 3)
+            rest = rest.dropFirst(words.count)
+            joined.append(words.joined(separator: String(separator)))
+        }
+        return joined
     }
 
     /// Options that make no sense are a matter of usage.

@@ -13,20 +13,10 @@ struct Pub: AsyncParsableCommand {
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Where to publish.")
     var topic: String?
 
-    @Option(name: .shortAndLong, parsing: .unconditional, help: "The message.")
-    var message: String?
-
-    @Option(name: .shortAndLong, parsing: .unconditional, help: "The file that is the message.", completion: .file())
-    var file: String?
+    @OptionGroup var content: ContentArguments
 
     @Flag(name: [.customShort("l"), .long], help: "Each line of standard input is a message.")
     var stdinLine = false
-
-    @Flag(name: .shortAndLong, help: "Standard input is the message.")
-    var stdinFile = false
-
-    @Flag(name: .shortAndLong, help: "The message has no payload; with -r it removes what is retained.")
-    var nullMessage = false
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "The quality of service: 0, 1 or 2.")
     var qos = 0
@@ -50,11 +40,7 @@ struct Pub: AsyncParsableCommand {
             var options = Publisher.Options()
             options.client = client.options(tls)
             options.topic = topic
-            if let message { options.contents.append(.text(message)) }
-            if let file { options.contents.append(.file(file)) }
-            if stdinLine { options.contents.append(.lines) }
-            if stdinFile { options.contents.append(.standardInput) }
-            if nullMessage { options.contents.append(.nothing) }
+            options.contents = content.contents + (stdinLine ? [.lines] : [])
             options.qos = qos
             options.retain = retain
             options.count = count

@@ -16,26 +16,7 @@ struct Sub: AsyncParsableCommand {
     @Option(name: .shortAndLong, parsing: .unconditional, help: "The highest quality of service: 0, 1 or 2.")
     var qos = 0
 
-    @Flag(name: .shortAndLong, help: "Print topics before payloads.")
-    var verbose = false
-
-    @Option(
-        name: [.customShort("F"), .long], parsing: .unconditional,
-        help: ArgumentHelp(
-            "How to print a message.",
-            discussion: """
-                %t topic, %p payload, %x and %X payload in hexadecimal, %l its length, %q QoS, %r retained, %I and %U \
-                time, %j everything as JSON, %J with a payload that is JSON itself; of 5.0 %A topic alias, %C content type, %D correlation data, %E expiry, \
-                %F payload format, %P user properties, %R response topic, %S subscription identifier; %10t and %-10.10t \
-                set widths; @X is %X of strftime, @N nanoseconds; \\n, \\t, \\0, \\e and the like.
-                """))
-    var outputFormat: String?
-
-    @Flag(help: "With -F, set %j and %J over several lines.")
-    var pretty = false
-
-    @Flag(name: .customShort("N"), help: "End no lines.")
-    var noLineFeed = false
+    @OptionGroup var output: OutputArguments
 
     @Option(
         name: .customShort("C"), parsing: .unconditional,
@@ -91,10 +72,7 @@ struct Sub: AsyncParsableCommand {
             options.unsubscribed = unsubscribe
             options.count = count
             options.timeout = timeout
-            options.showsTopics = verbose
-            options.endsLines = !noLineFeed
-            options.format = outputFormat
-            options.isPretty = pretty
+            options.output = output.options
             options.removesRetained = removeRetained
             options.retainsAsPublished = retainAsPublished
             options.share = randomFilter

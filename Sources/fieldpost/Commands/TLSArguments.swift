@@ -1,7 +1,7 @@
 import ArgumentParser
 import FieldpostAgent
 
-/// How `pub` and `sub` secure their connection, with mosquitto_pub's options.
+/// How `pub`, `sub` and `request` secure their connection, with mosquitto_pub's options.
 struct TLSArguments: ParsableArguments {
     @Option(
         name: .customLong("cafile"), parsing: .unconditional,

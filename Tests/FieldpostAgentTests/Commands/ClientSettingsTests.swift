@@ -44,11 +44,15 @@ import Units
     }
 
     @Test func whatNeedsVersion5GetsIt() throws {
-        #expect(try settings { _ in }.configuration.version == .v3_1_1)
+        #expect(try settings { _ in }.configuration.version == nil)
+        #expect(try settings { $0.version = "auto" }.configuration.version == nil)
+        #expect(try settings { $0.version = "311" }.configuration.version == .v3_1_1)
         #expect(try settings { $0.sessionExpiry = "5" }.configuration.version == .v5)
         #expect(
             try settings { $0.properties = ["connect", "user-property", "a", "b"] }.configuration.version == .v5)
         var options = ClientOptions()
+        #expect(try ClientSettings(options, properties: [], onlyIn5: "--x").configuration.version == .v5)
+        options.version = "auto"
         #expect(try ClientSettings(options, properties: [], onlyIn5: "--x").configuration.version == .v5)
         options.version = "mqttv311"
         #expect(throws: InvalidText.self) { try ClientSettings(options, properties: [], onlyIn5: "--x") }

@@ -1,10 +1,11 @@
-/// The options that `fieldpost pub` and `fieldpost sub` have in common, as they were written.
+/// The options that `fieldpost pub`, `fieldpost sub` and `fieldpost request` have in common, as they were written.
 public struct ClientOptions: Sendable {
     public var host: String?
     public var port: Int?
     /// In place of `host` and `port`, see ``BrokerURL``.
     public var url: String?
-    /// `5`, `311` and the like; 3.1.1 unless another option has a meaning only under 5.0.
+    /// `5`, `311` and the like; without one, or with `auto`, 5.0, and 3.1.1 where a broker speaks nothing else; but 5.0
+    /// only when another option has no meaning under 3.1.1.
     public var version: String?
     public var tls = TLSOptions()
     public var identifier: String?

@@ -1,4 +1,5 @@
 internal import MQTT
+internal import MQTTWire
 internal import NIOCore
 internal import NIOPosix
 internal import Units
@@ -17,6 +18,8 @@ struct ClientRun: Sendable {
     var store: any SessionStore = MemoryStore()
     /// From the first connection on.
     var timeout: Duration?
+    /// Whether the work begins with the first connection, and not at once.
+    var waitsForConnection = false
     /// Whether a broker that is lost is looked for until it is found, and not just once more.
     var isPatient: @Sendable () async -> Bool
     var work: @Sendable (MQTTClient) async throws -> Void
@@ -29,11 +32,15 @@ struct ClientRun: Sendable {
             settings.configuration, store: store, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: settings.logger)
         let (verdicts, verdict) = AsyncStream<Verdict>.makeStream(bufferingPolicy: .bufferingOldest(1))
+        let (connections, connected) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingOldest(1))
+        if !waitsForConnection { connected.yield() }
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let tasks = [
             Task { for await _ in signals { verdict.yield(.interrupted) } },
-            Task { await watch(client, verdict) },
+            Task { await watch(client, verdict) { connected.yield() } },
             Task {
+                for await _ in connections { break }
+                guard !Task.isCancelled else { return }
                 do {
                     try await work(client)
                     verdict.yield(.done)
@@ -64,12 +71,15 @@ struct ClientRun: Sendable {
 
     private static func text(_ delay: Duration) -> String { Duration.milliseconds(delay.milliseconds).compact }
 
-    private func watch(_ client: MQTTClient, _ verdict: AsyncStream<Verdict>.Continuation) async {
+    private func watch(
+        _ client: MQTTClient, _ verdict: AsyncStream<Verdict>.Continuation, didConnect: () -> Void
+    ) async {
         var timer: Task<Void, Never>?
         defer { timer?.cancel() }
         var hasConnected = false
         var completed = 0
         var futile = 0
+        var redirects = 0
         for await event in client.events {
             switch event {
             case .connected:
@@ -80,8 +90,15 @@ struct ClientRun: Sendable {
                     }
                 }
                 hasConnected = true
-            case .connectFailed(let endpoint, let failure, let delay):
-                let failure = CommandFailure(endpoint, failure)
+                redirects = 0
+                didConnect()
+            // The broker has named another one, which is asked soon; if not, the client waits for longer.
+            case .connectFailed(let endpoint, let reason, let delay?)
+            where reason.isRedirect && delay <= .seconds(1) && redirects < 4:
+                redirects += 1
+                settings.say("\(endpoint): \(reason); asking there")
+            case .connectFailed(let endpoint, let reason, let delay):
+                let failure = CommandFailure(endpoint, reason)
                 guard hasConnected, await isPatient() else {
                     verdict.yield(.failed(failure))
                     return
@@ -101,4 +118,8 @@ struct ClientRun: Sendable {
             }
         }
     }
+}
+
+extension ConnectFailure {
+    fileprivate var isRedirect: Bool { reasonCode == .useAnotherServer || reasonCode == .serverMoved }
 }

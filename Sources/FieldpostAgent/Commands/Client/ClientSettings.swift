@@ -17,7 +17,7 @@ struct ClientSettings: Sendable {
     var configuration: ClientConfiguration
     /// The one in the URL.
     var topic: String?
-    var publishProperties: Properties
+    let properties: GivenProperties
     var logger: Logger
     var isQuiet: Bool
 
@@ -49,8 +49,8 @@ struct ClientSettings: Sendable {
         let password =
             try TLSOptions.secret(options.password, "--pw", file: options.passwordFile, "--pw-file")
             ?? url?.password.map { Array($0.utf8) }
-        if password != nil, username == nil, version == .v3_1_1 {
-            throw InvalidText("MQTT 3.1.1 has no password without a user", mend: "add --username")
+        if password != nil, username == nil, version != .v5 {
+            throw InvalidText("MQTT 3.1.1 has no password without a user", mend: "add --username, or use -V 5")
         }
         configuration = ClientConfiguration(
             endpoints: [Endpoint(transport: transport, host: host, port: port)], version: version,
@@ -79,11 +79,11 @@ struct ClientSettings: Sendable {
         configuration.backoff = Backoff(cap: .seconds(10))
         let parameters = ConnectParameters(
             username: username, password: password.map { ByteBuffer(bytes: $0) },
-            will: try Self.will(options, given.will), properties: given.connect)
+            will: try Self.will(options, given[.will]), properties: given[.connect])
         configuration.parameters = { _ in parameters }
 
         topic = url?.topic
-        publishProperties = given.publish
+        properties = given
         logger = Logger(label: "mqtt", factory: { _ in SwiftLogNoOpLogHandler() })
         if options.isDebugging { logger = Service.logger(.debug) }
         isQuiet = options.isQuiet
@@ -114,32 +114,45 @@ struct ClientSettings: Sendable {
         }
     }
 
-    private static func version(_ options: ClientOptions, onlyIn5: String?) throws(InvalidText) -> ProtocolVersion {
+    /// - Returns: nil when the broker is to show what it speaks.
+    private static func version(_ options: ClientOptions, onlyIn5: String?) throws(InvalidText) -> ProtocolVersion? {
         let onlyIn5 = options.properties.isEmpty ? options.sessionExpiry.map { _ in "-x" } ?? onlyIn5 : "--property"
         switch options.version?.lowercased() {
-        case nil: return onlyIn5 == nil ? .v3_1_1 : .v5
+        case nil, "auto": return onlyIn5.map { _ in .v5 }
         case "5", "mqttv5", "5.0": return .v5
         case "311", "mqttv311", "3.1.1":
             guard let onlyIn5 else { return .v3_1_1 }
             throw InvalidText("\(onlyIn5) has no meaning in MQTT 3.1.1", mend: "leave it out, or use -V 5")
         case "31", "mqttv31", "3.1": throw InvalidText("MQTT 3.1 is not spoken", mend: "use -V 5 or -V 311")
         case let other?:
-            throw InvalidText("--protocol-version \"\(other)\" is not spoken", mend: "it is 5 or 311")
+            throw InvalidText("--protocol-version \"\(other)\" is not spoken", mend: "it is auto, 5 or 311")
         }
     }
 
+    /// What is to be published, as yet without its payload.
+    ///
+    /// - Parameter name: the topic; nil: that in the URL.
+    func message(to name: String?, qos: Int, retain: Bool = false) throws(InvalidText) -> Message {
+        guard let name = name ?? topic else {
+            throw InvalidText("there is no topic to publish to", mend: "add --topic")
+        }
+        return Message(
+            topic: try Self.topic(name, "--topic", TopicName.init), payload: ByteBuffer(),
+            qos: try Self.qos(qos, "--qos"), retain: retain, properties: properties[.publish])
+    }
+
     private static func identifier(
-        _ options: ClientOptions, _ version: ProtocolVersion
+        _ options: ClientOptions, _ version: ProtocolVersion?
     ) throws(InvalidText) -> String {
         switch (options.identifier, options.identifierPrefix) {
         case (_?, _?): throw InvalidText("--id and --id-prefix exclude each other", mend: "leave one out")
         case (let identifier?, nil): return identifier
         case (nil, let prefix?): return "\(prefix)\(getpid())"
+        case (nil, nil) where version == .v5: return ""
         // Not every server of 3.1.1 invents one, and 23 letters and digits are what each of them takes.
-        case (nil, nil) where version == .v3_1_1:
+        case (nil, nil):
             return "fieldpost"
                 + String((0..<14).compactMap { _ in "0123456789abcdefghijklmnopqrstuvwxyz".randomElement() })
-        case (nil, nil): return ""
         }
     }
 

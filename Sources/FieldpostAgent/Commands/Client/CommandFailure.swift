@@ -1,7 +1,7 @@
 internal import MQTT
 internal import OpenSSLTransport
 
-/// Why `fieldpost pub` or `fieldpost sub` did not do what it was told.
+/// Why `fieldpost pub`, `fieldpost sub` or `fieldpost request` did not do what it was told.
 public struct CommandFailure: Error, Sendable, CustomStringConvertible {
     public enum Kind: Sendable, Hashable {
         /// The broker said no to a message or a subscription, or there was no time to ask it.
@@ -12,7 +12,7 @@ public struct CommandFailure: Error, Sendable, CustomStringConvertible {
         case configuration
         /// A file, standard input or standard output failed.
         case inputOutput
-        /// The time given to `sub` has passed.
+        /// The time given has passed.
         case timedOut
     }
 

@@ -5,12 +5,10 @@ internal import Units
 /// The properties of MQTT 5.0 given by `--property COMMAND IDENTIFIER [NAME] VALUE`.
 struct GivenProperties: Sendable {
     enum Command: String, Sendable, CaseIterable {
-        case connect, publish, will
+        case connect, publish, subscribe, unsubscribe, will
     }
 
-    var connect: Properties = []
-    var publish: Properties = []
-    var will: Properties = []
+    private var packets: [Command: Properties] = [:]
     /// The client says these itself.
     var receiveMaximum: Int?
     var maximumPacketSize: Int?
@@ -23,6 +21,11 @@ struct GivenProperties: Sendable {
     init(parsing words: [String], for commands: Set<Command>) throws(InvalidText) {
         var words = words[...]
         while let first = words.popFirst() {
+            guard first.lowercased() != "disconnect" else {
+                throw InvalidText(
+                    "--property disconnect: the goodbye is the client's own matter",
+                    mend: "leave it out; -x says how long the session is kept")
+            }
             guard let command = Command(rawValue: first.lowercased()), commands.contains(command) else {
                 let known = Command.allCases.filter(commands.contains).map(\.rawValue)
                 throw InvalidText(
@@ -37,20 +40,14 @@ struct GivenProperties: Sendable {
                     throw InvalidText(
                         "a user-property has a name and a value", mend: "write \(first) user-property NAME VALUE")
                 }
-                append(.userProperty(name: value, value: second), to: command)
+                packets[command, default: []].append(.userProperty(name: value, value: second))
             } else {
                 try add(identifier, value, to: command)
             }
         }
     }
 
-    private mutating func append(_ property: Property, to command: Command) {
-        switch command {
-        case .connect: connect.append(property)
-        case .publish: publish.append(property)
-        case .will: will.append(property)
-        }
-    }
+    subscript(_ command: Command) -> Properties { packets[command] ?? [] }
 
     private mutating func add(_ name: String, _ value: String, to command: Command) throws(InvalidText) {
         func number(_ range: ClosedRange<UInt32>) throws(InvalidText) -> UInt32 {
@@ -59,27 +56,28 @@ struct GivenProperties: Sendable {
             }
             return number
         }
+        func append(_ property: Property) { packets[command, default: []].append(property) }
         switch (command, name) {
         case (.connect, "receive-maximum"): receiveMaximum = Int(try number(1...65_535))
         case (.connect, "maximum-packet-size"):
             maximumPacketSize = Int(try number(1...UInt32(ClientSettings.largestPacket)))
         case (.connect, "session-expiry-interval"): sessionExpiry = try number(0...UInt32.max)
         case (.connect, "request-problem-information"):
-            append(.requestProblemInformation(try number(0...1) == 1), to: command)
+            append(.requestProblemInformation(try number(0...1) == 1))
         case (.connect, "request-response-information"):
-            append(.requestResponseInformation(try number(0...1) == 1), to: command)
-        case (.will, "will-delay-interval"):
-            append(.willDelayInterval(try number(0...UInt32.max)), to: command)
-        case (.publish, "content-type"), (.will, "content-type"):
-            append(.contentType(value), to: command)
+            append(.requestResponseInformation(try number(0...1) == 1))
+        case (.will, "will-delay-interval"): append(.willDelayInterval(try number(0...UInt32.max)))
+        case (.subscribe, "subscription-identifier"):
+            append(.subscriptionIdentifier(try number(1...268_435_455)))
+        case (.publish, "content-type"), (.will, "content-type"): append(.contentType(value))
         case (.publish, "correlation-data"), (.will, "correlation-data"):
-            append(.correlationData(ByteBuffer(string: value)), to: command)
+            append(.correlationData(ByteBuffer(string: value)))
         case (.publish, "message-expiry-interval"), (.will, "message-expiry-interval"):
-            append(.messageExpiryInterval(try number(0...UInt32.max)), to: command)
+            append(.messageExpiryInterval(try number(0...UInt32.max)))
         case (.publish, "payload-format-indicator"), (.will, "payload-format-indicator"):
-            append(.payloadFormatIndicator(try number(0...1) == 1), to: command)
+            append(.payloadFormatIndicator(try number(0...1) == 1))
         case (.publish, "response-topic"), (.will, "response-topic"):
-            append(.responseTopic(try ClientSettings.topic(value, name, TopicName.init)), to: command)
+            append(.responseTopic(try ClientSettings.topic(value, name, TopicName.init)))
         case (.connect, "authentication-method"), (.connect, "authentication-data"):
             throw InvalidText("\(name): the exchange that follows it is not spoken", mend: "use --username and --pw")
         case (.connect, "topic-alias-maximum"), (.publish, "topic-alias"):

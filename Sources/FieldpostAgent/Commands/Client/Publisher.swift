@@ -6,17 +6,6 @@ public import Units
 
 /// `fieldpost pub`: publishes what it is given, and ends when the broker has acknowledged it.
 public struct Publisher: Sendable {
-    /// Where payloads come from.
-    public enum Content: Sendable, Hashable {
-        case text(String)
-        case file(String)
-        /// Standard input as one message.
-        case standardInput
-        /// Each line of standard input a message.
-        case lines
-        case nothing
-    }
-
     public struct Options: Sendable {
         public var client = ClientOptions()
         public var topic: String?
@@ -41,19 +30,9 @@ public struct Publisher: Sendable {
     /// - Throws: ``InvalidText`` for options that do not go together, or say what cannot be.
     public init(_ options: Options) throws(InvalidText) {
         settings = try ClientSettings(options.client, properties: [.connect, .publish, .will])
-        guard options.contents.count == 1, let content = options.contents.first else {
-            throw InvalidText(
-                options.contents.isEmpty ? "there is nothing to publish" : "there is more than one thing to publish",
-                mend: "give one of --message, --file, --stdin-line, --stdin-file and --null-message")
-        }
-        self.content = content
-        guard let topic = options.topic ?? settings.topic else {
-            throw InvalidText("there is no topic to publish to", mend: "add --topic")
-        }
-        template = Message(
-            topic: try ClientSettings.topic(topic, "--topic", TopicName.init), payload: ByteBuffer(),
-            qos: try ClientSettings.qos(options.qos, "--qos"), retain: options.retain,
-            properties: settings.publishProperties)
+        content = try Content(
+            only: options.contents, of: "--message, --file, --stdin-line, --stdin-file and --null-message")
+        template = try settings.message(to: options.topic, qos: options.qos, retain: options.retain)
         count = options.count ?? 1
         guard count >= 1 else { throw InvalidText("--repeat \(count)", mend: "it is at least 1") }
         if content == .lines, options.count != nil || options.delay != nil {
@@ -71,24 +50,13 @@ public struct Publisher: Sendable {
     public func run() async throws(CommandFailure) {
         let store = WindowStore()
         let stream = Stream()
-        let source: Input? =
-            switch content {
-            case .file(let path): try Input(file: path)
-            case .standardInput, .lines: try Input(file: nil)
-            case .text, .nothing: nil
-            }
+        let source = try content.open()
         let run = ClientRun(
             settings: settings, store: store,
             isPatient: { [content] in content == .lines ? await !stream.hasEnded : false },
             work: { client in
-                guard let source else { return try await publish(payload, with: client) }
-                guard content == .lines else {
-                    let payload = try await source.readAll()
-                    // An empty message is more likely the end of a broken pipeline, and with -r it would delete.
-                    if content == .standardInput, payload.readableBytes == 0 {
-                        throw CommandFailure(.inputOutput, "standard input is empty; -n publishes an empty message")
-                    }
-                    return try await publish(payload, with: client)
+                guard content == .lines, let source else {
+                    return try await publish(content.payload(from: source), with: client)
                 }
                 try await source.forEachLines { lines in
                     _ = try await store.append(lines.map(message))
@@ -115,10 +83,6 @@ public struct Publisher: Sendable {
             throw CommandFailure(
                 .refused, "not all of \(await store.accepted) messages were taken: \(causes); --debug says more")
         }
-    }
-
-    private var payload: ByteBuffer {
-        if case .text(let text) = content { ByteBuffer(string: text) } else { ByteBuffer() }
     }
 
     private func message(_ payload: ByteBuffer) -> Message {

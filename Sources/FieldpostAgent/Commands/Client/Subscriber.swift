@@ -17,12 +17,7 @@ public struct Subscriber: Sendable {
         public var count: Int?
         /// Ends after so many seconds with a connection.
         public var timeout: Int?
-        public var showsTopics = false
-        public var endsLines = true
-        /// An output format of mosquitto_sub(1).
-        public var format: String?
-        /// JSON in the format is set over several lines.
-        public var isPretty = false
+        public var output = OutputOptions()
         public var skipsRetained = false
         /// Ends with the first message that is not retained.
         public var onlyRetained = false
@@ -42,7 +37,7 @@ public struct Subscriber: Sendable {
     private let subscriptions: [Subscription]
     private let unsubscribed: [TopicFilter]
     private let filteredOut: [TopicFilter]
-    private let format: MessageFormat?
+    private let printer: MessagePrinter
 
     /// - Throws: ``InvalidText`` for options that do not go together, or say what cannot be.
     public init(_ options: Options) throws(InvalidText) {
@@ -52,18 +47,23 @@ public struct Subscriber: Sendable {
             return filters
         }
         self.options = options
-        let settings = try ClientSettings(
-            options.client, properties: [.connect, .will],
+        var settings = try ClientSettings(
+            options.client, properties: [.connect, .subscribe, .unsubscribe, .will],
             onlyIn5: options.retainsAsPublished ? "--retain-as-published" : nil)
+        // The acknowledgements of deletions, which alone are published, may come in bursts, each held back by the broker
+        // until what went before has arrived (Nagle): a broker of 3.1.1 does not care how many it owes.
+        if options.removesRetained, options.client.maximumInFlight == nil {
+            settings.configuration.maximumInFlight = 1000
+        }
         self.settings = settings
         let qos = try ClientSettings.qos(options.qos, "--qos")
-        // 3.1.1 cannot ask for it: there they are sent, and not printed.
-        let isSentRetained =
-            !options.skipsRetained || options.removesRetained || settings.configuration.version == .v3_1_1
+        let isSentRetained = !options.skipsRetained || options.removesRetained
         let topics = options.topics + (settings.topic.map { [$0] } ?? [])
         subscriptions = try filters(topics, "--topic").map {
             Subscription(
-                filter: $0, qos: qos, retainAsPublished: options.retainsAsPublished,
+                filter: $0, qos: qos,
+                // Deletions are not for us.
+                noLocal: options.removesRetained && !$0.isShared, retainAsPublished: options.retainsAsPublished,
                 retainHandling: isSentRetained ? .onSubscribe : .never)
         }
         unsubscribed = try filters(options.unsubscribed, "--unsubscribe")
@@ -81,9 +81,7 @@ public struct Subscriber: Sendable {
         if let timeout = options.timeout, !(1...31_536_000).contains(timeout) {
             throw InvalidText("-W \(timeout)", mend: "it is at least 1 second, and at most a year")
         }
-        format = try options.format.map { text throws(InvalidText) in
-            try MessageFormat(parsing: text, isPretty: options.isPretty)
-        }
+        printer = try MessagePrinter(options.output, say: settings.say)
     }
 
     /// - Throws: ``CommandFailure``.
@@ -119,7 +117,7 @@ public struct Subscriber: Sendable {
 
     private func subscribe(_ client: MQTTClient) async throws {
         do {
-            let codes = try await client.subscribe(subscriptions)
+            let codes = try await client.subscribe(subscriptions, properties: settings.properties[.subscribe])
             for (subscription, code) in zip(subscriptions, codes) {
                 settings.logger.debug(
                     "subscribed", metadata: ["filter": "\(subscription.filter)", "answer": "\(code)"])
@@ -128,7 +126,7 @@ public struct Subscriber: Sendable {
                 guard codes.contains(where: { !$0.isError }) else { throw CommandFailure(.refused, refusal) }
                 settings.say(refusal)
             }
-            try await client.unsubscribe(unsubscribed)
+            try await client.unsubscribe(unsubscribed, properties: settings.properties[.unsubscribe])
         } catch let error as ClientError {
             throw CommandFailure(.unavailable, "subscribing: \(error)")
         }
@@ -146,38 +144,12 @@ public struct Subscriber: Sendable {
                 client.storeDidChange()
             }
             if options.skipsRetained, message.retain { continue }
-            if options.share.map({ .random(in: 0..<100) < $0 }) ?? true, let line = line(message, output.isTerminal) {
-                do {
-                    try await output.write(line)
-                } catch is Output.ReaderGone {
-                    return
-                }
+            if options.share.map({ .random(in: 0..<100) < $0 }) ?? true, !(try await printer.write(message, to: output))
+            {
+                return
             }
             count += 1
             if count == options.count { return await client.acknowledge(message) }
         }
-    }
-
-    /// As mosquitto_sub prints them: without a format, a message without a payload is nothing, or `(null)` behind its topic.
-    private func line(_ message: ReceivedMessage, _ isTerminal: Bool) -> [UInt8]? {
-        var line: [UInt8]
-        if let format {
-            guard let text = format.text(of: message, at: .now, isTerminal: isTerminal) else {
-                settings.say("\(message.topic): a payload that is no JSON")
-                return nil
-            }
-            line = text
-        } else {
-            line = options.showsTopics ? MessageFormat.shown(message.topic.string.utf8, isTerminal) + [0x20] : []
-            if message.payload.readableBytes > 0 {
-                line += MessageFormat.shown(message.payload.readableBytesView, isTerminal)
-            } else if options.showsTopics, options.endsLines {
-                line += "(null)".utf8
-            } else {
-                return nil
-            }
-        }
-        if options.endsLines { line.append(UInt8(ascii: "\n")) }
-        return line
     }
 }

@@ -2,7 +2,7 @@ internal import OpenSSLTransport
 internal import Settings
 internal import Units
 
-/// The TLS options of `fieldpost pub` and `fieldpost sub`, as they were written. Any of them means TLS; files are in PEM.
+/// The TLS options of the commands that are clients, as they were written. Any of them means TLS; files are in PEM.
 public struct TLSOptions: Sendable, Equatable {
     public var caFile: String?
     public var caFolder: String?
