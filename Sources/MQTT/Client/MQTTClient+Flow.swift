@@ -61,7 +61,9 @@ extension MQTTClient {
         case .sendAndForget(let publish):
             send(.publish(publish))
             switch origin {
-            case .direct(let token): resume(token, returning: .success)
+            case .direct(let token):
+                statistics.completed += 1
+                resume(token, returning: .success)
             case .stored(let id):
                 link.unwritten.append(StoredMessage(id: id, message: message))
                 link.unflushed += 1
@@ -83,7 +85,11 @@ extension MQTTClient {
         case .direct(let token): resume(token, throwing: error)
         case .stored(let id):
             discarded[reason, default: []].append(id)
-            if let token = storedWaiters.removeValue(forKey: id) { resume(token, throwing: error) }
+            if let token = storedWaiters.removeValue(forKey: id) {
+                resume(token, throwing: error)
+            } else {
+                early.completed(id, .failure(error))
+            }
         }
         tellStore()
     }
@@ -133,7 +139,9 @@ extension MQTTClient {
         pace?.take(count)
         // Held back, perhaps: asked again as soon as one more may go.
         if count >= allowed, let wait = pace?.wait {
-            schedule(in: max(wait, .milliseconds(1)), on: link.id) { $0.storeDidChange() }
+            // Not among the link's timers, which are set anew whenever the connection is looked after.
+            paceTimer?.cancel()
+            paceTimer = after(max(wait, .milliseconds(1))) { $0.storeDidChange() }
         }
     }
 
@@ -153,7 +161,7 @@ extension MQTTClient {
             if let token = storedWaiters.removeValue(forKey: id) {
                 resume(token, returning: completion.reasonCode)
             } else {
-                early.completed(id, completion.reasonCode)
+                early.completed(id, .success(completion.reasonCode))
             }
         }
     }
@@ -170,13 +178,29 @@ extension MQTTClient {
                     try await store.note(taken)
                 } catch {
                     logger.error("the store notes no exchange", metadata: ["error": "\(error)"])
-                    continue
+                    takeBack(taken, from: id)
+                    // Not at once: a failing disk is not mended by asking it in a loop.
+                    _ = after(.seconds(1)) {
+                        $0.noting = nil
+                        $0.noteSteps()
+                    }
+                    return
                 }
-                for packet in session.noted(taken, isCurrent: link.id == id && link.isUp) { send(packet) }
+                let packets = session.noted(taken, isCurrent: link.id == id && link.isUp)
+                guard link.isUp else { continue }
+                for packet in packets { send(packet) }
                 flush()
             }
             noting = nil
         }
+    }
+
+    /// The store could not note these steps: they are still to be taken, unless they ended with their connection.
+    private func takeBack(_ taken: ExchangeSteps, from id: Int) {
+        steps.seen = taken.seen.filter(session.incoming.isToBeNoted) + steps.seen
+        guard link.id == id, link.isUp else { return }
+        steps.released = taken.released + steps.released
+        steps.finished = taken.finished + steps.finished
     }
 
     /// Passes acknowledgements on, one batch at a time; what comes meanwhile goes with the next.
@@ -190,7 +214,13 @@ extension MQTTClient {
             return
         }
         tellingStore = Task {
-            await tellStoreEverything()
+            guard await tellStoreEverything() else {
+                _ = after(.seconds(1)) {
+                    $0.tellingStore = nil
+                    if !$0.stopping { $0.tellStore() }
+                }
+                return
+            }
             tellingStore = nil
             // It may have held something back until the last of these was done with.
             guard ready.isEmpty, !storeMayHaveMore else { return }
@@ -199,7 +229,8 @@ extension MQTTClient {
         }
     }
 
-    private func tellStoreEverything() async {
+    /// - Returns: false when the store failed: what it was not told is kept.
+    func tellStoreEverything() async -> Bool {
         while !acknowledged.isEmpty || !discarded.isEmpty {
             let (ids, given) = (acknowledged, discarded)
             acknowledged.removeAll(keepingCapacity: true)
@@ -209,8 +240,13 @@ extension MQTTClient {
                 for (reason, ids) in given { try await store.discard(ids, because: reason) }
             } catch {
                 logger.error("the store does not forget", metadata: ["error": "\(error)"])
+                // What it did forget of these it ignores the next time.
+                acknowledged = ids + acknowledged
+                discarded.merge(given) { $1 + $0 }
+                return false
             }
         }
+        return true
     }
 
     // MARK: Bytes

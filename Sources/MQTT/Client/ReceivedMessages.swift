@@ -2,8 +2,9 @@ internal import DequeModule
 internal import Synchronization
 
 /// The messages that arrive at a client. Up to 512 wait; beyond that the client stops reading from its socket until the
-/// reader has caught up, so that a slow reader slows its server instead of filling the memory. The first of them wait for
-/// a reader who is still to come; as long as there is none, what arrives beyond is dropped and counted.
+/// reader has caught up, so that a slow reader slows its server instead of filling the memory. Only while somebody waits for
+/// the server's answer, perhaps the reader itself, it reads on, and drops and counts what comes beyond 8192. The first of
+/// them wait for a reader who is still to come; as long as there is none, what arrives beyond is dropped and counted.
 ///
 /// Asking for the next message says that the last one is done with, and has it acknowledged, unless
 /// ``ClientConfiguration/acknowledgement`` says otherwise. Whoever leaves off may come again and finds what has come
@@ -50,6 +51,8 @@ final class Inbox: Sendable {
     /// So many wait before the client reads no more, and so few before it reads again.
     static let highWatermark = 512
     private static let lowWatermark = 128
+    /// No more wait, though the client reads on for somebody who waits for an answer.
+    static let limit = 8192
 
     private struct State: Sendable {
         weak var client: MQTTClient?
@@ -77,6 +80,8 @@ final class Inbox: Sendable {
     func onEventLoop(_ body: @escaping @Sendable (isolated MQTTClient) -> Void) { client?.onEventLoop(body) }
 
     // MARK: The client's side
+
+    var count: Int { state.withLock { $0.messages.count } }
 
     /// - Returns: whether there is room for more.
     func append(_ messages: [ReceivedMessage]) -> Bool {
