@@ -34,8 +34,10 @@ extension MQTTClient {
 
     /// - Returns: false when the window is full.
     private func offer(
-        _ offered: StoredMessage, from origin: Session.Origin, at now: ContinuousClock.Instant
+        _ given: StoredMessage, from origin: Session.Origin, at now: ContinuousClock.Instant
     ) -> Bool {
+        var offered = given
+        if let deadline = offered.deadline { offered.message.expiry = max(now.duration(to: deadline), .zero) }
         let decision = session.publish(
             offered.message, from: origin, mayHaveBeenSent: offered.mayHaveBeenSent && resumesEarlierProcess,
             isReleased: offered.isReleased, at: now)
@@ -65,7 +67,7 @@ extension MQTTClient {
                 statistics.completed += 1
                 resume(token, returning: .success)
             case .stored(let id):
-                link.unwritten.append(StoredMessage(id: id, message: message))
+                link.unwritten.append(StoredMessage(id: id, message: message).counting(from: .now))
                 link.unflushed += 1
             }
         case .tooLarge(let bytes, let limit):
@@ -126,9 +128,13 @@ extension MQTTClient {
     /// - Parameter allowed: as many of the backlog as the pace had allowed.
     private func take(_ batch: [StoredMessage], _ allowed: Int) {
         if !batch.isEmpty { storeMayHaveMore = true }
-        guard configuration.markBacklog != nil || pace != nil else { return ready.append(contentsOf: batch) }
+        let now = ContinuousClock.now
+        guard configuration.markBacklog != nil || pace != nil else {
+            return ready.append(contentsOf: batch.lazy.map { $0.counting(from: now) })
+        }
         var count = 0
-        for var stored in batch {
+        for stored in batch {
+            var stored = stored.counting(from: now)
             if stored.isBacklog {
                 if stored.message.priority.isPaced { count += 1 }
                 configuration.markBacklog?(&stored.message)
@@ -315,5 +321,15 @@ extension MQTTClient {
             complete(Session.Completion(origin: .stored(message.id), reasonCode: .success))
         }
         tellStore()
+    }
+}
+
+extension StoredMessage {
+    /// From now on its expiry goes by: a connection may be long in coming.
+    fileprivate func counting(from now: ContinuousClock.Instant) -> StoredMessage {
+        guard let expiry = message.expiry else { return self }
+        var counting = self
+        counting.deadline = now + expiry
+        return counting
     }
 }

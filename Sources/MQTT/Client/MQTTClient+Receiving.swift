@@ -103,6 +103,7 @@ extension MQTTClient {
         for receipt in receipts { processed(receipt) }
         noteSteps()
         if link.isUp { flush() }
+        leaveWhenNothingIsUnderWay()
     }
 
     /// Tells the server that a message is done with, or that it is refused; see ``ClientConfiguration/acknowledgement``.
@@ -113,6 +114,7 @@ extension MQTTClient {
         processed(receipt, reasonCode)
         noteSteps()
         if link.isUp { flush() }
+        leaveWhenNothingIsUnderWay()
     }
 
     private func handOver(_ message: ReceivedMessage) {

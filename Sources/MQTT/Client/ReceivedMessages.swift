@@ -8,7 +8,7 @@ internal import Synchronization
 ///
 /// Asking for the next message says that the last one is done with, and has it acknowledged, unless
 /// ``ClientConfiguration/acknowledgement`` says otherwise. Whoever leaves off may come again and finds what has come
-/// meanwhile; several readers share the messages, each of which goes to one of them.
+/// meanwhile; the message that was left off over is done with when somebody reads on, and not before. Several readers share the messages, each of which goes to one of them.
 public struct ReceivedMessages: AsyncSequence, Sendable {
     let inbox: Inbox
 
@@ -17,27 +17,30 @@ public struct ReceivedMessages: AsyncSequence, Sendable {
     /// Somebody who reads, until its iterator is gone.
     final class Reader: Sendable {
         let inbox: Inbox
+        /// Of the message that it has, until it asks for the next one.
+        let receipt = Mutex<Receipt?>(nil)
 
         init(_ inbox: Inbox) {
             self.inbox = inbox
             inbox.onEventLoop { $0.readerDidArrive() }
         }
 
-        deinit { inbox.onEventLoop { $0.readerDidLeave() } }
+        deinit {
+            if let receipt = receipt.withLock({ $0 }) { inbox.left(receipt) }
+            inbox.onEventLoop { $0.readerDidLeave() }
+        }
     }
 
     public struct Iterator: AsyncIteratorProtocol {
         private let reader: Reader
-        private var receipt: Receipt?
 
         init(reader: Reader) { self.reader = reader }
 
         /// - Returns: nil when the client has stopped, or the task is cancelled.
         public mutating func next() async -> ReceivedMessage? {
-            if let receipt { reader.inbox.processed(receipt) }
-            receipt = nil
+            if let receipt = reader.receipt.withLock({ $0.take() }) { reader.inbox.processed(receipt) }
             let message = await reader.inbox.next()
-            receipt = message?.receipt
+            if let receipt = message?.receipt { reader.receipt.withLock { $0 = receipt } }
             return message
         }
     }
@@ -64,6 +67,8 @@ final class Inbox: Sendable {
         var isFinished = false
         /// Processed, and not told to the client yet.
         var receipts: [Receipt] = []
+        /// Of messages over which readers have left off.
+        var left: [Receipt] = []
     }
 
     private let state = Mutex(State())
@@ -125,7 +130,12 @@ final class Inbox: Sendable {
 
     func next() async -> ReceivedMessage? {
         if Task.isCancelled { return nil }
-        switch state.withLock({ take(&$0) }) {
+        let (answer, left) = state.withLock { state in
+            defer { if !state.left.isEmpty { state.left = [] } }
+            return (take(&state), state.left)
+        }
+        for receipt in left { processed(receipt) }
+        switch answer {
         case .message(let message, let client):
             client?.onEventLoop { $0.resumeReading() }
             return message
@@ -160,6 +170,16 @@ final class Inbox: Sendable {
             }
             reader?.continuation.resume(returning: nil)
         }
+    }
+
+    /// A reader has left off over a message. If nobody reads on, the server keeps it: who left may have failed.
+    func left(_ receipt: Receipt) {
+        guard acknowledges else { return }
+        let isReadOn = state.withLock { state in
+            if state.readers.isEmpty { state.left.append(receipt) }
+            return !state.readers.isEmpty
+        }
+        if isReadOn { processed(receipt) }
     }
 
     /// A reader may be quicker than the event loop, which is told once for all that has gathered.

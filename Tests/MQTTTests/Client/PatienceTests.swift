@@ -77,6 +77,70 @@ import Testing
         await server.stop()
     }
 
+    /// QoS 1 and 2 are acknowledged in order: what is never done with would block all that come after it.
+    @Test(arguments: [1, 2] as [UInt8])
+    func whoLeavesOffOverAMessageHoldsNobodyUpWhoReadsOn(qos: UInt8) async throws {
+        func some(_ number: UInt8) -> [UInt8] { [0x30 | qos << 1, 0x07, 0, 1, 0x61, 0, number, 0, number] }
+        let server = try await ScriptedServer.start([
+            .receive(Self.connect), .send(Self.accepted + some(1)), .receive(4), .send(some(2)),
+        ])
+        try await withClient(port: server.port) { client in
+            for number in [1, 2] as [UInt8] {
+                let messages = try await collect(1, from: client)
+                #expect(messages.map { Array($0.payload.readableBytesView) } == [[number]])
+                try await eventually("the reader to leave") { await !client.hasReader }
+                // Only somebody who reads on says that the last one was done with.
+                let answers = (1..<number).flatMap { [qos == 1 ? 0x40 : 0x50, 0x02, 0, $0] as [UInt8] }
+                #expect(server.received.first?.dropFirst(Self.connect) == ArraySlice(answers))
+            }
+        }
+        await server.stop()
+    }
+
+    @Test func whatCannotBeSentIsToldToACallerWhoIsStillWithTheStore() async throws {
+        // CONNACK with a Maximum Packet Size of 64.
+        let server = try await ScriptedServer.start([
+            .receive(Self.connect), .send([0x20, 0x08, 0, 0, 5, 0x27, 0, 0, 0, 64]),
+        ])
+        let store = HesitantStore()
+        let client = MQTTClient(
+            quick(port: server.port), store: store, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        let running = Task { await client.run() }
+        await store.setClient(client)
+        let large = try message("t", String(repeating: "x", count: 100))
+        await #expect(throws: ClientError.tooLarge(bytes: 108, limit: 64)) {
+            try await client.publish(large, until: .acknowledged, timeout: .seconds(5))
+        }
+        await client.disconnect()
+        await running.value
+        await server.stop()
+    }
+
+    @Test func whatWaitedBetweenStoreAndConnectionHasNoMoreTimeLeftThanItHas() async throws {
+        let server = try await ScriptedServer.start(
+            [.receive(Self.connect), .send(Self.accepted), .receive(2)],
+            [.receive(Self.connect), .pause(.milliseconds(1200)), .send(Self.accepted)])
+        let store = HesitantStore()
+        let client = MQTTClient(
+            quick(port: server.port), store: store, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        var short = try message("t", "x")
+        short.expiry = .seconds(10)
+        _ = try await client.publish(short)
+        await store.holdNext()
+        let running = Task { await client.run() }
+        try await eventually("a question to the store") { await store.isHeld }
+        await client.breakOff(ProtocolViolation("on purpose"))
+        await store.letNextThrough()
+        try await eventually("PUBLISH") { server.received.count > 1 && server.received[1].count > Self.connect }
+        var decoder = PacketDecoder(version: .v5, maximumPacketSize: 1000)
+        var bytes = ByteBuffer(bytes: server.received[1].dropFirst(Self.connect))
+        guard case .publish(let publish)? = try decoder.decode(from: &bytes) else { throw Unexpected("no PUBLISH") }
+        #expect(try #require(publish.properties.messageExpiryInterval) <= 9)
+        await client.disconnect()
+        await running.value
+        await server.stop()
+    }
+
     @Test func anAnswerOnATopicThatIsSubscribedToAlreadyIsFound() async throws {
         try await withMosquitto { broker in
             try await withClient(port: broker.port) { client in
@@ -163,4 +227,55 @@ import Testing
         guard case .send(let publish) = session.publish(endless, from: .direct(1)) else { throw Unexpected("not sent") }
         #expect(publish.properties.messageExpiryInterval == .max)
     }
+}
+
+/// A store whose `append` returns only after the message was given up, if it has a client, and whose `next` may take its
+/// time.
+private actor HesitantStore: SessionStore {
+    nonisolated var outlivesProcess: Bool { false }
+    func session() -> StoredSession? { nil }
+    func beginSession(_ name: Int64) {}
+    func note(_ steps: ExchangeSteps) {}
+    func connectionBegan() {}
+
+    private let base = MemoryStore()
+    private var client: MQTTClient?
+    private var appender: CheckedContinuation<Void, Never>?
+    private var isToBeHeld = false
+    private var asker: CheckedContinuation<Void, Never>?
+
+    func setClient(_ client: MQTTClient) { self.client = client }
+    func holdNext() { isToBeHeld = true }
+    var isHeld: Bool { asker != nil }
+    func letNextThrough() {
+        asker?.resume()
+        asker = nil
+    }
+
+    func append(_ messages: [Message]) async throws -> [MessageID] {
+        let ids = try base.append(messages)
+        if let client {
+            await withCheckedContinuation {
+                appender = $0
+                client.storeDidChange()
+            }
+            self.client = nil
+        }
+        return ids
+    }
+    func next(maximumCount: Int, maximumBytes: Int, maximumBacklog: Int) async -> [StoredMessage] {
+        let batch = base.next(maximumCount: maximumCount, maximumBytes: maximumBytes)
+        if isToBeHeld {
+            isToBeHeld = false
+            await withCheckedContinuation { asker = $0 }
+        }
+        return batch
+    }
+    func acknowledge(_ ids: [MessageID]) { base.acknowledge(ids) }
+    func discard(_ ids: [MessageID], because reason: DiscardReason) {
+        base.discard(ids, because: reason)
+        appender?.resume()
+        appender = nil
+    }
+    func rewind() { base.rewind() }
 }

@@ -60,4 +60,16 @@ import Testing
         }
         await server.stop()
     }
+
+    /// Messages are passed on with the properties that they came with; a Subscription Identifier is the server's alone
+    /// ([MQTT-3.3.4-6]).
+    @Test func aSubscriptionIdentifierIsNotPassedOn() throws {
+        var session = Session(version: .v5)
+        _ = session.connected(sessionPresent: false, limits: ServerLimits())
+        var passedOn = try message("t", "x")
+        passedOn.properties.subscriptionIdentifiers = [7]
+        passedOn.properties.contentType = "text/plain"
+        guard case .send(let publish) = session.publish(passedOn, from: .direct(1)) else { throw Unexpected("not sent") }
+        #expect(publish.properties == [.contentType("text/plain")])
+    }
 }
