@@ -53,7 +53,8 @@ public struct ClientStatistics: Sendable, Hashable {
     /// Given up, because the server refused them or could not be sent them.
     public var discarded = 0
     public var received = 0
-    /// Arrived while nobody was reading ``MQTTClient/messages``, and found the room for waiting full.
+    /// Arrived and found the room for waiting full, while nobody was reading ``MQTTClient/messages`` or somebody waited for
+    /// an answer behind them.
     public var receivedUnread = 0
     /// Answers to requests that nobody waited for any more.
     public var lateAnswers = 0

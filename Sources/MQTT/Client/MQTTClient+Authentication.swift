@@ -17,6 +17,10 @@ extension MQTTClient {
         let id = link.id
         let data = try await authenticator.begin()
         guard link.id == id, link.isUp else { throw ClientError.connectionLost }
+        // Somebody may have been quicker.
+        guard link.reauthentication == nil else {
+            throw ClientError.unencodable("the method of authentication is in use")
+        }
         link.authenticator = authenticator
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -26,6 +30,7 @@ extension MQTTClient {
                 link.reauthentication = Waiter(continuation: continuation, timer: timer)
                 send(auth(.reauthenticate, authenticator.method, data))
                 flush()
+                readOn()
             }
         } onCancel: {
             onEventLoop { $0.endReauthentication(.failure(CancellationError()), on: id) }
@@ -73,7 +78,12 @@ extension MQTTClient {
                 flush()
             } catch {
                 endReauthentication(.failure(error), on: id)
-                end(id, .authentication("\(error)"))
+                guard link.id == id, link.phase == .awaitingConnAck || link.phase == .up else { return }
+                if link.isUp {
+                    end(id, DisconnectReason.protocolError("\(error)"))
+                } else {
+                    end(id, .authentication("\(error)"))
+                }
             }
         }
     }

@@ -260,21 +260,38 @@ extension MQTTClient: ConnectionOwner {
             sessionName = nil
             for index in ready.indices { ready[index].isReleased = false }
         }
+        announce(id, isNew ? name : nil) { client in
+            // What was asked for before came with the old session's word.
+            if isNew { for index in client.ready.indices { client.ready[index].isReleased = false } }
+            client.sessionName = name
+            client.begin(sessionPresent: connack.sessionPresent)
+        }
+    }
+
+    /// Tells the store of a new connection, and of the session that begins with it, if one does.
+    private func announce(
+        _ id: Int, _ newSession: Int64?, then body: @escaping @Sendable (isolated MQTTClient) -> Void
+    ) {
         let (previous, noting) = (beginning, noting)
         beginning = Task {
             await previous?.value
             await noting?.value
             do {
-                if isNew { try await store.beginSession(name) }
+                if let newSession { try await store.beginSession(newSession) }
+            } catch {
+                // D3: what it believes to be released must not be taken for a message of the new session.
+                logger.error("the store does not note the new session", metadata: ["error": "\(error)"])
+                _ = after(.seconds(1)) {
+                    if $0.link.id == id, $0.link.isUp { $0.announce(id, newSession, then: body) }
+                }
+                return
+            }
+            do {
                 try await store.connectionBegan()
             } catch {
                 logger.error("the store does not note the new connection", metadata: ["error": "\(error)"])
             }
-            guard link.id == id, link.isUp else { return }
-            // What was asked for before came with the old session's word.
-            if isNew { for index in ready.indices { ready[index].isReleased = false } }
-            sessionName = name
-            begin(sessionPresent: connack.sessionPresent)
+            if link.id == id, link.isUp { body(self) }
         }
     }
 
@@ -414,6 +431,8 @@ extension MQTTClient: ConnectionOwner {
         link.channel?.close(promise: nil)
         link.channel = nil
         if wasUp {
+            // It may have come together with the end.
+            handOverArrived()
             // What the socket has not taken goes first on the next connection.
             ready.prepend(contentsOf: link.unwritten)
             link.unwritten.removeAll()

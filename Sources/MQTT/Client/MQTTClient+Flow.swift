@@ -34,8 +34,10 @@ extension MQTTClient {
 
     /// - Returns: false when the window is full.
     private func offer(
-        _ offered: StoredMessage, from origin: Session.Origin, at now: ContinuousClock.Instant
+        _ given: StoredMessage, from origin: Session.Origin, at now: ContinuousClock.Instant
     ) -> Bool {
+        var offered = given
+        if let deadline = offered.deadline { offered.message.expiry = max(now.duration(to: deadline), .zero) }
         let decision = session.publish(
             offered.message, from: origin, mayHaveBeenSent: offered.mayHaveBeenSent && resumesEarlierProcess,
             isReleased: offered.isReleased, at: now)
@@ -61,9 +63,11 @@ extension MQTTClient {
         case .sendAndForget(let publish):
             send(.publish(publish))
             switch origin {
-            case .direct(let token): resume(token, returning: .success)
+            case .direct(let token):
+                statistics.completed += 1
+                resume(token, returning: .success)
             case .stored(let id):
-                link.unwritten.append(StoredMessage(id: id, message: message))
+                link.unwritten.append(StoredMessage(id: id, message: message).counting(from: .now))
                 link.unflushed += 1
             }
         case .tooLarge(let bytes, let limit):
@@ -83,7 +87,11 @@ extension MQTTClient {
         case .direct(let token): resume(token, throwing: error)
         case .stored(let id):
             discarded[reason, default: []].append(id)
-            if let token = storedWaiters.removeValue(forKey: id) { resume(token, throwing: error) }
+            if let token = storedWaiters.removeValue(forKey: id) {
+                resume(token, throwing: error)
+            } else {
+                early.completed(id, .failure(error))
+            }
         }
         tellStore()
     }
@@ -120,9 +128,13 @@ extension MQTTClient {
     /// - Parameter allowed: as many of the backlog as the pace had allowed.
     private func take(_ batch: [StoredMessage], _ allowed: Int) {
         if !batch.isEmpty { storeMayHaveMore = true }
-        guard configuration.markBacklog != nil || pace != nil else { return ready.append(contentsOf: batch) }
+        let now = ContinuousClock.now
+        guard configuration.markBacklog != nil || pace != nil else {
+            return ready.append(contentsOf: batch.lazy.map { $0.counting(from: now) })
+        }
         var count = 0
-        for var stored in batch {
+        for stored in batch {
+            var stored = stored.counting(from: now)
             if stored.isBacklog {
                 if stored.message.priority.isPaced { count += 1 }
                 configuration.markBacklog?(&stored.message)
@@ -133,7 +145,9 @@ extension MQTTClient {
         pace?.take(count)
         // Held back, perhaps: asked again as soon as one more may go.
         if count >= allowed, let wait = pace?.wait {
-            schedule(in: max(wait, .milliseconds(1)), on: link.id) { $0.storeDidChange() }
+            // Not among the link's timers, which are set anew whenever the connection is looked after.
+            paceTimer?.cancel()
+            paceTimer = after(max(wait, .milliseconds(1))) { $0.storeDidChange() }
         }
     }
 
@@ -153,7 +167,7 @@ extension MQTTClient {
             if let token = storedWaiters.removeValue(forKey: id) {
                 resume(token, returning: completion.reasonCode)
             } else {
-                early.completed(id, completion.reasonCode)
+                early.completed(id, .success(completion.reasonCode))
             }
         }
     }
@@ -170,13 +184,29 @@ extension MQTTClient {
                     try await store.note(taken)
                 } catch {
                     logger.error("the store notes no exchange", metadata: ["error": "\(error)"])
-                    continue
+                    takeBack(taken, from: id)
+                    // Not at once: a failing disk is not mended by asking it in a loop.
+                    _ = after(.seconds(1)) {
+                        $0.noting = nil
+                        $0.noteSteps()
+                    }
+                    return
                 }
-                for packet in session.noted(taken, isCurrent: link.id == id && link.isUp) { send(packet) }
+                let packets = session.noted(taken, isCurrent: link.id == id && link.isUp)
+                guard link.isUp else { continue }
+                for packet in packets { send(packet) }
                 flush()
             }
             noting = nil
         }
+    }
+
+    /// The store could not note these steps: they are still to be taken, unless they ended with their connection.
+    private func takeBack(_ taken: ExchangeSteps, from id: Int) {
+        steps.seen = taken.seen.filter(session.incoming.isToBeNoted) + steps.seen
+        guard link.id == id, link.isUp else { return }
+        steps.released = taken.released + steps.released
+        steps.finished = taken.finished + steps.finished
     }
 
     /// Passes acknowledgements on, one batch at a time; what comes meanwhile goes with the next.
@@ -190,7 +220,13 @@ extension MQTTClient {
             return wasTold()
         }
         tellingStore = Task {
-            await tellStoreEverything()
+            guard await tellStoreEverything() else {
+                _ = after(.seconds(1)) {
+                    $0.tellingStore = nil
+                    if !$0.stopping { $0.tellStore() }
+                }
+                return
+            }
             tellingStore = nil
             wasTold()
             // It may have held something back until the last of these was done with.
@@ -200,7 +236,8 @@ extension MQTTClient {
         }
     }
 
-    private func tellStoreEverything() async {
+    /// - Returns: false when the store failed: what it was not told is kept.
+    func tellStoreEverything() async -> Bool {
         while !acknowledged.isEmpty || !discarded.isEmpty {
             let (ids, given) = (acknowledged, discarded)
             acknowledged.removeAll(keepingCapacity: true)
@@ -210,8 +247,13 @@ extension MQTTClient {
                 for (reason, ids) in given { try await store.discard(ids, because: reason) }
             } catch {
                 logger.error("the store does not forget", metadata: ["error": "\(error)"])
+                // What it did forget of these it ignores the next time.
+                acknowledged = ids + acknowledged
+                discarded.merge(given) { $1 + $0 }
+                return false
             }
         }
+        return true
     }
 
     // MARK: Bytes
@@ -280,5 +322,15 @@ extension MQTTClient {
             complete(Session.Completion(origin: .stored(message.id), reasonCode: .success))
         }
         tellStore()
+    }
+}
+
+extension StoredMessage {
+    /// From now on its expiry goes by: a connection may be long in coming.
+    fileprivate func counting(from now: ContinuousClock.Instant) -> StoredMessage {
+        guard let expiry = message.expiry else { return self }
+        var counting = self
+        counting.deadline = now + expiry
+        return counting
     }
 }

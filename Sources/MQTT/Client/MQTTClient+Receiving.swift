@@ -55,6 +55,7 @@ extension MQTTClient {
             try session.received(unsuback: unsuback)
             answered(unsuback.packetIdentifier, unsuback.reasonCodes)
         case .pingresp:
+            link.keepAlive?.bytesReceived(at: .now)
             link.keepAlive?.pingResponseReceived()
             // The alarm was set for the end of our patience; the next ping may be due before.
             watch()
@@ -102,6 +103,7 @@ extension MQTTClient {
         for receipt in receipts { processed(receipt) }
         noteSteps()
         if link.isUp { flush() }
+        leaveWhenNothingIsUnderWay()
     }
 
     /// Tells the server that a message is done with, or that it is refused; see ``ClientConfiguration/acknowledgement``.
@@ -112,12 +114,13 @@ extension MQTTClient {
         processed(receipt, reasonCode)
         noteSteps()
         if link.isUp { flush() }
+        leaveWhenNothingIsUnderWay()
     }
 
     private func handOver(_ message: ReceivedMessage) {
         // Somebody who never reads must not stop the client, nor fill the memory. Without an acknowledgement the server
         // keeps the message.
-        if isFull, !hasReader {
+        if isFull, !hasReader || isAwaited && inbox.count >= Inbox.limit {
             return drop(message)
         }
         arrived.append(message)
@@ -130,7 +133,7 @@ extension MQTTClient {
         guard !arrived.isEmpty else { return }
         let hasRoom = inbox.append(arrived)
         arrived.removeAll(keepingCapacity: true)
-        guard !hasRoom, !isFull else { return }
+        guard !hasRoom else { return }
         isFull = true
         if hasReader { pauseReading() }
     }
@@ -152,7 +155,7 @@ extension MQTTClient {
     }
 
     private func pauseReading() {
-        guard !readingPaused else { return }
+        guard !readingPaused, !isAwaited else { return }
         readingPaused = true
         setReading(false)
         watch()
@@ -163,7 +166,7 @@ extension MQTTClient {
         readOn()
     }
 
-    private func readOn() {
+    func readOn() {
         guard readingPaused else { return }
         readingPaused = false
         pardonSilence(at: .now)
@@ -196,6 +199,9 @@ extension MQTTClient {
     func writabilityChanged(to isWritable: Bool, on id: Int) {
         guard link.id == id else { return }
         link.isWritable = isWritable
-        if isWritable { pump() }
+        guard isWritable else { return }
+        pump()
+        // Answers and goodbyes go out when nothing may be published, too.
+        flush()
     }
 }

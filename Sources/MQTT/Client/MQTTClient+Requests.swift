@@ -136,6 +136,7 @@ extension MQTTClient {
             try await withCheckedThrowingContinuation { continuation in
                 let timer = after(remaining) { $0.answers(key, with: .failure(ClientError.timedOut(after: timeout))) }
                 answers[key] = Waiter(continuation: continuation, timer: timer)
+                readOn()
                 // The answer may well overtake the acknowledgement.
                 Task {
                     do {
@@ -157,7 +158,6 @@ extension MQTTClient {
 
     /// - Returns: whether the message was an answer, be it one for which nobody waits any more.
     func isAnswer(_ message: ReceivedMessage) -> Bool {
-        guard !answerFilters.isEmpty else { return false }
         if !answers.isEmpty {
             let correlation = message.properties.correlationData.map(AnswerKey.correlation)
             for key in [correlation, .topic(message.topic)].compactMap(\.self) where answers[key] != nil {

@@ -48,7 +48,9 @@ extension MQTTClient {
     /// To be called when something was acknowledged.
     func leaveWhenNothingIsUnderWay() {
         guard link.isReturning, link.isUp, session.inFlight == 0, steps.isEmpty, noting == nil,
-            link.unwritten.isEmpty, direct.isEmpty
+            link.unwritten.isEmpty, direct.isEmpty,
+            // What is not processed, and what waits behind it, would be deleted with the session.
+            configuration.endpointsShareSessions || session.incoming.underWay == 0
         else { return }
         var goodbye = Disconnect()
         // Nothing of ours is left in the session; without us it would only gather what we are subscribed to.

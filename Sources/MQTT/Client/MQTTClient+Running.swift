@@ -58,6 +58,7 @@ extension MQTTClient {
         }
         // A message that was acknowledged must not wait in the store for the next process, which would repeat it.
         await tellingStore?.value
+        _ = await tellStoreEverything()
         // Nothing of ours may come back to an event loop that its owner shuts down when this returns.
         await fetching?.value
         await beginning?.value
@@ -152,6 +153,11 @@ extension MQTTClient {
         let id = link.id
         // Said goodbye already: only the deadline may come earlier.
         if link.phase == .closing { return schedule(in: deadline, on: id) { $0.endAfterGoodbye(id) } }
+        // A goodbye may follow CONNECT at once (5.0 §3.1.4): the server may have let us in already, with our will.
+        if link.phase == .awaitingConnAck, !keepingWill {
+            send(.disconnect(Disconnect()))
+            flush()
+        }
         guard link.isUp, let channel = link.channel else { return end(id, .stopped) }
         if keepingWill, link.version == .v3_1_1 { return end(id, .requested) }
         send(.disconnect(Disconnect(reasonCode: keepingWill ? .disconnectWithWill : .normalDisconnection)))

@@ -62,6 +62,7 @@ extension MQTTClient {
                         .resume(with: .failure(ClientError.timedOut(after: timeout)))
                 }
                 requestWaiters[token] = Waiter(continuation: continuation, timer: timer)
+                readOn()
                 if link.isUp, link.mayPublish {
                     send(request, token)
                     flush()
@@ -87,9 +88,14 @@ extension MQTTClient {
             return
         }
         do {
-            _ = try packet.encodedSize(version: link.version)
+            let size = try packet.encodedSize(version: link.version)
+            if let limit = session.maximumPacketSize, size > limit {
+                throw ClientError.tooLarge(bytes: size, limit: limit)
+            }
         } catch {
-            requestWaiters.removeValue(forKey: token)?.resume(with: .failure(ClientError.unencodable("\(error)")))
+            session.requests[identifier] = nil
+            let error = error as? ClientError ?? .unencodable("\(error)")
+            requestWaiters.removeValue(forKey: token)?.resume(with: .failure(error))
             return
         }
         sentRequests[identifier] = token
@@ -131,6 +137,26 @@ extension MQTTClient {
         }
     }
 
+    /// Asks again for some of the subscriptions, in as many packets as the server's Maximum Packet Size takes.
+    private func renew(_ some: ArraySlice<Subscription>, _ properties: Properties) {
+        guard let subscribe = session.subscribe(Array(some), properties: properties) else { return }
+        if let limit = session.maximumPacketSize,
+            let size = try? Packet.subscribe(subscribe).encodedSize(version: link.version), size > limit
+        {
+            session.requests[subscribe.packetIdentifier] = nil
+            guard some.count > 1 else {
+                return logger.warning(
+                    "a subscription is larger than the broker takes",
+                    metadata: ["filter": "\(some.first?.filter.string ?? "")", "limit": "\(limit)"])
+            }
+            let middle = some.startIndex + some.count / 2
+            renew(some[..<middle], properties)
+            return renew(some[middle...], properties)
+        }
+        renewals[subscribe.packetIdentifier] = subscribe.subscriptions
+        send(.subscribe(subscribe))
+    }
+
     /// On a new connection: what the server has forgotten, and what it has not answered yet.
     func subscribeAgain(sessionPresent: Bool) {
         if !sessionPresent, !subscriptions.isEmpty {
@@ -140,10 +166,7 @@ extension MQTTClient {
             }
             for (properties, all) in groups.sorted(by: { $0.value[0].filter.string < $1.value[0].filter.string }) {
                 for start in stride(from: 0, to: all.count, by: 64) {
-                    let some = Array(all[start..<min(start + 64, all.count)])
-                    guard let subscribe = session.subscribe(some, properties: accepted(properties)) else { break }
-                    renewals[subscribe.packetIdentifier] = some
-                    send(.subscribe(subscribe))
+                    renew(all[start..<min(start + 64, all.count)], accepted(properties))
                 }
             }
         }

@@ -44,6 +44,10 @@ public actor MQTTClient {
     /// So many messages wait for the reader that no more should come for now.
     var isFull = false
     var readingPaused = false
+    /// Somebody waits for the server's answer, perhaps the reader itself, and it comes behind all that is unread.
+    var isAwaited: Bool {
+        !waiters.isEmpty || !requestWaiters.isEmpty || !answers.isEmpty || link.reauthentication != nil
+    }
 
     public internal(set) var statistics = ClientStatistics()
 
@@ -73,6 +77,7 @@ public actor MQTTClient {
     var ready: Deque<StoredMessage> = []
     var fetching: Task<Void, Never>?
     var pace: Pace?
+    var paceTimer: Scheduled<Void>?
     var storeMayHaveMore = true
     nonisolated let isStoreBellRung = Atomic(false)
 
@@ -177,7 +182,7 @@ public actor MQTTClient {
         guard let id else { throw ClientError.stopped }
         let code: ReasonCode
         if let overtaker {
-            code = overtaker
+            code = try overtaker.get()
         } else {
             defer { storedWaiters[id] = nil }
             let patience = min(timeout, message.expiry ?? timeout)
@@ -290,6 +295,7 @@ public actor MQTTClient {
                 let timer = after(timeout) { $0.resume(token, throwing: ClientError.timedOut(after: timeout)) }
                 waiters[token] = Waiter(continuation: continuation, timer: timer)
                 register(self, token)
+                readOn()
             }
         } onCancel: {
             onEventLoop { $0.resume(token, throwing: CancellationError()) }

@@ -7,7 +7,8 @@ struct Pace: Sendable, Hashable {
     private var last: ContinuousClock.Instant
 
     init(rate: Double, now: ContinuousClock.Instant) {
-        self.rate = max(rate, 0.001)
+        // Also of what is no number something is made that one can count with.
+        self.rate = rate > 0.001 ? min(rate, 1e9) : 0.001
         capacity = max(1, self.rate / 4)
         tokens = capacity
         last = now

@@ -2,12 +2,13 @@ internal import DequeModule
 internal import Synchronization
 
 /// The messages that arrive at a client. Up to 512 wait; beyond that the client stops reading from its socket until the
-/// reader has caught up, so that a slow reader slows its server instead of filling the memory. The first of them wait for
-/// a reader who is still to come; as long as there is none, what arrives beyond is dropped and counted.
+/// reader has caught up, so that a slow reader slows its server instead of filling the memory. Only while somebody waits for
+/// the server's answer, perhaps the reader itself, it reads on, and drops and counts what comes beyond 8192. The first of
+/// them wait for a reader who is still to come; as long as there is none, what arrives beyond is dropped and counted.
 ///
 /// Asking for the next message says that the last one is done with, and has it acknowledged, unless
 /// ``ClientConfiguration/acknowledgement`` says otherwise. Whoever leaves off may come again and finds what has come
-/// meanwhile; several readers share the messages, each of which goes to one of them.
+/// meanwhile; the message that was left off over is done with when somebody reads on, and not before. Several readers share the messages, each of which goes to one of them.
 public struct ReceivedMessages: AsyncSequence, Sendable {
     let inbox: Inbox
 
@@ -16,27 +17,30 @@ public struct ReceivedMessages: AsyncSequence, Sendable {
     /// Somebody who reads, until its iterator is gone.
     final class Reader: Sendable {
         let inbox: Inbox
+        /// Of the message that it has, until it asks for the next one.
+        let receipt = Mutex<Receipt?>(nil)
 
         init(_ inbox: Inbox) {
             self.inbox = inbox
             inbox.onEventLoop { $0.readerDidArrive() }
         }
 
-        deinit { inbox.onEventLoop { $0.readerDidLeave() } }
+        deinit {
+            if let receipt = receipt.withLock({ $0 }) { inbox.left(receipt) }
+            inbox.onEventLoop { $0.readerDidLeave() }
+        }
     }
 
     public struct Iterator: AsyncIteratorProtocol {
         private let reader: Reader
-        private var receipt: Receipt?
 
         init(reader: Reader) { self.reader = reader }
 
         /// - Returns: nil when the client has stopped, or the task is cancelled.
         public mutating func next() async -> ReceivedMessage? {
-            if let receipt { reader.inbox.processed(receipt) }
-            receipt = nil
+            if let receipt = reader.receipt.withLock({ $0.take() }) { reader.inbox.processed(receipt) }
             let message = await reader.inbox.next()
-            receipt = message?.receipt
+            if let receipt = message?.receipt { reader.receipt.withLock { $0 = receipt } }
             return message
         }
     }
@@ -50,6 +54,8 @@ final class Inbox: Sendable {
     /// So many wait before the client reads no more, and so few before it reads again.
     static let highWatermark = 512
     private static let lowWatermark = 128
+    /// No more wait, though the client reads on for somebody who waits for an answer.
+    static let limit = 8192
 
     private struct State: Sendable {
         weak var client: MQTTClient?
@@ -61,6 +67,8 @@ final class Inbox: Sendable {
         var isFinished = false
         /// Processed, and not told to the client yet.
         var receipts: [Receipt] = []
+        /// Of messages over which readers have left off.
+        var left: [Receipt] = []
     }
 
     private let state = Mutex(State())
@@ -77,6 +85,8 @@ final class Inbox: Sendable {
     func onEventLoop(_ body: @escaping @Sendable (isolated MQTTClient) -> Void) { client?.onEventLoop(body) }
 
     // MARK: The client's side
+
+    var count: Int { state.withLock { $0.messages.count } }
 
     /// - Returns: whether there is room for more.
     func append(_ messages: [ReceivedMessage]) -> Bool {
@@ -120,7 +130,12 @@ final class Inbox: Sendable {
 
     func next() async -> ReceivedMessage? {
         if Task.isCancelled { return nil }
-        switch state.withLock({ take(&$0) }) {
+        let (answer, left) = state.withLock { state in
+            defer { if !state.left.isEmpty { state.left = [] } }
+            return (take(&state), state.left)
+        }
+        for receipt in left { processed(receipt) }
+        switch answer {
         case .message(let message, let client):
             client?.onEventLoop { $0.resumeReading() }
             return message
@@ -155,6 +170,16 @@ final class Inbox: Sendable {
             }
             reader?.continuation.resume(returning: nil)
         }
+    }
+
+    /// A reader has left off over a message. If nobody reads on, the server keeps it: who left may have failed.
+    func left(_ receipt: Receipt) {
+        guard acknowledges else { return }
+        let isReadOn = state.withLock { state in
+            if state.readers.isEmpty { state.left.append(receipt) }
+            return !state.readers.isEmpty
+        }
+        if isReadOn { processed(receipt) }
     }
 
     /// A reader may be quicker than the event loop, which is told once for all that has gathered.

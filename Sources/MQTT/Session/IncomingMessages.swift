@@ -52,6 +52,9 @@ struct IncomingMessages: Sendable {
     /// What counts against the receive maximum (5.0 §4.9).
     var underWay: Int { owedAtLeastOnce + exactlyOnce.count }
 
+    /// Processed, and not noted by the store yet.
+    func isToBeNoted(_ identifier: PacketIdentifier) -> Bool { exactlyOnce[identifier] == .noting }
+
     func knows(_ identifier: PacketIdentifier) -> Bool { exactlyOnce[identifier] != nil }
 
     /// What an earlier process has seen of the session that will be resumed.
@@ -122,7 +125,8 @@ struct IncomingMessages: Sendable {
     /// - Returns: what is due now, in order; nothing while an earlier message is still being processed.
     mutating func processed(_ receipt: Receipt, _ reasonCode: ReasonCode) -> [Step] {
         if let index = owed.firstIndex(where: { $0.receipt == receipt }) {
-            owed[index].answer = reasonCode
+            // The first word counts: whoever refuses a message and reads on has still refused it.
+            if owed[index].answer == nil { owed[index].answer = reasonCode }
             return due()
         }
         // Its connection is gone. A QoS 1 message will come again; a QoS 2 message only to be answered.
@@ -158,9 +162,10 @@ struct IncomingMessages: Sendable {
 
     private mutating func seen(_ identifier: PacketIdentifier, _ reasonCode: ReasonCode) -> Step? {
         if reasonCode.isError {
-            // PUBREC with an error ends the exchange (5.0 §4.3.3), if there is a connection for it.
-            guard unanswered.remove(identifier) != nil else { return nil }
+            // PUBREC with an error ends the exchange (5.0 §4.3.3). Without a connection for it the message will come
+            // again, as a new one.
             exactlyOnce[identifier] = nil
+            guard unanswered.remove(identifier) != nil else { return nil }
             return .send(.pubrec(Acknowledgement(packetIdentifier: identifier, reasonCode: reasonCode)))
         }
         exactlyOnce[identifier] = holdsSteps ? .noting : .seen

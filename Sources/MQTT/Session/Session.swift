@@ -102,6 +102,9 @@ public struct Session: Sendable {
     private var window: Int { suspicion.isOn ? 1 : min(maximumInFlight, limits.receiveMaximum) }
     var suspicion = Suspicion()
 
+    /// Bytes of the largest packet that the server takes on this connection; nil: only the protocol's own limit.
+    var maximumPacketSize: Int? { limits.maximumPacketSize }
+
     /// How many QoS 1 or 2 messages may be published now. Nothing new goes before what must be repeated.
     public var room: Int { resend.isEmpty ? max(0, window - outstanding) : 0 }
 
@@ -268,7 +271,13 @@ public struct Session: Sendable {
         var message = offered
         message.qos = min(message.qos, limits.maximumQoS)
         message.retain = message.retain && limits.retainAvailable
-        if version == .v3_1_1 { message.properties = [] } else { message.properties.topicAlias = nil }
+        if version == .v3_1_1 {
+            message.properties = []
+        } else if !message.properties.isEmpty {
+            // Those of a message that was received and is passed on; the second is the server's alone ([MQTT-3.3.4-6]).
+            message.properties.topicAlias = nil
+            message.properties.subscriptionIdentifiers = []
+        }
         return message
     }
 
@@ -293,7 +302,8 @@ public struct Session: Sendable {
             packetIdentifier: message.qos > .atMostOnce ? identifier : nil, properties: message.properties)
         if version == .v5, let remaining {
             // Rounded up: a message that has time left must not arrive without any.
-            let seconds = (max(remaining, .zero).milliseconds + 999) / 1000
+            let longest = Duration.seconds(UInt32.max)
+            let seconds = (min(max(remaining, .zero), longest).milliseconds + 999) / 1000
             publish.properties.messageExpiryInterval = UInt32(clamping: seconds)
         }
         do throws(EncodingError) {

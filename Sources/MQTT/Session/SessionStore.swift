@@ -22,6 +22,8 @@ public struct StoredMessage: Sendable, Hashable {
     public var isReleased: Bool
     /// It was accepted before the present connection began.
     public var isBacklog: Bool
+    /// When its expiry passes, once the client has it.
+    var deadline: ContinuousClock.Instant?
 
     public init(
         id: MessageID, message: Message, mayHaveBeenSent: Bool = false, isReleased: Bool = false,

@@ -9,14 +9,14 @@ import Testing
     @Test func aCallerFindsWhatOvertookIt() {
         var early = EarlyCompletions()
         let caller = early.enter()
-        early.completed(id(7), .noMatchingSubscribers)
-        #expect(early.leave(caller, with: id(7)) == .noMatchingSubscribers)
+        early.completed(id(7), .success(.noMatchingSubscribers))
+        #expect(early.leave(caller, with: id(7)) == .success(.noMatchingSubscribers))
         #expect(early.count == 0)
     }
 
     @Test func withoutACallerNothingIsKept() {
         var early = EarlyCompletions()
-        early.completed(id(1), .success)
+        early.completed(id(1), .success(.success))
         #expect(early.count == 0)
         let caller = early.enter()
         #expect(early.leave(caller, with: id(1)) == nil)
@@ -27,7 +27,7 @@ import Testing
         var caller = early.enter()
         for number in 1...1000 {
             let next = early.enter()
-            early.completed(id(Int64(number)), .success)
+            early.completed(id(Int64(number)), .success(.success))
             _ = early.leave(caller, with: nil)
             caller = next
             #expect(early.count <= 1)
@@ -40,10 +40,10 @@ import Testing
         var early = EarlyCompletions()
         let first = early.enter()
         let second = early.enter()
-        early.completed(id(2), .success)
-        early.completed(id(1), .quotaExceeded)
-        #expect(early.leave(second, with: id(2)) == .success)
-        #expect(early.leave(first, with: id(1)) == .quotaExceeded)
+        early.completed(id(2), .success(.success))
+        early.completed(id(1), .success(.quotaExceeded))
+        #expect(early.leave(second, with: id(2)) == .success(.success))
+        #expect(early.leave(first, with: id(1)) == .success(.quotaExceeded))
         #expect(early.count == 0)
     }
 }

@@ -76,6 +76,7 @@ import Testing
                 try await sleeper.subscribe([Subscription(filter: TopicFilter("in"))])
             }
             try await withClient(port: broker.port) { client in
+                // Its time begins when the store takes it.
                 try await eventually("a connection") { await client.isConnected }
                 var short = try message("in", "short")
                 short.expiry = .milliseconds(500)
