@@ -84,7 +84,8 @@ extension MQTTClient {
             (key, filter) = (.topic(topics.response), topics.responses)
         } else {
             guard version == .v5 else { throw ClientError.unencodable("3.1.1 knows no Response Topic") }
-            let correlation = ByteBuffer(integer: lastCorrelation)
+            // Text, so that a shell script can give it back.
+            let correlation = ByteBuffer(string: String(lastCorrelation, radix: 16))
             let topic = try message.properties.responseTopic ?? answerTopic()
             message.properties.responseTopic = topic
             message.properties.correlationData = correlation

@@ -103,5 +103,6 @@ private actor FailingStore: SessionStore {
         base.acknowledge(ids)
     }
     func discard(_ ids: [MessageID], because reason: DiscardReason) { base.discard(ids, because: reason) }
+    func pendingCount() -> Int { base.pendingCount() }
     func rewind() { base.rewind() }
 }

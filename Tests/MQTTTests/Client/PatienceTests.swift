@@ -277,5 +277,6 @@ private actor HesitantStore: SessionStore {
         appender?.resume()
         appender = nil
     }
+    func pendingCount() -> Int { base.pendingCount() }
     func rewind() { base.rewind() }
 }

@@ -101,7 +101,7 @@ public struct Requester: Sendable {
 
     private func failure(_ error: ClientError) -> CommandFailure {
         switch error {
-        case .timedOut: CommandFailure(.timedOut, "\(template.topic): no answer within \(timeout.compact)")
+        case .timedOut, .expired: CommandFailure(.timedOut, "\(template.topic): no answer within \(timeout.compact)")
         case .refused(.noMatchingSubscribers): CommandFailure(.refused, "\(template.topic): nobody listens there")
         case .notConnected, .connectionLost, .stopped: CommandFailure(.unavailable, "\(template.topic): \(error)")
         case .refused, .tooLarge, .unencodable, .tooManyRequests:
