@@ -241,6 +241,7 @@ extension MQTTClient: ConnectionOwner {
             metadata: [
                 "broker": "\(endpoint)", "connection": "\(result.number)", "session": "\(result.sessionPresent)",
             ])
+        failures.reset()
         eventContinuation.yield(.connected(result))
         if let birth = link.parameters.birth {
             lastToken += 1

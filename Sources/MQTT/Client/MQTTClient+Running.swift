@@ -115,10 +115,13 @@ extension MQTTClient {
     }
 
     private func report(_ failure: ConnectFailure, of endpoint: Endpoint, _ delay: Duration?) {
+        let (count, isNews) = failures.count("\(failure)", at: endpoint)
         logger.log(
-            level: delay == nil ? .error : .warning,
+            level: delay == nil ? .error : isNews ? .warning : .debug,
             failure.decision == .giveUp ? "not connected, which waiting alone will not mend" : "not connected",
-            metadata: ["broker": "\(endpoint)", "reason": "\(failure)"].merging(Self.retry(delay)) { $1 })
+            metadata: ["broker": "\(endpoint)", "reason": "\(failure)"]
+                .merging(count > 3 ? ["times": "\(count)"] : [:]) { $1 }
+                .merging(Self.retry(delay)) { $1 })
         eventContinuation.yield(.connectFailed(endpoint, failure, retryIn: delay))
     }
 

@@ -56,6 +56,7 @@ public actor MQTTClient {
     var selection: EndpointSelection
     var versions: VersionChoice
     var stopping = false
+    var failures = FailureCount()
     var pauseWaiter: CheckedContinuation<Void, Never>?
     var pauseTimer: Scheduled<Void>?
     /// The session that we could resume, by where it is and whose; nil: none.
