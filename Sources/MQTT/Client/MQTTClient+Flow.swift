@@ -236,6 +236,8 @@ extension MQTTClient {
         }
     }
 
+    private static let maximumUntold = 65_536
+
     /// - Returns: false when the store failed: what it was not told is kept.
     func tellStoreEverything() async -> Bool {
         while !acknowledged.isEmpty || !discarded.isEmpty {
@@ -247,9 +249,9 @@ extension MQTTClient {
                 for (reason, ids) in given { try await store.discard(ids, because: reason) }
             } catch {
                 logger.error("the store does not forget", metadata: ["error": "\(error)"])
-                // What it did forget of these it ignores the next time.
-                acknowledged = ids + acknowledged
-                discarded.merge(given) { $1 + $0 }
+                // What it did forget of these it ignores the next time. One that never does must not fill the memory.
+                acknowledged = (ids + acknowledged).suffix(Self.maximumUntold)
+                discarded.merge(given) { ($1 + $0).suffix(Self.maximumUntold) }
                 return false
             }
         }

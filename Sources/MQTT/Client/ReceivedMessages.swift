@@ -2,13 +2,14 @@ internal import DequeModule
 internal import Synchronization
 
 /// The messages that arrive at a client. Up to 512 wait; beyond that the client stops reading from its socket until the
-/// reader has caught up, so that a slow reader slows its server instead of filling the memory. Only while somebody waits for
-/// the server's answer, perhaps the reader itself, it reads on, and drops and counts what comes beyond 8192. The first of
-/// them wait for a reader who is still to come; as long as there is none, what arrives beyond is dropped and counted.
+/// reader has caught up, so that a slow reader slows its server instead of filling the memory. Only while somebody waits
+/// for the server's answer, perhaps the reader itself, it reads on, and drops and counts what comes beyond 8192. The first
+/// of them wait for a reader who is still to come; as long as there is none, what arrives beyond is dropped and counted.
 ///
 /// Asking for the next message says that the last one is done with, and has it acknowledged, unless
 /// ``ClientConfiguration/acknowledgement`` says otherwise. Whoever leaves off may come again and finds what has come
-/// meanwhile; the message that was left off over is done with when somebody reads on, and not before. Several readers share the messages, each of which goes to one of them.
+/// meanwhile; the message that was left off over is done with when somebody reads on, and not before. Several readers
+/// share the messages, each of which goes to one of them.
 public struct ReceivedMessages: AsyncSequence, Sendable {
     let inbox: Inbox
 

@@ -301,10 +301,10 @@ public struct Session: Sendable {
             duplicate: duplicate,
             packetIdentifier: message.qos > .atMostOnce ? identifier : nil, properties: message.properties)
         if version == .v5, let remaining {
-            // Rounded up: a message that has time left must not arrive without any.
+            // Rounded up, and never 0, which servers (Mosquitto 2) take for "never": a repetition may come too late.
             let longest = Duration.seconds(UInt32.max)
             let seconds = (min(max(remaining, .zero), longest).milliseconds + 999) / 1000
-            publish.properties.messageExpiryInterval = UInt32(clamping: seconds)
+            publish.properties.messageExpiryInterval = UInt32(clamping: max(seconds, 1))
         }
         do throws(EncodingError) {
             let size = try Packet.publish(publish).encodedSize(version: version)

@@ -18,7 +18,7 @@ import Testing
                 quick(port: broker.port), store: store, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
             let running = Task { await client.run() }
             try await client.subscribe([Subscription(filter: TopicFilter("t"), qos: .exactlyOnce)])
-            try await client.publish(message("t", "x", .exactlyOnce), until: .acknowledged, timeout: .seconds(5))
+            try await client.publish(message("t", "x", .exactlyOnce), until: .acknowledged, timeout: .seconds(20))
             var reader = client.messages.makeAsyncIterator()
             #expect(await reader.next()?.payload == ByteBuffer(string: "x"))
             async let end = reader.next()

@@ -20,11 +20,14 @@ import Testing
             let listener = try await MosquittoSub.start(port: broker.port, ["#"], format: "%p")
             var configuration = quick(port: broker.port)
             configuration.backlogRate = 2
-            // Looked after several times between one message and the next.
-            configuration.acknowledgementTimeout = .milliseconds(100)
             let client = MQTTClient(configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
             for number in 1...4 { try await client.publish(message("t", "\(number)", qos)) }
             let running = Task { await client.run() }
+            // Between one message and the next, as keep-alive does.
+            try await eventually("all messages") {
+                await client.watch()
+                return await client.statistics.completed == 4
+            }
             let lines = try await listener.wait { $0.count == 4 }
             #expect(lines == ["1", "2", "3", "4"])
             await client.disconnect()
@@ -43,7 +46,7 @@ import Testing
             var reader = client.messages.makeAsyncIterator()
             _ = await reader.next()
             try await eventually("the pause") { await client.readingPaused }
-            try await client.publishNow(message("t", "x"), timeout: .seconds(3))
+            try await client.publishNow(message("t", "x"), timeout: .seconds(20))
         }
         await server.stop()
     }
@@ -109,7 +112,7 @@ import Testing
         await store.setClient(client)
         let large = try message("t", String(repeating: "x", count: 100))
         await #expect(throws: ClientError.tooLarge(bytes: 108, limit: 64)) {
-            try await client.publish(large, until: .acknowledged, timeout: .seconds(5))
+            try await client.publish(large, until: .acknowledged, timeout: .seconds(20))
         }
         await client.disconnect()
         await running.value
@@ -157,7 +160,7 @@ import Testing
                     }
                     var request = try message("gate/request", "open")
                     request.properties.responseTopic = try TopicName("answers")
-                    let answer = try await client.request(request, timeout: .seconds(3))
+                    let answer = try await client.request(request, timeout: .seconds(20))
                     #expect(String(buffer: answer.payload) == "done")
                     working.cancel()
                 }
