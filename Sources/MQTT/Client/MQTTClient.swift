@@ -130,6 +130,7 @@ public actor MQTTClient {
             topicAliasMaximum: configuration.topicAliasMaximum)
         pace = configuration.backlogRate.map { Pace(rate: $0, now: .now) }
         session.holdsSteps = store.outlivesProcess
+        if store.outlivesProcess { session.beginIdentifiers(at: .random(in: .min ... .max)) }
         (events, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
         inbox = Inbox(acknowledges: configuration.acknowledgement == .whenProcessed)
         messages = ReceivedMessages(inbox: inbox)

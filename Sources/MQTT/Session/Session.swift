@@ -86,6 +86,14 @@ public struct Session: Sendable {
     }
     private var directInFlight = 0
 
+    /// Begins with another identifier for messages past the store, so that a process does not begin with the one in which
+    /// the last may have left a QoS 2 exchange open.
+    ///
+    /// - Parameter random: any number.
+    public mutating func beginIdentifiers(at random: UInt16) {
+        lastIdentifier = PacketIdentifier(rawValue: 49_152 + random % UInt16(Identifiers.upperCount)) ?? .first
+    }
+
     /// - Parameters:
     ///   - maximumInFlight: 1 to 32,768; values beyond are brought inside.
     ///   - topicAliasMaximum: how many topic aliases the server may use; to be announced in CONNECT under 5.0.
