@@ -133,7 +133,8 @@ extension MQTTClient {
         pace?.take(count)
         // Held back, perhaps: asked again as soon as one more may go.
         if count >= allowed, let wait = pace?.wait {
-            schedule(in: max(wait, .milliseconds(1)), on: link.id) { $0.storeDidChange() }
+            link.paceTimer?.cancel()
+            link.paceTimer = after(max(wait, .milliseconds(1))) { $0.storeDidChange() }
         }
     }
 
