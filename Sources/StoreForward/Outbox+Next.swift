@@ -65,7 +65,9 @@ extension Outbox {
         let start = batch[keyPath: cursor][lane]
         let isHeldBack = try fillSaved(&batch, priority, cursor, through: min(last[lane], end))
         // What is on disk is older, and goes first (D4).
-        if state != .durable, !isHeldBack { fillUnsaved(&batch, priority, behind: start, through: end) }
+        if state != .durable, !isHeldBack {
+            fillUnsaved(&batch, priority, behind: start, through: end, since: try oldestSequence())
+        }
     }
 
     /// - Returns: whether something has to wait, and what comes behind it too.
@@ -85,7 +87,7 @@ extension Outbox {
                     isHeldBack = true
                     return false
                 }
-                if try hasOlderTwin(row, since: lookBack) {
+                if let qos = row.message?.qos, try hasOlderTwin(row.id, qos, since: lookBack) {
                     isHeldBack = true
                     return false
                 }
@@ -131,11 +133,11 @@ extension Outbox {
 
     /// Whether a message has to wait for an older one with the same packet identifier, in whatever rank, because a server may
     /// take the one for the other when the exchange of one of them (QoS 2) is left open by a crash (D3).
-    private func hasOlderTwin(_ row: QueueDatabase.Row, since oldest: Int64?) throws -> Bool {
-        guard let oldest, let database, let qos = row.message?.qos, qos > .atMostOnce else { return false }
+    private func hasOlderTwin(_ id: RowID, _ qos: QoS, since oldest: Int64?) throws -> Bool {
+        guard let oldest, let database, qos > .atMostOnce else { return false }
         // Of QoS 1 a server keeps nothing that could be mistaken later.
         if qos == .atLeastOnce, oldest >= firstClosedSequence { return false }
-        var sequence = row.id.sequence - Self.identifiers
+        var sequence = id.sequence - Self.identifiers
         while sequence >= oldest {
             for priority in Priority.allCases {
                 let twin = RowID(priority, sequence)
@@ -152,7 +154,11 @@ extension Outbox {
     }
 
     /// Only while the disk fails: a message that is nowhere else may leave.
-    func fillUnsaved(_ batch: inout Batch, _ priority: Priority, behind start: RowID, through end: RowID) {
+    ///
+    /// - Parameter oldest: as for `hasOlderTwin`; nil also when the file cannot be asked.
+    func fillUnsaved(
+        _ batch: inout Batch, _ priority: Priority, behind start: RowID, through end: RowID, since oldest: Int64? = nil
+    ) {
         let now = now()
         // Passed by is gone, or it would come behind its successors once the clock goes back.
         unsaved.removeAll { entry in
@@ -169,6 +175,7 @@ extension Outbox {
             guard inFlight[entry.id] == nil else { continue }
             let isBacklog = entry.id.sequence <= lastOfBacklog
             if isBacklog, priority.isPaced, batch.maximumBacklog <= 0 { return }
+            if (try? hasOlderTwin(entry.id, entry.message.qos, since: oldest)) == true { return }
             batch.add(
                 remaining(entry.message, entry.accepted, now), entry.id, behind: RowID(entry.id.value - 1),
                 isBacklog: isBacklog)

@@ -40,6 +40,8 @@ struct Link {
     /// We only wait until nothing is under way any more, to go back to the preferred endpoint.
     var isReturning = false
     var returnTimer: Scheduled<Void>?
+    /// The next message of a backlog may go then.
+    var paceTimer: Scheduled<Void>?
     /// What the connection has come to, once DISCONNECT was sent.
     var farewell: End?
     /// Nothing is published before the store knows of the connection, and whether it is a new session.

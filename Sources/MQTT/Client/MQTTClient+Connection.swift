@@ -428,6 +428,7 @@ extension MQTTClient: ConnectionOwner {
         link.mayPublish = false
         link.cancelTimers()
         link.cancelReturn()
+        link.paceTimer?.cancel()
         prepared(id, .failure(ConnectFailure.stopped))
         link.channel?.close(promise: nil)
         link.channel = nil

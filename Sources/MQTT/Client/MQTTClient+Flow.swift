@@ -146,8 +146,8 @@ extension MQTTClient {
         // Held back, perhaps: asked again as soon as one more may go.
         if count >= allowed, let wait = pace?.wait {
             // Not among the link's timers, which are set anew whenever the connection is looked after.
-            paceTimer?.cancel()
-            paceTimer = after(max(wait, .milliseconds(1))) { $0.storeDidChange() }
+            link.paceTimer?.cancel()
+            link.paceTimer = after(max(wait, .milliseconds(1))) { $0.storeDidChange() }
         }
     }
 

@@ -78,7 +78,6 @@ public actor MQTTClient {
     var ready: Deque<StoredMessage> = []
     var fetching: Task<Void, Never>?
     var pace: Pace?
-    var paceTimer: Scheduled<Void>?
     var storeMayHaveMore = true
     nonisolated let isStoreBellRung = Atomic(false)
 

@@ -52,4 +52,21 @@ import Testing
             try await listener.stop()
         }
     }
+
+    /// Looking after the connection must not put off the next message.
+    @Test func aPaceThatIsSlowerThanKeepAliveGoesOn() async throws {
+        try await withMosquitto { broker in
+            let store = MemoryStore()
+            for number in 1...3 { _ = try store.append([message("t", "\(number)")]) }
+            var configuration = quick(port: broker.port)
+            configuration.keepAlive = .seconds(1)
+            configuration.backlogRate = 0.9
+            let client = MQTTClient(
+                configuration, store: store, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+            let running = Task { await client.run() }
+            try await eventually("the backlog") { await client.statistics.completed == 3 }
+            await client.disconnect()
+            await running.value
+        }
+    }
 }
