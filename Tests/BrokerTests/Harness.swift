@@ -32,7 +32,7 @@ func withClient(_ configuration: ClientConfiguration, _ body: (MQTTClient) async
         throw error
     }
     await client.disconnect()
-    try await within(.seconds(5), "the client's end") { await running.value }
+    try await within(.seconds(30), "the client's end") { await running.value }
 }
 
 /// The payloads of the first messages that arrive.

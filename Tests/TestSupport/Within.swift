@@ -46,7 +46,7 @@ public func within<Result: Sendable>(
 ///
 /// - Throws: ``TimedOut`` after `limit`, or the condition's error.
 public func eventually(
-    within limit: Duration = .seconds(10), _ what: String, _ condition: () async throws -> Bool
+    within limit: Duration = .seconds(30), _ what: String, _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !condition() {

@@ -275,7 +275,7 @@ import Testing
         let running = Task { await client.run() }
         try await server.waitForConnection(count: 2)
         try await line.mend()
-        try await within(.seconds(10), "the end of run()") { await running.value }
+        try await within(.seconds(30), "the end of run()") { await running.value }
         var last: ClientEvent?
         for await event in client.events { last = event }
         guard case .connectFailed(_, let failure, nil) = last else { throw Unexpected("\(String(describing: last))") }

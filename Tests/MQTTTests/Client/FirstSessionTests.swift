@@ -100,7 +100,7 @@ import Testing
         let running = Task { await client.run() }
         try await eventually("a goodbye") { server.received.first?.count == Self.connect + 2 }
         await client.disconnect(within: .milliseconds(10))
-        try await within(.seconds(5), "the end") { await running.value }
+        try await within(.seconds(30), "the end") { await running.value }
         #expect(await client.statistics.connections == 0)
         await server.stop()
     }

@@ -62,7 +62,7 @@ import Testing
         let client = ready(quick(port: server.port), store: store)
         let running = Task { await client.run() }
         await store.setClient(client)
-        _ = try await within(.seconds(5), "the acknowledgement") {
+        _ = try await within(.seconds(30), "the acknowledgement") {
             try await client.publish(message("topic", "x"), until: .acknowledged)
         }
         await client.disconnect()
@@ -75,7 +75,7 @@ import Testing
             let store = SlowStore(failures: 1)
             let client = ready(quick(port: broker.port), store: store)
             let running = Task { await client.run() }
-            _ = try await within(.seconds(5), "the acknowledgement") {
+            _ = try await within(.seconds(30), "the acknowledgement") {
                 try await client.publish(message("topic", "x"), until: .acknowledged)
             }
             await client.disconnect()

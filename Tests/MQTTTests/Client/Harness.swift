@@ -36,12 +36,12 @@ func withClient(
         throw error
     }
     await client.disconnect()
-    try await within(.seconds(5), "the client's end") { await running.value }
+    try await within(.seconds(30), "the client's end") { await running.value }
 }
 
 /// The first messages that arrive.
 func collect(_ count: Int, from client: MQTTClient) async throws -> [ReceivedMessage] {
-    try await within(.seconds(10), "\(count) messages") {
+    try await within(.seconds(30), "\(count) messages") {
         var messages: [ReceivedMessage] = []
         for await message in client.messages {
             messages.append(message)

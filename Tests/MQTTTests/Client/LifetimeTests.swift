@@ -59,7 +59,7 @@ import Testing
             running.cancel()
             await client.disconnect()
         }
-        try await within(.seconds(2), "the end of run()") { await running.value }
+        try await within(.seconds(30), "the end of run()") { await running.value }
         #expect(await !client.isConnected)
         if phase == .connected {
             try await eventually("DISCONNECT") { server.received.first?.suffix(2) == [0xE0, 0x00] }
@@ -73,7 +73,7 @@ import Testing
         let client = MQTTClient(quick(port: 1), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
         await client.disconnect()
         await client.run()
-        try await within(.seconds(2), "all answers") {
+        try await within(.seconds(30), "all answers") {
             await #expect(throws: ClientError.stopped) { try await client.publishNow(message("t", "x")) }
             await #expect(throws: ClientError.stopped) {
                 try await client.publish(message("t", "x"), until: .acknowledged)
@@ -100,7 +100,7 @@ import Testing
             await client.waiting == Waiting(forStored: 1, forMessages: 2, forSubscriptions: 1)
         }
         await client.disconnect()
-        try await within(.seconds(2), "all answers") {
+        try await within(.seconds(30), "all answers") {
             await running.value
             await #expect(throws: ClientError.stopped) { try await stored.value }
             await #expect(throws: ClientError.connectionLost) { try await direct.value }
@@ -182,7 +182,7 @@ import Testing
         try await stuff(client)
         await client.disconnect(within: .milliseconds(400))
         #expect(await !client.isConnected)
-        try await within(.seconds(3), "the end of run()") { await running.value }
+        try await within(.seconds(30), "the end of run()") { await running.value }
         await server.stop()
     }
 
