@@ -69,7 +69,9 @@ import Testing
         var passedOn = try message("t", "x")
         passedOn.properties.subscriptionIdentifiers = [7]
         passedOn.properties.contentType = "text/plain"
-        guard case .send(let publish) = session.publish(passedOn, from: .direct(1)) else { throw Unexpected("not sent") }
+        guard case .send(let publish) = session.publish(passedOn, from: .direct(1)) else {
+            throw Unexpected("not sent")
+        }
         #expect(publish.properties == [.contentType("text/plain")])
     }
 }
