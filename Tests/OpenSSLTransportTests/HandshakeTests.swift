@@ -83,6 +83,10 @@ struct HandshakeTests {
             (112, .alert, "the server refuses the connection: it answers “unrecognized name” (alert 112)"),
             (42, .certificateRefused, "the server refuses us: it answers “bad certificate” (alert 42)"),
             (
+                116, .certificateRefused,
+                "the server requires a certificate of ours, and there is none: it answers “certificate required” (alert 116)"
+            ),
+            (
                 71, .noSharedCipher,
                 "the server has no cipher suite in common with us, it seems: it answers “insufficient security” (alert 71)"
             ),

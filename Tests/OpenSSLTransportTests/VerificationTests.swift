@@ -271,7 +271,8 @@ struct ClientCertificateTests {
         #expect(wire.atClient.error?.code == .certificateRefused)
         #expect(
             wire.atClient.error?.description
-                == "the server requires a certificate of ours, and there is none: it answers “unknown” (alert 116)")
+                == "the server requires a certificate of ours, and there is none: it answers “certificate required” (alert 116)"
+        )
     }
 
     @Test("One of another authority, an expired and a revoked one are refused")

@@ -55,7 +55,11 @@ extension TLSError {
     /// What a peer's alert means here (RFC 8446 §6.2).
     init(alert: Int32, in circumstances: Circumstances) {
         let role = circumstances.peer.role
-        let text = "“\(String(cString: SSL_alert_desc_string_long(alert)))” (alert \(alert))"
+        // OpenSSL 3.0 has no words for this one, which is how TLS 1.3 asks for a certificate.
+        let words =
+            alert == SSL_AD_CERTIFICATE_REQUIRED
+            ? "certificate required" : String(cString: SSL_alert_desc_string_long(alert))
+        let text = "“\(words)” (alert \(alert))"
         if circumstances.isHandshaking, let identity = circumstances.preSharedKeyIdentity,
             [
                 SSL_AD_HANDSHAKE_FAILURE, SSL_AD_UNKNOWN_PSK_IDENTITY, SSL_AD_BAD_RECORD_MAC, SSL_AD_DECRYPT_ERROR,
