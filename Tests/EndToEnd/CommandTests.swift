@@ -38,6 +38,20 @@ import Testing
         #expect(result.output == ["\(station.file): good: device \"station\", 1 sensor"])
     }
 
+    @Test func checkLoadsCertificatesAndKeys() async throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write(
+            "broker = { servers = [\"mqtts://broker.example\"], tls = { ca_file = \"ca.pem\" } }\nsensor = []",
+            to: "a.toml")
+        let missing = try await fieldpost("check", file)
+        #expect(missing.ending == .exited(1))
+        #expect(missing.output.last?.contains("ca.pem cannot be read: No such file or directory") == true)
+        _ = try directory.write("no certificate", to: "ca.pem")
+        let broken = try await fieldpost("check", file)
+        #expect(broken.ending == .exited(1))
+        #expect(broken.output.last?.contains("ca.pem") == true)
+    }
+
     @Test func aConfigurationThatIsNotThere() async throws {
         let result = try await fieldpost("run", "--config", "/no/such/file.toml")
         #expect(result.ending == .exited(78))

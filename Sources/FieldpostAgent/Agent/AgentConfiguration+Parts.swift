@@ -30,6 +30,7 @@ extension AgentConfiguration {
         client.responseTimeout = broker.responseTimeout
         client.sessionExpiry = broker.sessionExpiry
         client.maximumInFlight = broker.maximumInFlight
+        client.maximumQoS = broker.maximumQoS
         client.backlogRate = queue.backlog.rate
         let mark = queue.backlog.mark
         if mark != .none { client.markBacklog = { mark.apply(to: &$0) } }

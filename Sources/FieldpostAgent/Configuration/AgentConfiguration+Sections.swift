@@ -116,6 +116,7 @@ extension AgentConfiguration.Broker {
         // 4,294,967,295 would mean for ever (5.0 §3.1.2.11.2).
         sessionExpiry = settings.wholeSeconds("session_expiry", in: .zero ... .seconds(4_294_967_294)) ?? sessionExpiry
         maximumInFlight = settings.integer("maximum_in_flight", in: 1...32_768) ?? maximumInFlight
+        maximumQoS = settings.qos("maximum_qos") ?? maximumQoS
         reconnect = Reconnect(settings.table("reconnect"))
     }
 
@@ -260,7 +261,9 @@ extension SettingsReader {
         parsed("topic") { text throws(InvalidText) in try TopicTemplate(parsing: text) }
     }
 
-    fileprivate func qos() -> QoS? { integer("qos", in: 0...2).flatMap { QoS(rawValue: UInt8($0)) } }
+    fileprivate func qos(_ key: String = "qos") -> QoS? {
+        integer(key, in: 0...2).flatMap { QoS(rawValue: UInt8($0)) }
+    }
 
     /// MQTT counts these in seconds.
     fileprivate func wholeSeconds(_ key: String, in range: ClosedRange<Duration>) -> Duration? {

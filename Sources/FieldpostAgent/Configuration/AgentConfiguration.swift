@@ -81,6 +81,9 @@ public struct AgentConfiguration: Sendable {
         /// `maximum_in_flight`: how many messages may await their acknowledgement; 1 to 32,768. A broker may ask for
         /// fewer under version 5; under 3.1.1 it cannot, and Mosquitto bears no more than its `max_inflight_messages`.
         public var maximumInFlight = 20
+        /// `maximum_qos`: messages of a higher QoS are sent at this one, 0, 1 or 2: for brokers that have no QoS 2 and do
+        /// not say so, as NATS.
+        public var maximumQoS = QoS.exactlyOnce
         /// `reconnect`
         public var reconnect = Reconnect()
 

@@ -9,7 +9,9 @@ internal import Units
 /// - `ca_file`, or `ca_folder`: whom to trust, in the place of the system's store; a folder as `openssl rehash` makes it.
 /// - `crl_file`: lists of revoked certificates.
 /// - `certificate_file`, `key_file`: the board's own certificate with its chain, and its private key (PEM);
-///   `key_passphrase_file` if the key is encrypted.
+///   `key_passphrase_file` if the key is encrypted. A key in a token is named by its URI, `key_file = "pkcs11:…"`
+///   (RFC 7512): OpenSSL then needs its provider or engine `pkcs11`, `pkcs11_module` names the token's library if the
+///   engine does not know it, and `key_passphrase_file` holds the PIN. A static binary can load neither.
 /// - `minimum_version`: "1.2" (default) or "1.3".
 /// - `alpn`: names of application protocols to offer.
 /// - `psk_identity`, `psk` or `psk_file`: a pre-shared key in hexadecimal, in the place of certificates.
@@ -26,9 +28,20 @@ enum TLSSettings {
         if let file { tls.trustRoots = .file(file) }
         if let list = settings.path("crl_file") { tls.revocationLists = .file(list) }
 
-        let (certificate, key) = (settings.path("certificate_file"), settings.path("key_file"))
+        let token = settings.string("key_file").flatMap { $0.hasPrefix("pkcs11:") ? $0 : nil }
+        let (certificate, key) = (settings.path("certificate_file"), token ?? settings.path("key_file"))
         let passphrase = settings.path("key_passphrase_file")
-        if let certificate, let key {
+        let module = settings.path("pkcs11_module")
+        if module != nil, token == nil {
+            settings.problem(
+                at: "pkcs11_module", message: "stands without a key in a token",
+                mend: "name the key by its URI: key_file = \"pkcs11:…\"")
+        }
+        if let certificate, let token {
+            tls.certificate = TLSCertificate(
+                chain: .file(certificate),
+                privateKey: .pkcs11(uri: token, module: module, pin: passphrase.map { .file($0) }))
+        } else if let certificate, let key {
             tls.certificate = TLSCertificate(
                 chainFile: certificate, privateKeyFile: key, passphrase: passphrase.map { .file($0) })
         } else if certificate != nil || key != nil {

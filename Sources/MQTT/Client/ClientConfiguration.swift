@@ -52,6 +52,8 @@ public struct ClientConfiguration: Sendable {
     /// Under 3.1.1 a server cannot ask, and more than it is prepared for is dangerous: Mosquitto 2.0 acknowledges QoS 2
     /// messages beyond its `max_inflight_messages`, 20 by default, and then loses them.
     public var maximumInFlight: Int = 20
+    /// Messages of a higher QoS are sent at this one: for brokers that have no QoS 2 and do not say so.
+    public var maximumQoS = QoS.exactlyOnce
     /// Incoming QoS 1 and 2 messages that the server may have under way (5.0): 1 to 65,535.
     public var receiveMaximum: Int = 256
     /// Topic aliases that the server may use towards us (5.0); zero: none.

@@ -217,8 +217,10 @@ extension MQTTClient: ConnectionOwner {
         link.cancelTimers()
         statistics.connections += 1
         if let assigned = connack.properties.assignedClientIdentifier { assignedIdentifier = assigned }
+        var limits = ServerLimits(connack.properties)
+        limits.maximumQoS = min(limits.maximumQoS, configuration.maximumQoS)
         let resumption = session.connected(
-            sessionPresent: connack.sessionPresent, limits: ServerLimits(connack.properties), version: link.version)
+            sessionPresent: connack.sessionPresent, limits: limits, version: link.version)
         statistics.repeated += resumption.repeated
         statistics.possibleDuplicates += resumption.possibleDuplicates
         let keepAlive = connack.properties.serverKeepAlive ?? configuration.keepAliveSeconds

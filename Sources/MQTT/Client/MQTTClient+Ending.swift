@@ -128,6 +128,7 @@ extension MQTTClient {
             // What the socket has not taken goes first on the next connection.
             ready.prepend(contentsOf: link.unwritten)
             link.unwritten.removeAll()
+            if case .ended(.closed, _) = end, session.awaitsPubRec { closedOverQoS2 += 1 }
             steps.seen += session.connectionLost()
             tellStore()
             connectionLost()

@@ -35,7 +35,14 @@ extension MQTTClient {
         case .publish(let publish): deliver(try session.received(publish: publish))
         case .puback(let puback):
             if let completion = try session.received(puback: puback) { complete(completion) }
+            if session.answeredAtQoS1 == 1, !hasToldOfQoS1 {
+                hasToldOfQoS1 = true
+                logger.warning(
+                    "the broker takes QoS 2 for QoS 1: messages may arrive twice",
+                    metadata: ["broker": "\(link.endpoint.map { "\($0)" } ?? "")"])
+            }
         case .pubrec(let pubrec):
+            closedOverQoS2 = 0
             switch try session.received(pubrec: pubrec) {
             case .send(let pubrel): send(.pubrel(pubrel))
             case .note(let id): steps.released.append(id)

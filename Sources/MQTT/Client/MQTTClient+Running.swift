@@ -130,7 +130,14 @@ extension MQTTClient {
         logger.log(
             level: isWanted ? .info : .warning, "disconnected",
             metadata: ["broker": "\(endpoint)", "reason": "\(reason)"].merging(Self.retry(delay)) { $1 })
-        if reason.reasonCode == .sessionTakenOver || reason == .closed && selection.backoff.failures == 4 {
+        if closedOverQoS2 == 4 {
+            logger.warning(
+                "the broker closes the connection whenever it is sent a message of QoS 2, which it may not have",
+                metadata: [
+                    "broker": "\(endpoint)",
+                    "mend": "let messages have QoS 1 (in a configuration: maximum_qos = 1 under [broker])",
+                ])
+        } else if reason.reasonCode == .sessionTakenOver || reason == .closed && selection.backoff.failures == 4 {
             logger.warning(
                 reason == .closed
                     ? "connections are accepted and soon closed: does another client use the same identifier?"

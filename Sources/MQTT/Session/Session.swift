@@ -40,6 +40,8 @@ public struct Session: Sendable {
         /// Rises with each message, so that a resumed session repeats them in the order of old ([MQTT-4.6.0-1]).
         let order: UInt64
         var stage: Stage = .publish
+        /// A server that has lost the session may have it already.
+        var isDoubtful = false
         /// Sent on this connection, so it counts against the window.
         var isOutstanding = false
     }
@@ -85,6 +87,12 @@ public struct Session: Sendable {
         set { incoming.holdsSteps = newValue }
     }
     private var directInFlight = 0
+    /// QoS 2 messages that a server of 3.1.1 has taken as QoS 1.
+    public private(set) var answeredAtQoS1 = 0
+    /// Whether QoS 2 messages wait for the server's first answer.
+    public var awaitsPubRec: Bool {
+        outgoing.values.contains { $0.isOutstanding && $0.stage == .publish && $0.message.qos == .exactlyOnce }
+    }
 
     /// Begins with another identifier for messages past the store, so that a process does not begin with the one in which
     /// the last may have left a QoS 2 exchange open.
@@ -123,7 +131,7 @@ public struct Session: Sendable {
         /// Messages that will be repeated with DUP in the resumed session, exactly as the server expects.
         public var repeated = 0
         /// Messages that are sent anew because the server has lost the session: those it had already received arrive
-        /// a second time.
+        /// a second time. Each is counted once, however often that happens.
         public var possibleDuplicates = 0
 
         public init(repeated: Int = 0, possibleDuplicates: Int = 0) {
@@ -149,8 +157,14 @@ public struct Session: Sendable {
         resend = Deque(order)
         if sessionPresent { return Resumption(repeated: order.count) }
         repeatsAreDuplicates = false
-        for identifier in order { outgoing[identifier]?.stage = .publish }
-        return Resumption(possibleDuplicates: order.count)
+        var doubtful = 0
+        for identifier in order {
+            outgoing[identifier]?.stage = .publish
+            // One that was lost with two sessions is still one message.
+            if outgoing[identifier]?.isDoubtful == false { doubtful += 1 }
+            outgoing[identifier]?.isDoubtful = true
+        }
+        return Resumption(possibleDuplicates: doubtful)
     }
 
     /// DUP means "this server may have it already" ([MQTT-3.3.1-1]); a server that lost the session has not.
@@ -326,6 +340,11 @@ public struct Session: Sendable {
     public mutating func received(puback: Acknowledgement) throws(ProtocolViolation) -> Completion? {
         guard let entry = outgoing[puback.packetIdentifier] else { return nil }
         guard entry.message.qos == .atLeastOnce else {
+            // RabbitMQ's way of saying, under 3.1.1, that it has no QoS 2. It has the message, once or more.
+            if version == .v3_1_1, entry.stage == .publish {
+                answeredAtQoS1 += 1
+                return complete(puback.packetIdentifier, .success)
+            }
             throw ProtocolViolation("PUBACK for the QoS 2 message \(puback.packetIdentifier)")
         }
         return complete(puback.packetIdentifier, puback.reasonCode)

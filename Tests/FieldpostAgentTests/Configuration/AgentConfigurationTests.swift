@@ -2,6 +2,7 @@ import FieldpostAgent
 import Logging
 import MQTT
 import MQTTWire
+import OpenSSLTransport
 import Sensing
 import Settings
 import StoreForward
@@ -24,6 +25,27 @@ import Musl
     }
 
     let smallest = "broker.servers = \"mqtt://broker.example\"\n"
+
+    @Test func `A key in a token is named by its URI`() throws {
+        let tls = try read(
+            """
+            [broker]
+            servers = ["mqtts://broker.example"]
+            [broker.tls]
+            certificate_file = "bin.pem"
+            key_file = "pkcs11:token=board;object=mqtt"
+            pkcs11_module = "/usr/lib/softhsm/libsofthsm2.so"
+            key_passphrase_file = "pin"
+            """
+        ).configuration.broker.tls
+        guard case .pkcs11(let uri, let module, let pin) = tls.certificate?.privateKey else {
+            Issue.record("\(String(describing: tls.certificate))")
+            return
+        }
+        #expect(uri == "pkcs11:token=board;object=mqtt")
+        #expect(module == "/usr/lib/softhsm/libsofthsm2.so")
+        #expect(pin == .file("/srv/pin"))
+    }
 
     @Test func `The smallest configuration has all defaults`() throws {
         let (configuration, warnings) = try read(smallest + "[[sensor]]\nname = \"cpu\"\ndriver = \"thermal\"\n")
@@ -103,6 +125,7 @@ import Musl
             response_timeout = "2s"
             session_expiry = "30s"
             maximum_in_flight = 1
+            maximum_qos = 1
             reconnect = { base = "20ms", cap = "1s", stable_after = "5s" }
             [queue]
             path = "/tmp/q.db"
@@ -163,6 +186,7 @@ import Musl
         #expect(broker.responseTimeout == .seconds(2))
         #expect(broker.sessionExpiry == .seconds(30))
         #expect(broker.maximumInFlight == 1)
+        #expect(broker.maximumQoS == .atLeastOnce)
         #expect(broker.reconnect.base == .milliseconds(20))
         #expect(broker.reconnect.cap == .seconds(1))
         #expect(broker.reconnect.stableAfter == .seconds(5))

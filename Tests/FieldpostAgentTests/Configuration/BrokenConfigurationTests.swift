@@ -145,7 +145,7 @@ import Uplink
                     bins.toml:7:19: broker.tls.minimum_version: "1.1" is not possible: did you mean "1.2"? (possible are 1.2, 1.3)
                     bins.toml:8:10: broker.tls.verify: "none" is not possible: possible are full, without-host-name, insecure-nothing
                     bins.toml:10:7: broker.tls.psk: is not hexadecimal: write it with an even number of the digits 0 to 9 and a to f
-                    bins.toml:11:1: broker.tls.insecure: unknown key: known here are also alpn, crl_file, key_file, key_passphrase_file, psk_file
+                    bins.toml:11:1: broker.tls.insecure: unknown key: known here are also alpn, crl_file, key_file, key_passphrase_file, pkcs11_module, psk_file
                     """)
     }
 

@@ -34,19 +34,19 @@ import Testing
         try await withMosquitto { broker in
             let listener = try await MosquittoSub.start(port: broker.port, ["#"], format: "%p")
             var configuration = quick(port: broker.port)
-            configuration.backlogRate = 100
+            configuration.backlogRate = 30
             configuration.markBacklog = { $0.payload.writeString(" old") }
             let client = MQTTClient(configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
-            for number in 1...60 { try await client.publish(message("t", "\(number)", qos)) }
+            for number in 1...45 { try await client.publish(message("t", "\(number)", qos)) }
             let running = Task { await client.run() }
-            try await listener.wait { $0.contains("30 old") }
+            try await listener.wait { $0.contains("8 old") }
             var alarm = try message("alarm", "alarm", qos)
             alarm.priority = .high
             try await client.publish(alarm)
-            try await client.publish(message("t", "61", qos))
-            let lines = try await listener.wait { $0.count == 62 }
-            #expect(lines.filter { $0 != "alarm" } == (1...60).map { "\($0) old" } + ["61"], "D4")
-            #expect(try #require(lines.firstIndex(of: "alarm")) < 60)
+            try await client.publish(message("t", "46", qos))
+            let lines = try await listener.wait { $0.count == 47 }
+            #expect(lines.filter { $0 != "alarm" } == (1...45).map { "\($0) old" } + ["46"], "D4")
+            #expect(try #require(lines.firstIndex(of: "alarm")) < 45)
             await client.disconnect()
             await running.value
             try await listener.stop()

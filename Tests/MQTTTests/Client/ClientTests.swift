@@ -165,6 +165,30 @@ import Testing
         }
     }
 
+    @Test func aBrokerIsReachedOverIPv6() async throws {
+        let port = try ReservedPort()
+        try await withMosquitto(lines: ["listener \(port.number) ::1"]) { _ in
+            var configuration = quick(port: port.number)
+            configuration.endpoints = [Endpoint(host: "::1", port: port.number)]
+            try await withClient(configuration) { client in
+                try await client.publish(message("t", "x", .exactlyOnce), until: .acknowledged)
+            }
+        }
+    }
+
+    @Test func aLowerQoSMayBeAskedFor() async throws {
+        try await withMosquitto { broker in
+            let listener = try await MosquittoSub.start(port: broker.port, ["#"], format: "%q %p")
+            var configuration = quick(port: broker.port)
+            configuration.maximumQoS = .atLeastOnce
+            try await withClient(configuration) { client in
+                try await client.publish(message("t", "x", .exactlyOnce), until: .acknowledged)
+            }
+            #expect(try await listener.next() == "1 x")
+            try await listener.stop()
+        }
+    }
+
     @Test func nobodyWaitsLongerThanAMessageIsWorth() async throws {
         let client = MQTTClient(quick(port: 1), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
         var short = try message("t", "x")

@@ -51,6 +51,28 @@ import Testing
         #expect(try session.received(puback: try ack(identifier.rawValue)) == nil, "a second PUBACK means nothing")
     }
 
+    @Test func aServerOf311WithoutQoS2MayAnswerWithPubAck() throws {
+        var session = connected(.v3_1_1)
+        let publish = try sent(session.publish(try message("a", .exactlyOnce), from: .direct(1)))
+        let number = try #require(publish.packetIdentifier).rawValue
+        #expect(session.awaitsPubRec)
+        #expect(try session.received(puback: try ack(number))?.origin == .direct(1))
+        #expect(session.answeredAtQoS1 == 1)
+        #expect(session.inFlight == 0 && !session.awaitsPubRec)
+    }
+
+    @Test func aMessageThatLosesItsSessionTwiceMayHaveComeTwiceButIsOne() throws {
+        var session = connected()
+        _ = session.publish(try message("a", .exactlyOnce), from: .direct(1))
+        var counts: [Int] = []
+        for _ in 1...2 {
+            session.connectionLost()
+            counts.append(session.connected(sessionPresent: false, limits: ServerLimits()).possibleDuplicates)
+            _ = repeated(&session)
+        }
+        #expect(counts == [1, 0])
+    }
+
     @Test func qos2NeedsPubRecAndPubComp() throws {
         var session = connected()
         let publish = try sent(session.publish(try message("a", .exactlyOnce), from: .direct(1)))

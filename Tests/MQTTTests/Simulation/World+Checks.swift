@@ -62,14 +62,14 @@ extension World {
         try checkOrder()
         guard !setup.isDurable || client.process == 1, !isMisled else { return }
         var seen = Set<Int>()
-        var repetitions = 0
+        var repeated = Set<Int>()
         for server in servers {
             for arrival in server.state.arrivals where entries[arrival.number].exactlyOnce {
-                if !seen.insert(arrival.number).inserted { repetitions += 1 }
+                if !seen.insert(arrival.number).inserted { repeated.insert(arrival.number) }
             }
         }
-        guard repetitions <= possibleDuplicates else {
-            throw Failure(rule: .unannounced, detail: "\(repetitions) duplicates, \(possibleDuplicates) announced")
+        guard repeated.count <= possibleDuplicates else {
+            throw Failure(rule: .unannounced, detail: "\(repeated.count) duplicates, \(possibleDuplicates) announced")
         }
     }
 
