@@ -56,6 +56,8 @@ public struct ClientStatistics: Sendable, Hashable {
     /// Arrived and found the room for waiting full, while nobody was reading ``MQTTClient/messages`` or somebody waited for
     /// an answer behind them.
     public var receivedUnread = 0
+    /// QoS 2 messages that a broker of 3.1.1 has taken for QoS 1, and answered with PUBACK: it may have them twice.
+    public var takenAtQoS1 = 0
     /// Answers to requests that nobody waited for any more.
     public var lateAnswers = 0
 }

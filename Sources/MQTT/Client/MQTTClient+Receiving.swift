@@ -35,8 +35,9 @@ extension MQTTClient {
         case .publish(let publish): deliver(try session.received(publish: publish))
         case .puback(let puback):
             if let completion = try session.received(puback: puback) { complete(completion) }
-            if session.answeredAtQoS1 == 1, !hasToldOfQoS1 {
-                hasToldOfQoS1 = true
+            if session.answeredAtQoS1 > statistics.takenAtQoS1 {
+                statistics.takenAtQoS1 = session.answeredAtQoS1
+                guard statistics.takenAtQoS1 == 1 else { return }
                 logger.warning(
                     "the broker takes QoS 2 for QoS 1: messages may arrive twice",
                     metadata: ["broker": "\(link.endpoint.map { "\($0)" } ?? "")"])

@@ -56,7 +56,6 @@ public actor MQTTClient {
     var selection: EndpointSelection
     var versions: VersionChoice
     var stopping = false
-    var hasToldOfQoS1 = false
     /// Connections in a row that the server closed without a word while a QoS 2 message waited for PUBREC.
     var closedOverQoS2 = 0
     var failures = FailureCount()
