@@ -24,6 +24,7 @@ let package = Package(
     products: [
         .executable(name: "fieldpost", targets: ["fieldpost"]),
         .library(name: "MQTT", targets: ["MQTT", "MQTTWire"]),
+        .library(name: "MQTTServer", targets: ["MQTTServer", "MQTTWire"]),
         .library(name: "OpenSSLTransport", targets: ["OpenSSLTransport"]),
         .library(name: "WebSocketTransport", targets: ["WebSocketTransport"]),
         .library(name: "StoreForward", targets: ["StoreForward"]),
@@ -63,6 +64,15 @@ let package = Package(
             name: "StoreForward", dependencies: ["MQTT", "MQTTWire", "SQLite", "Units", nioCore, logging],
             swiftSettings: settings),
 
+        // The embedded broker.
+        .target(
+            name: "MQTTServer",
+            dependencies: [
+                "COpenSSL", "MQTTWire", "OpenSSLTransport", "WebSocketTransport", "SQLite", "Units", nioCore, nioPosix,
+                logging, deque,
+            ],
+            swiftSettings: settings),
+
         // The way of a reading, from the kernel downwards.
         .target(name: "Sensing", dependencies: ["Settings", "Units"], swiftSettings: settings),
         .target(
@@ -73,7 +83,7 @@ let package = Package(
         .target(
             name: "FieldpostAgent",
             dependencies: [
-                "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "StoreForward",
+                "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
                 "OpenSSLTransport",
                 "Relay", nioCore, nioPosix, logging, unixSignals, subprocess,
             ],
@@ -107,6 +117,17 @@ let package = Package(
                 "MQTT", "MQTTWire", "OpenSSLTransport", "TestSupport", "Relay", nioCore, nioEmbedded, nioPosix,
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "MQTTServerTests",
+            dependencies: [
+                "MQTTServer", "MQTT", "MQTTWire", "OpenSSLTransport", "SQLite", "TestSupport", "Relay", nioCore, nioEmbedded,
+                nioPosix, logging,
+            ],
+            swiftSettings: settings),
+        // What the specifications demand of a server, statement by statement, over real sockets.
+        .testTarget(
+            name: "ConformanceTests",
+            dependencies: ["MQTTServer", "MQTTWire", "TestSupport", nioCore, nioPosix], swiftSettings: settings),
         .testTarget(
             name: "StoreForwardTests",
             dependencies: ["StoreForward", "MQTT", "MQTTWire", "SQLite", "Units", "TestSupport", nioCore],
