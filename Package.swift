@@ -120,7 +120,8 @@ let package = Package(
         .testTarget(
             name: "MQTTServerTests",
             dependencies: [
-                "MQTTServer", "MQTT", "MQTTWire", "OpenSSLTransport", "SQLite", "TestSupport", "Relay", nioCore, nioEmbedded,
+                "MQTTServer", "MQTT", "MQTTWire", "OpenSSLTransport", "SQLite", "TestSupport", "Relay", nioCore,
+                nioEmbedded,
                 nioPosix, logging,
             ],
             swiftSettings: settings),

@@ -1,0 +1,38 @@
+internal import MQTTWire
+
+/// A connection's place in the driver's and the broker's tables, with a count that tells it from others that had it.
+struct ConnectionID: Sendable, Hashable {
+    var slot: Int
+    var generation: UInt32
+}
+
+/// What the broker wants done.
+enum Effect: Sendable {
+    /// Send it behind all that was sent on this connection before.
+    ///
+    /// - Parameter durably: only once all ``Change``s made so far are on disk.
+    case send(ConnectionID, Packet, durably: Bool)
+    /// Send what there is, then close. The broker has forgotten the connection.
+    case close(ConnectionID)
+    case event(ServerEvent)
+}
+
+/// Who comes in, decided already: name, rights, and what the server has agreed to.
+struct AcceptedClient: Sendable {
+    var information: ClientInformation
+    /// Goes into CONNACK as Assigned Client Identifier when the client gave none.
+    var isIdentifierAssigned = false
+    /// More for CONNACK: authentication data, the listener's Maximum QoS …
+    var properties: Properties = []
+    var maximumQoS: QoS
+    var topicAliasMaximum: UInt16
+    var permissions: any ClientPolicy
+}
+
+/// What one client may do. Asked on the event loop for every message; answers at once.
+protocol ClientPolicy: Sendable {
+    func mayPublish(to topic: TopicName) -> Bool
+    func mayReceive(_ topic: TopicName) -> Bool
+    /// False when nothing that the filter matches could ever be received.
+    func mayEverReceive(_ filter: TopicFilter) -> Bool
+}
