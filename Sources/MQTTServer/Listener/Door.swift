@@ -1,0 +1,57 @@
+internal import NIOCore
+internal import OpenSSLTransport
+internal import WebSocketTransport
+
+/// A listener at work.
+struct Door {
+    let listener: Listener
+    let access: AccessRules
+    let secure: TLSServerContext?
+    let isAnonymousAllowed: Bool
+    var channels: [any Channel] = []
+    var addresses: [SocketAddress] = []
+    /// Connections that are open now.
+    var connections = 0
+
+    var name: String { listener.name }
+
+    init(_ listener: Listener, access: AccessRules, secure: TLSServerContext?, addresses: [SocketAddress]) {
+        self.listener = listener
+        self.access = listener.access ?? access
+        self.secure = secure
+        self.addresses = addresses
+        isAnonymousAllowed =
+            listener.allowsAnonymous ?? (self.access.passwords == nil && addresses.allSatisfy(\.isLocal))
+    }
+
+    func webSocketHandler(handshakeTimeout: Duration) -> WebSocketHandler {
+        WebSocketHandler(
+            server: WebSocketServerConfiguration(
+                path: nil, handshakeTimeout: handshakeTimeout, closeTimeout: .seconds(1)))
+    }
+}
+
+extension SocketAddress {
+    /// Only processes of this board can reach it.
+    var isLocal: Bool {
+        switch self {
+        case .v4(let address):
+            return UInt32(bigEndian: address.address.sin_addr.s_addr) >> 24 == 127
+        case .v6: return ipAddress == "::1"
+        case .unixDomainSocket: return true
+        }
+    }
+
+    /// `192.0.2.7:51234`, `[2001:db8::7]:51234`; nil for a Unix socket, whose clients have no address.
+    var peerText: String? {
+        guard let port else { return nil }
+        switch self {
+        case .v4: return "\(ipAddress ?? "?"):\(port)"
+        case .v6:
+            let text = ipAddress ?? "?"
+            // An IPv4 client at a socket that takes both.
+            return text.hasPrefix("::ffff:") && text.contains(".") ? "\(text.dropFirst(7)):\(port)" : "[\(text)]:\(port)"
+        case .unixDomainSocket: return nil
+        }
+    }
+}
