@@ -36,7 +36,7 @@ struct AccessPattern: Sendable {
 
     /// Which topics it is about, for one client.
     ///
-    /// - Parameters: names without wildcards.
+    /// The names are to have no wildcards.
     /// - Returns: nil if no topic is like that: it has `%u` and the client no user name, is empty, or begins with
     ///   `$share/`.
     /// - Throws: ``TopicError`` if the filter is too long.
