@@ -72,8 +72,9 @@ let package = Package(
         .target(
             name: "MQTTServer",
             dependencies: [
-                "COpenSSL", "MQTTWire", "OpenSSLTransport", "WebSocketTransport", "Database", "SQLite", "Settings", "Units",
-                nioCore, nioPosix, logging, deque,
+                "COpenSSL", "MQTTWire", "OpenSSLTransport", "WebSocketTransport", "Database", "SQLite", "Settings",
+                "Units", nioCore,
+                nioPosix, logging, deque,
             ],
             swiftSettings: settings),
 

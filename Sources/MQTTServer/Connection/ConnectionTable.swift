@@ -1,7 +1,7 @@
 /// All connections, by place; freed places are used again, under another generation.
 struct ConnectionTable {
     enum Peer {
-        case remote(Connection)
+        case remote(ClientConnection)
         case local(LocalConnection)
 
         var id: ConnectionID {
@@ -23,7 +23,7 @@ struct ConnectionTable {
     }
 
     /// The client's connection, if it is one over the network.
-    func remote(_ id: ConnectionID) -> Connection? {
+    func remote(_ id: ConnectionID) -> ClientConnection? {
         if case .remote(let connection)? = self[id] { connection } else { nil }
     }
 
@@ -33,14 +33,18 @@ struct ConnectionTable {
 
     var all: [Peer] { places.compactMap { $0 } }
 
-    /// Adds what the closure makes for the place that it gets.
-    mutating func add(_ make: (ConnectionID) -> Peer) {
-        generation &+= 1
+    /// What the next one is to be called.
+    var nextID: ConnectionID { ConnectionID(slot: free.last ?? places.endIndex, generation: generation &+ 1) }
+
+    /// - Parameter peer: named after ``nextID``.
+    mutating func insert(_ peer: Peer) {
+        generation = peer.id.generation
         count += 1
-        if let place = free.popLast() {
-            places[place] = make(ConnectionID(slot: place, generation: generation))
+        if peer.id.slot < places.endIndex {
+            free.removeLast()
+            places[peer.id.slot] = peer
         } else {
-            places.append(make(ConnectionID(slot: places.endIndex, generation: generation)))
+            places.append(peer)
         }
     }
 

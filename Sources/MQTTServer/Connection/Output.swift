@@ -22,40 +22,32 @@ struct Output {
     var isReady: Bool { ready.readableBytes > 0 }
 
     /// - Parameters:
+    ///   - isMessage: it is PUBLISH.
     ///   - batch: what must be on disk before the packet is written.
     ///   - committed: what is.
+    ///   - encode: appends the packet.
     mutating func append(
-        _ packet: Packet, version: ProtocolVersion, after batch: Int, committed: Int
+        isMessage: Bool, after batch: Int, committed: Int,
+        _ encode: (inout ByteBuffer) throws(EncodingError) -> Void
     ) throws(EncodingError) {
         let size: Int
         if let last = held.indices.last {
-            if batch <= held[last].batch {
-                size = try Self.encode(packet, version, into: &held[last].bytes)
-            } else {
-                size = try appendHeld(packet, version, batch)
-            }
+            if batch > held[last].batch { held.append(Held(batch: batch, bytes: ByteBuffer())) }
+            size = try Self.append(to: &held[held.endIndex - 1].bytes, encode)
         } else if batch > committed {
-            size = try appendHeld(packet, version, batch)
+            held.append(Held(batch: batch, bytes: ByteBuffer()))
+            size = try Self.append(to: &held[0].bytes, encode)
         } else {
-            size = try Self.encode(packet, version, into: &ready)
+            size = try Self.append(to: &ready, encode)
         }
-        if case .publish = packet { hasMessages = true } else { answers += size }
+        if isMessage { hasMessages = true } else { answers += size }
     }
 
-    private mutating func appendHeld(
-        _ packet: Packet, _ version: ProtocolVersion, _ batch: Int
-    ) throws(EncodingError) -> Int {
-        var bytes = ByteBuffer()
-        let size = try Self.encode(packet, version, into: &bytes)
-        held.append(Held(batch: batch, bytes: bytes))
-        return size
-    }
-
-    private static func encode(
-        _ packet: Packet, _ version: ProtocolVersion, into bytes: inout ByteBuffer
+    private static func append(
+        to bytes: inout ByteBuffer, _ encode: (inout ByteBuffer) throws(EncodingError) -> Void
     ) throws(EncodingError) -> Int {
         let before = bytes.readableBytes
-        try packet.encode(into: &bytes, version: version)
+        try encode(&bytes)
         return bytes.readableBytes - before
     }
 

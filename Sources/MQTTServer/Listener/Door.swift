@@ -23,11 +23,11 @@ struct Door {
         isAnonymousAllowed =
             listener.allowsAnonymous ?? (self.access.passwords == nil && addresses.allSatisfy(\.isLocal))
     }
+}
 
-    func webSocketHandler(handshakeTimeout: Duration) -> WebSocketHandler {
-        WebSocketHandler(
-            server: WebSocketServerConfiguration(
-                path: nil, handshakeTimeout: handshakeTimeout, closeTimeout: .seconds(1)))
+extension ServerConfiguration {
+    var webSocket: WebSocketServerConfiguration {
+        WebSocketServerConfiguration(path: nil, handshakeTimeout: limits.connectTimeout, closeTimeout: .seconds(1))
     }
 }
 
@@ -35,10 +35,9 @@ extension SocketAddress {
     /// Only processes of this board can reach it.
     var isLocal: Bool {
         switch self {
-        case .v4(let address):
-            return UInt32(bigEndian: address.address.sin_addr.s_addr) >> 24 == 127
-        case .v6: return ipAddress == "::1"
-        case .unixDomainSocket: return true
+        case .v4: ipAddress?.hasPrefix("127.") ?? false
+        case .v6: ipAddress == "::1"
+        case .unixDomainSocket: true
         }
     }
 
@@ -50,7 +49,8 @@ extension SocketAddress {
         case .v6:
             let text = ipAddress ?? "?"
             // An IPv4 client at a socket that takes both.
-            return text.hasPrefix("::ffff:") && text.contains(".") ? "\(text.dropFirst(7)):\(port)" : "[\(text)]:\(port)"
+            return text.hasPrefix("::ffff:") && text.contains(".")
+                ? "\(text.dropFirst(7)):\(port)" : "[\(text)]:\(port)"
         case .unixDomainSocket: return nil
         }
     }

@@ -65,7 +65,7 @@ enum PortHolder {
     private static func target(of link: String) -> String {
         var bytes = [UInt8](repeating: 0, count: 64)
         let count = bytes.withUnsafeMutableBytes { buffer in
-            readlink(link, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
+            buffer.baseAddress.map { readlink(link, $0.assumingMemoryBound(to: CChar.self), buffer.count) } ?? 0
         }
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }

@@ -10,7 +10,7 @@ extension MQTTServer {
     /// What a wrong password costs, so that guessing is slow; every refusal of that kind takes as long.
     private static let wrongPasswordDelay = Duration.milliseconds(500)
 
-    func greet(_ connect: Connect, on connection: Connection, at now: NIODeadline) {
+    func greet(_ connect: Connect, on connection: ClientConnection, at now: NIODeadline) {
         let door = doors[connection.door]
         connection.deadline = nil
         connection.version = connect.version
@@ -21,9 +21,13 @@ extension MQTTServer {
                 .unsupportedProtocolVersion, "MQTT \(connect.version) is not spoken here, but \(names)",
                 on: connection, at: now)
         }
+        guard localClients[connect.clientIdentifier] == nil else {
+            return refuse(
+                .clientIdentifierNotValid, "a part of this server has this identifier", on: connection, at: now)
+        }
         let isAssigned = connect.clientIdentifier.isEmpty
         var connect = connect
-        connect.will?.payload = connect.will?.payload.compact ?? ByteBuffer()
+        if let payload = connect.will?.payload { connect.will?.payload = payload.compact }
         let information = ClientInformation(
             identifier: isAssigned ? Self.makeIdentifier() : connect.clientIdentifier, username: connect.username,
             version: connect.version, listener: door.name, address: address(of: connection.channel),
@@ -47,7 +51,7 @@ extension MQTTServer {
     // MARK: The configured rules
 
     /// Certificate, password, or neither.
-    private func judge(_ candidate: Candidate, on connection: Connection, at now: NIODeadline) {
+    private func judge(_ candidate: Candidate, on connection: ClientConnection, at now: NIODeadline) {
         let door = doors[connection.door]
         if door.listener.certificateIdentity != .notUsed, let certificate = connection.certificate {
             let name =
@@ -84,7 +88,7 @@ extension MQTTServer {
     // MARK: The program's word
 
     /// - Parameter verdict: what the rules, or the authenticator, came to.
-    func decide(_ verdict: ReasonCode, on connection: Connection, at now: NIODeadline) {
+    func decide(_ verdict: ReasonCode, on connection: ClientConnection, at now: NIODeadline) {
         guard let candidate = connection.candidate else { return }
         guard let validate = configuration.hooks.validateConnection else {
             return verdict.isError
@@ -138,11 +142,12 @@ extension MQTTServer {
 
     // MARK: In
 
-    private func letIn(_ connection: Connection, _ candidate: Candidate, at now: NIODeadline) {
+    private func letIn(_ connection: ClientConnection, _ candidate: Candidate, at now: NIODeadline) {
         let door = doors[connection.door]
         let connect = candidate.connect
         let information = candidate.information
         let size = door.listener.maximumPacketSize ?? limits.maximumPacketSize
+        clientsLetIn += 1
         connection.phase = .up
         connection.candidate = nil
         connection.certificate = nil
@@ -169,14 +174,14 @@ extension MQTTServer {
     }
 
     /// What came meanwhile has its turn.
-    func goOn(_ connection: Connection, at now: NIODeadline) {
+    func goOn(_ connection: ClientConnection, at now: NIODeadline) {
         connection.setPause(.admission, false)
         if connection.input.readableBytes > 0 { decodeInput(of: connection, at: now) }
     }
 
     // MARK: Not in
 
-    private func refuseSlowly(_ code: ReasonCode, on connection: Connection, at now: NIODeadline) {
+    private func refuseSlowly(_ code: ReasonCode, on connection: ClientConnection, at now: NIODeadline) {
         let id = connection.id
         connection.setPause(.admission, true)
         _ = after(Self.wrongPasswordDelay) { server in
@@ -189,7 +194,7 @@ extension MQTTServer {
 
     /// CONNACK with an error, and the end.
     func refuse(
-        _ code: ReasonCode, _ text: String?, _ properties: Properties = [], on connection: Connection,
+        _ code: ReasonCode, _ text: String?, _ properties: Properties = [], on connection: ClientConnection,
         at now: NIODeadline
     ) {
         let information = connection.candidate?.information
@@ -215,7 +220,7 @@ extension MQTTServer {
     }
 
     /// What came is no packet, or none that may come now (5.0 §4.13).
-    func refuse(_ error: DecodingError, in bytes: ByteBuffer, on connection: Connection, at now: NIODeadline) {
+    func refuse(_ error: DecodingError, in bytes: ByteBuffer, on connection: ClientConnection, at now: NIODeadline) {
         if connection.phase == .up {
             return broker.refuse(error.reasonCode, "\(error)", on: connection.id, at: now)
         }

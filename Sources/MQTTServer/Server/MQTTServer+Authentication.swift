@@ -4,7 +4,7 @@ internal import NIOCore
 
 // Enhanced authentication (5.0 §4.12), before CONNACK and again later.
 extension MQTTServer {
-    func beginAuthentication(_ method: String, of connection: Connection, at now: NIODeadline) {
+    func beginAuthentication(_ method: String, of connection: ClientConnection, at now: NIODeadline) {
         guard let candidate = connection.candidate else { return }
         guard let make = configuration.hooks.authenticators[method] else {
             return refuse(
@@ -17,7 +17,7 @@ extension MQTTServer {
     }
 
     /// It is the client's turn before CONNACK; AUTH is all that it may send, or DISCONNECT ([MQTT-3.1.2-30]).
-    func authenticate(_ packet: Packet, on connection: Connection, at now: NIODeadline) {
+    func authenticate(_ packet: Packet, on connection: ClientConnection, at now: NIODeadline) {
         connection.deadline = nil
         guard let authentication = connection.authentication else { return }
         switch packet {
@@ -35,7 +35,7 @@ extension MQTTServer {
     }
 
     /// A client that was let in sends AUTH ([MQTT-4.12.1-1]).
-    func reauthenticate(_ auth: Auth, on connection: Connection, at now: NIODeadline) {
+    func reauthenticate(_ auth: Auth, on connection: ClientConnection, at now: NIODeadline) {
         broker.statistics.packetsReceived += 1
         broker.heard(from: connection.id, at: now)
         guard let authentication = connection.authentication,
@@ -57,7 +57,7 @@ extension MQTTServer {
         }
     }
 
-    private func proceed(_ authentication: Authentication, with data: ByteBuffer?, on connection: Connection) {
+    private func proceed(_ authentication: Authentication, with data: ByteBuffer?, on connection: ClientConnection) {
         guard let conductor = authentication.conductor else { return }
         authentication.isBusy = true
         if connection.phase == .admitting { connection.setPause(.admission, true) }
@@ -79,7 +79,7 @@ extension MQTTServer {
     }
 
     private func stepped(
-        _ step: AuthenticationStep?, _ authentication: Authentication, admitting connection: Connection,
+        _ step: AuthenticationStep?, _ authentication: Authentication, admitting connection: ClientConnection,
         at now: NIODeadline
     ) {
         switch step {
@@ -103,7 +103,7 @@ extension MQTTServer {
     }
 
     private func stepped(
-        _ step: AuthenticationStep?, _ authentication: Authentication, again connection: Connection,
+        _ step: AuthenticationStep?, _ authentication: Authentication, again connection: ClientConnection,
         at now: NIODeadline
     ) {
         switch step {
@@ -120,7 +120,7 @@ extension MQTTServer {
     }
 
     private func sendAuth(
-        _ code: ReasonCode, _ data: ByteBuffer?, _ authentication: Authentication, on connection: Connection,
+        _ code: ReasonCode, _ data: ByteBuffer?, _ authentication: Authentication, on connection: ClientConnection,
         at now: NIODeadline
     ) {
         var properties: Properties = [.authenticationMethod(authentication.method)]

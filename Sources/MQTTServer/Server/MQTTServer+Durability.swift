@@ -5,10 +5,25 @@ internal import NIOCore
 /// Opens what the configuration names, and reads what is there.
 typealias StoreOpener = @Sendable () async throws -> (store: any ServerStore, state: StoredState?)
 
+extension MQTTServer {
+    static func storeOpener(_ configuration: ServerConfiguration) -> StoreOpener? {
+        guard let persistence = configuration.persistence else { return nil }
+        return {
+            do throws(ServerStoreError) {
+                return try await SQLiteStore.open(persistence, at: .now(), logger: configuration.logger)
+            } catch {
+                throw ServerError(.store, "\(error)")
+            }
+        }
+    }
+}
+
 // What must be on disk before others are told.
 extension MQTTServer {
     /// Changes that nobody waits for are noted within this time.
     private static let commitDelay = Duration.milliseconds(100)
+    /// How often a store that fails is asked to try again.
+    private static let retryInterval = Duration.seconds(5)
     /// Bytes of changes that may wait; then nothing is read until half of them are noted.
     private static let maximumUncommitted = 8 << 20
 
@@ -29,20 +44,26 @@ extension MQTTServer {
     private func commit(to store: any ServerStore) {
         commitTimer?.cancel()
         commitTimer = nil
-        guard !storeStatus.wantsEverything else { return commitEverythingAnew(to: store) }
+        if storeStatus.wantsEverything {
+            let (batch, state) = broker.everything()
+            return commit(batch) { await store.replaceEverything(with: state, at: .now()) }
+        }
         let (batch, changes) = broker.journal.takeBatch()
-        guard !changes.isEmpty else { return committed(batch, nil) }
+        guard !changes.isEmpty else { return committed(batch) }
+        commit(batch) { await store.commit(changes, at: .now()) }
+    }
+
+    private func commit(_ batch: Int, _ work: @escaping @Sendable () async -> ServerStoreStatus) {
         isCommitting = true
         Task {
-            let status = await store.commit(changes, at: .now())
+            report(await work())
             isCommitting = false
-            committed(batch, status)
+            committed(batch)
         }
     }
 
-    private func committed(_ batch: Int, _ status: ServerStoreStatus?) {
+    private func committed(_ batch: Int) {
         committed = batch
-        if let status { report(status) }
         if isStoreBehind, broker.journal.bytes < Self.maximumUncommitted / 2 { setStoreBehind(false) }
         let ids = holding
         holding.removeAll(keepingCapacity: ids.count < 4_096)
@@ -71,6 +92,16 @@ extension MQTTServer {
                 "the store writes again", metadata: ["unsaved": "\(status.unsaved)"])
         }
         storeStatus = status
+        guard status.failure != nil || status.wantsEverything, retryTimer == nil else { return }
+        retryTimer = after(Self.retryInterval) { server in
+            server.retryTimer = nil
+            guard server.phase == .running, !server.isCommitting, let store = server.store else { return }
+            if server.storeStatus.wantsEverything || !server.broker.journal.isEmpty {
+                server.commit(to: store)
+            } else {
+                server.commit(server.committed) { await store.commit([], at: .now()) }
+            }
+        }
     }
 
     private func setStoreBehind(_ on: Bool) {

@@ -3,6 +3,7 @@ internal import MQTTWire
 internal import NIOCore
 internal import NIOPosix
 internal import OpenSSLTransport
+internal import WebSocketTransport
 
 #if canImport(Glibc)
 internal import Glibc
@@ -95,28 +96,22 @@ extension MQTTServer {
         var handlers: [any ChannelHandler] = []
         if let secure = door.secure { handlers.append(try TLSHandler(server: secure)) }
         if door.listener.speech == .webSocket {
-            handlers.append(door.webSocketHandler(handshakeTimeout: limits.connectTimeout))
+            handlers.append(WebSocketHandler(server: configuration.webSocket))
         }
         let options = channel.syncOptions
         if !isUnix { try? options?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
         try options?.setOption(.maxMessagesPerRead, value: 1)
         try options?.setOption(.recvAllocator, value: ReceiveBuffers(receiveBuffers))
         try options?.setOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 128 << 10))
-        var made: Connection?
-        let now = NIODeadline.now()
-        connections.add { id in
-            let connection = Connection(
-                server: self, id: id, door: place, channel: channel, speech: door.listener.speech,
-                decoder: PacketDecoder(maximumPacketSize: limits.maximumConnectSize))
-            made = connection
-            return .remote(connection)
-        }
-        guard let connection = made else { return }
+        let connection = ClientConnection(
+            server: self, id: connections.nextID, door: place, channel: channel, speech: door.listener.speech,
+            decoder: PacketDecoder(maximumPacketSize: limits.maximumConnectSize))
+        connections.insert(.remote(connection))
         networkConnections += 1
         doors[place].connections += 1
         handlers.append(connection)
         try channel.pipeline.syncOperations.addHandlers(handlers)
-        connection.deadline = greetings.begin(connection.id, at: now)
+        connection.deadline = greetings.begin(connection.id, at: .now())
         schedulePatience()
     }
 
@@ -153,7 +148,7 @@ extension MQTTServer {
         drain(at: now)
     }
 
-    private func logEnd(of connection: Connection) {
+    private func logEnd(of connection: ClientConnection) {
         guard !connection.clientIdentifier.isEmpty else { return }
         logger.info(
             "disconnected",
@@ -216,13 +211,13 @@ extension MQTTServer {
     }
 
     /// From now on the client has to take something within a minute.
-    func watchStall(_ connection: Connection, at now: NIODeadline) {
+    func watchStall(_ connection: ClientConnection, at now: NIODeadline) {
         guard connection.stall == nil, !connection.channel.isWritable, connection.phase == .up else { return }
         connection.stall = (stalls.begin(connection.id, at: now), unwritten(connection))
         schedulePatience()
     }
 
-    private func unwritten(_ connection: Connection) -> Int {
+    private func unwritten(_ connection: ClientConnection) -> Int {
         let bytes = try? connection.channel.syncOptions?.getOption(.bufferedWritableBytes)
         return bytes ?? 0
     }

@@ -32,7 +32,7 @@ extension MQTTServer {
     }
 
     /// Goes on with what was kept.
-    func decodeInput(of connection: Connection, at now: NIODeadline) {
+    func decodeInput(of connection: ClientConnection, at now: NIODeadline) {
         var input = ByteBuffer()
         swap(&input, &connection.input)
         let count = input.readableBytes
@@ -45,7 +45,7 @@ extension MQTTServer {
         connection.input = input.readableBytes == count ? input : ByteBuffer(input.readableBytesView)
     }
 
-    private func decode(_ bytes: inout ByteBuffer, on connection: Connection, at now: NIODeadline) {
+    private func decode(_ bytes: inout ByteBuffer, on connection: ClientConnection, at now: NIODeadline) {
         while bytes.readableBytes > 0 {
             switch connection.phase {
             case .admitting: return
@@ -62,7 +62,7 @@ extension MQTTServer {
         }
     }
 
-    private func handle(_ packet: Packet, on connection: Connection, at now: NIODeadline) {
+    private func handle(_ packet: Packet, on connection: ClientConnection, at now: NIODeadline) {
         switch connection.phase {
         case .up: break
         case .greeting:
@@ -76,8 +76,10 @@ extension MQTTServer {
             publish.payload = publish.payload.compact
             broker.receive(.publish(publish), from: connection.id, at: now)
         case .auth(let auth): reauthenticate(auth, on: connection, at: now)
-        default: 
-            if case .disconnect(let disconnect) = packet { connection.ending = "by the client: \(disconnect.reasonCode)" }
+        default:
+            if case .disconnect(let disconnect) = packet {
+                connection.ending = "by the client: \(disconnect.reasonCode)"
+            }
             broker.receive(packet, from: connection.id, at: now)
         }
     }
@@ -91,6 +93,7 @@ extension MQTTServer {
             for effect in effects {
                 switch effect {
                 case .send(let id, let packet, let batch): send(packet, on: id, after: batch, at: now)
+                case .deliver(let id, let delivery, let batch): deliver(delivery, on: id, after: batch)
                 case .close(let id): brokerClosed(id, at: now)
                 case .event(let event): tell(event)
                 }
@@ -109,9 +112,9 @@ extension MQTTServer {
         }
     }
 
-    func send(_ packet: Packet, on connection: Connection, after batch: Int = 0, at now: NIODeadline) {
+    func send(_ packet: Packet, on connection: ClientConnection, after batch: Int = 0, at now: NIODeadline) {
         var packet = packet
-        connection.adapt(&packet)
+        if !connection.wantsProblemInformation { packet.removeProblemInformation() }
         switch packet {
         case .connack(let connack):
             if connack.reasonCode == .success { logConnected(connection, connack) }
@@ -119,8 +122,37 @@ extension MQTTServer {
             connection.ending = "by the server: \(disconnect.properties.reasonString ?? "\(disconnect.reasonCode)")"
         default: break
         }
+        let (isMessage, version) = (packet.type == .publish, connection.version)
+        append(to: connection, isMessage: isMessage, after: batch) { bytes throws(EncodingError) in
+            try packet.encode(into: &bytes, version: version)
+        }
+    }
+
+    private func deliver(_ delivery: Delivery, on id: ConnectionID, after batch: Int) {
+        switch connections[id] {
+        case .remote(let connection):
+            let version = connection.version
+            guard connection.aliases != nil else {
+                append(to: connection, isMessage: true, after: batch) { bytes throws(EncodingError) in
+                    try delivery.encode(into: &bytes, version: version)
+                }
+                return
+            }
+            let packet = connection.shortened(delivery)
+            append(to: connection, isMessage: true, after: batch) { bytes throws(EncodingError) in
+                try packet.encode(into: &bytes, version: version)
+            }
+        case .local(let connection): deliver(.publish(delivery.publish), to: connection, after: batch)
+        case nil: break
+        }
+    }
+
+    private func append(
+        to connection: ClientConnection, isMessage: Bool, after batch: Int,
+        _ encode: (inout ByteBuffer) throws(EncodingError) -> Void
+    ) {
         do throws(EncodingError) {
-            try connection.output.append(packet, version: connection.version, after: batch, committed: committed)
+            try connection.output.append(isMessage: isMessage, after: batch, committed: committed, encode)
         } catch {
             logger.error(
                 "a packet cannot be sent", metadata: ["client": "\(connection.clientIdentifier)", "error": "\(error)"])
@@ -135,7 +167,7 @@ extension MQTTServer {
         if connection.output.isReady { markDirty(connection) }
     }
 
-    private func logConnected(_ connection: Connection, _ connack: ConnAck) {
+    private func logConnected(_ connection: ClientConnection, _ connack: ConnAck) {
         logger.info(
             "connected",
             metadata: [
@@ -144,7 +176,7 @@ extension MQTTServer {
             ])
     }
 
-    func markDirty(_ connection: Connection) {
+    func markDirty(_ connection: ClientConnection) {
         guard !connection.isDirty else { return }
         connection.isDirty = true
         dirty.append(connection.id)
@@ -174,15 +206,19 @@ extension MQTTServer {
         let ids = dirty
         dirty.removeAll(keepingCapacity: ids.count < 4_096)
         for id in ids {
-            guard let connection = connections.remote(id) else { continue }
-            connection.isDirty = false
-            flush(connection, at: now)
+            switch connections[id] {
+            case .remote(let connection):
+                connection.isDirty = false
+                flush(connection, at: now)
+            case .local: broker.flushed(id, at: now)
+            case nil: break
+            }
         }
         commitIfWanted()
         drain(at: now)
     }
 
-    private func flush(_ connection: Connection, at now: NIODeadline) {
+    private func flush(_ connection: ClientConnection, at now: NIODeadline) {
         if connection.output.isReady {
             // Beyond the channel's water mark it waits here, where the broker's budget counts it.
             guard connection.channel.isWritable || connection.phase == .closing else {
@@ -239,7 +275,7 @@ extension MQTTServer {
     // MARK: The end
 
     /// Nothing is read any more; what there is goes out, and then the connection is closed.
-    func leave(_ connection: Connection, at now: NIODeadline) {
+    func leave(_ connection: ClientConnection, at now: NIODeadline) {
         guard connection.phase != .closing else { return }
         connection.phase = .closing
         connection.input = ByteBuffer()
@@ -251,14 +287,14 @@ extension MQTTServer {
     }
 
     /// At once, without a word.
-    func hangUp(_ connection: Connection, _ reason: String) {
+    func hangUp(_ connection: ClientConnection, _ reason: String) {
         connection.ending = reason
         connection.channel.close(promise: nil)
     }
 
     /// All is handed to the channel. Its other direction stays open for a moment: closing a socket that holds unread
     /// bytes would be a reset, and could take our last word away from the client.
-    private func sayGoodbye(_ connection: Connection) {
+    private func sayGoodbye(_ connection: ClientConnection) {
         guard !connection.isLeaving else { return }
         connection.isLeaving = true
         connection.pauses = []
@@ -280,18 +316,14 @@ extension MQTTServer {
     }
 }
 
-extension Connection {
-    /// What the version and the client's wishes ask for beyond what the broker knows.
-    fileprivate func adapt(_ packet: inout Packet) {
-        guard version == .v5 else { return }
-        if !wantsProblemInformation { packet.removeProblemInformation() }
-        guard aliases != nil, case .publish(var publish) = packet else { return }
+extension ClientConnection {
+    /// PUBLISH, with an alias in the place of the topic or beside it.
+    fileprivate func shortened(_ delivery: Delivery) -> Packet {
+        var publish = delivery.publish
         var room = Int.max
-        if maximumPacketSize < .max {
-            room = maximumPacketSize - ((try? packet.encodedSize(version: version)) ?? maximumPacketSize)
-        }
+        if maximumPacketSize < .max { room = maximumPacketSize - delivery.encodedSize(version: version) }
         aliases?.apply(to: &publish, room: room)
-        packet = .publish(publish)
+        return .publish(publish)
     }
 }
 

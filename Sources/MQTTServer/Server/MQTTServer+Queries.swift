@@ -1,5 +1,5 @@
 public import MQTTWire
-public import NIOCore
+internal import NIOCore
 
 // What a program asks, and does, while the server runs.
 extension MQTTServer {

@@ -1,5 +1,5 @@
-public import Logging
-public import MQTTWire
+internal import Logging
+internal import MQTTWire
 public import NIOCore
 internal import OpenSSLTransport
 internal import Synchronization
@@ -57,13 +57,21 @@ public actor MQTTServer {
     var awaited = 0
     var isCommitting = false
     var commitTimer: Scheduled<Void>?
+    /// A store that fails is asked again.
+    var retryTimer: Scheduled<Void>?
     var holding: [ConnectionID] = []
     var commitWaiters: [(batch: Int, continuation: CheckedContinuation<Void, Never>)] = []
     var isStoreBehind = false
 
+    // Clients inside this program.
+    var localClients: [String: ConnectionID] = [:]
+    var holdingLocal: [ConnectionID] = []
+
     // Who comes in.
     var passwordChecks = PasswordChecks()
     var refusals = RefusalLog()
+    /// Since the start.
+    var clientsLetIn = 0
 
     // Who listens.
     nonisolated let eventStream: AsyncStream<ServerEvent>
@@ -72,8 +80,8 @@ public actor MQTTServer {
     /// Events that nobody has read in time.
     public internal(set) var droppedEvents = 0
 
-    var systemTopics: SystemTopics
-    var systemTimer: RepeatedTask?
+    var systemTopics = SystemTopics(startedAt: .now())
+    var systemTimer: Scheduled<Void>?
     var emptyWaiter: CheckedContinuation<Void, Never>?
 
     /// - Parameter eventLoop: one of a `MultiThreadedEventLoopGroup`; it must outlive the server.
@@ -88,7 +96,6 @@ public actor MQTTServer {
         logger = configuration.logger
         broker = Broker(configuration, storesChanges: false, at: .now())
         greetings = Patience(configuration.limits.connectTimeout)
-        systemTopics = SystemTopics(startedAt: .now())
         (eventStream, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1_024))
     }
 
@@ -185,8 +192,7 @@ public actor MQTTServer {
         }
         await commitEverything(timeout)
         await store?.close()
-        for timer in [advanceTimer?.task, patienceTimer?.task, commitTimer] { timer?.cancel() }
-        systemTimer?.cancel()
+        for timer in [advanceTimer?.task, patienceTimer?.task, commitTimer, retryTimer, systemTimer] { timer?.cancel() }
         tell(.stopped)
         phase = .stopped
         eventContinuation.finish()

@@ -18,7 +18,7 @@ extension SQLiteStore {
                 return try load(at: now)
             } catch let error as SQLiteError where error.isCorrupt {
                 return try salvage(after: error, at: now)
-            } catch where !(error is ServerStoreError) {
+            } catch  where !(error is ServerStoreError) {
                 fail(error)
                 return try readOnly(at: now)
             }
@@ -147,7 +147,7 @@ extension SQLiteStore {
         isWhole = false
         guard access(path, F_OK) == 0 || errno != ENOENT else { return StoredState() }
         // Without a log nobody was in the midst of something: then SQLite needs no other file.
-        let mode = access(path + "-wal", F_OK) == 0 ? Connection.Mode.readOnly : .immutable
+        let mode = Self.size(of: path + "-wal") > 0 ? Connection.Mode.readOnly : .immutable
         do {
             let connection = try Connection(path: path, mode: mode)
             if try StoreDatabase.format.isEmpty(connection) { return StoredState() }
@@ -182,7 +182,8 @@ extension SQLiteStore {
             return
                 "\(path): is damaged (\(error.message)); it is moved aside and written anew; look after the disk, it may be failing"
         case let error as SQLiteError where error.isInputOutput:
-            return "\(path): the disk fails (\(error.message)); look after it, or name a file on another one; \(fallback)"
+            return
+                "\(path): the disk fails (\(error.message)); look after it, or name a file on another one; \(fallback)"
         case let error as SQLiteError where error.isBusy:
             return "\(path): another program holds it locked; end that program; \(fallback)"
         case let error as NotLockable:

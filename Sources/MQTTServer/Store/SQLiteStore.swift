@@ -200,7 +200,7 @@ actor SQLiteStore: ServerStore {
             size: DatabaseFile.suffixes.dropLast().reduce(0) { $0 + Self.size(of: path + $1) })
     }
 
-    private static func size(of path: String) -> Int {
+    static func size(of path: String) -> Int {
         var file = stat()
         return stat(path, &file) == 0 ? Int(file.st_size) : 0
     }

@@ -23,7 +23,7 @@ extension StoreDatabase {
         var bodies: Set<Int64> = []
         var referenced: Set<Int64> = []
 
-        loaded.dropped += try reader.rows(of: "session", key: ["id"]) { row in
+        loaded.dropped += try reader.rows(of: "session", key: "id") { row in
             guard let contents = sessionContents(row, at: moment) else { return false }
             let id = contents.session.id
             let client = Array(contents.session.clientIdentifier.utf8)
@@ -40,25 +40,25 @@ extension StoreDatabase {
             loaded.state.sessions[index] = contents
             return false
         }
-        loaded.dropped += try reader.rows(of: "subscription", key: ["session", "filter"]) { row in
+        loaded.dropped += try reader.rows(of: "subscription", key: "session", text: "filter") { row in
             guard let session = sessions[row.integer(0)], let subscription = subscription(row) else { return false }
             loaded.state.sessions[session].subscriptions.append(subscription)
             return true
         }
-        loaded.dropped += try reader.rows(of: "received", key: ["session", "identifier"]) { row in
+        loaded.dropped += try reader.rows(of: "received", key: "session", "identifier") { row in
             guard let session = sessions[row.integer(0)],
                 let identifier = UInt16(exactly: row.integer(1)).flatMap(PacketIdentifier.init)
             else { return false }
             loaded.state.sessions[session].received.append(identifier)
             return true
         }
-        loaded.dropped += try reader.rows(of: "message", key: ["id"]) { row in
+        loaded.dropped += try reader.rows(of: "message", key: "id") { row in
             guard let message = message(row, at: moment) else { return false }
             bodies.insert(message.id)
             loaded.state.messages.append(message)
             return true
         }
-        loaded.dropped += try reader.rows(of: "queue", key: ["session", "sequence"]) { row in
+        loaded.dropped += try reader.rows(of: "queue", key: "session", "sequence") { row in
             guard let session = sessions[row.integer(0)], let entry = entry(row), bodies.contains(entry.message) else {
                 return false
             }
@@ -66,19 +66,19 @@ extension StoreDatabase {
             referenced.insert(entry.message)
             return true
         }
-        loaded.dropped += try reader.rows(of: "retained", key: ["topic"]) { row in
+        loaded.dropped += try reader.rows(of: "retained", text: "topic") { row in
             guard let topic = try? TopicName(row.text(0)), bodies.contains(row.integer(1)) else { return false }
             loaded.state.retained.append((topic, row.integer(1)))
             referenced.insert(row.integer(1))
             return true
         }
-        loaded.dropped += try reader.rows(of: "will", key: ["client"]) { row in
+        loaded.dropped += try reader.rows(of: "will", text: "client") { row in
             guard let will = will(row) else { return false }
             loaded.state.wills.append((row.text(0), will))
             return true
         }
         var next: [String: Int64] = [:]
-        loaded.dropped += try reader.rows(of: "meta", key: ["name"]) { row in
+        loaded.dropped += try reader.rows(of: "meta", text: "name") { row in
             next[row.text(0)] = row.integer(1).clamped(to: numbers)
             return true
         }
@@ -172,32 +172,63 @@ extension QoS {
     fileprivate init?(_ flags: Int64) { self.init(rawValue: UInt8(flags & StoreDatabase.Flags.qos)) }
 }
 
+/// A row's primary key: up to two numbers, and then perhaps a text.
+private struct RowKey: Hashable, Comparable {
+    private var numbers: SIMD2<Int64> = .zero
+    private var text: [UInt8] = []
+
+    init(_ row: Statement, numbers count: Int, hasText: Bool) {
+        for index in 0..<count { numbers[index] = row.integer(Int32(index)) }
+        if hasText { text = Array(row.text(Int32(count)).utf8) }
+    }
+
+    static func < (left: Self, right: Self) -> Bool {
+        if left.numbers[0] != right.numbers[0] { return left.numbers[0] < right.numbers[0] }
+        if left.numbers[1] != right.numbers[1] { return left.numbers[1] < right.numbers[1] }
+        return left.text.lexicographicallyPrecedes(right.text)
+    }
+}
+
 private struct TableReader {
     let connection: Connection
     let isDamaged: Bool
 
-    /// Gives a table's rows to `body`, which says whether it could use them.
+    /// Gives a table's rows to `body`, which says whether it could use them; no row comes twice.
     ///
-    /// - Parameter key: the primary key's columns, which are the first.
+    /// - Parameters:
+    ///   - numbers: the columns that the primary key, and the table, begin with.
+    ///   - text: the key's column behind these.
     /// - Returns: how many rows were of no use.
-    func rows(of table: String, key: [String], _ body: (Statement) -> Bool) throws -> Int {
+    func rows(
+        of table: String, key numbers: String..., text: String? = nil, _ body: (Statement) -> Bool
+    ) throws -> Int {
         var unused = 0
+        func key(_ row: Statement) -> RowKey { RowKey(row, numbers: numbers.count, hasText: text != nil) }
+        func statement(_ order: String) throws -> Statement {
+            let columns = (numbers + [text].compactMap(\.self)).map { "\($0) \(order)" }.joined(separator: ", ")
+            return try connection.prepare("SELECT * FROM \(table) ORDER BY \(columns)")
+        }
         guard isDamaged else {
-            let all = try connection.prepare("SELECT * FROM \(table) ORDER BY \(key.joined(separator: ", "))")
+            let all = try statement("ASC")
+            var last: RowKey?
             while try all.step() {
+                let key = key(all)
+                guard last.map({ $0 < key }) ?? true else {
+                    throw SQLiteError(
+                        extendedCode: 11 /* SQLITE_CORRUPT */, message: "the rows of \(table) are out of order",
+                        path: connection.path)
+                }
+                last = key
                 if !body(all) { unused += 1 }
             }
             return unused
         }
         // From both ends towards the damage.
-        var seen: Set<[[UInt8]]> = []
+        var seen: Set<RowKey> = []
         for order in ["ASC", "DESC"] {
-            let columns = key.map { "\($0) \(order)" }.joined(separator: ", ")
-            guard let all = try? connection.prepare("SELECT * FROM \(table) ORDER BY \(columns)") else { break }
+            guard let all = try? statement(order) else { break }
             // Up to the damage, or to where the other end's reading has come. Damage may also lead in circles.
-            while (try? all.step()) == true,
-                seen.insert(key.indices.map { Array(all.text(Int32($0)).utf8) }).inserted
-            {
+            while (try? all.step()) == true, seen.insert(key(all)).inserted {
                 if !body(all) { unused += 1 }
             }
         }

@@ -7,7 +7,7 @@ internal import WebSocketTransport
 ///
 /// It lives on the server's event loop and hands everything to the server at once, so nothing is queued or copied in
 /// between. Thousands may be idle: what only the beginning needs is let go of afterwards.
-final class Connection: ChannelInboundHandler {
+final class ClientConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     enum Phase {
@@ -70,8 +70,10 @@ final class Connection: ChannelInboundHandler {
     var candidate: Candidate?
     var authentication: Authentication?
 
-    init(server: MQTTServer, id: ConnectionID, door: Int, channel: any Channel, speech: Listener.Speech, decoder: PacketDecoder)
-    {
+    init(
+        server: MQTTServer, id: ConnectionID, door: Int, channel: any Channel, speech: Listener.Speech,
+        decoder: PacketDecoder
+    ) {
         self.server = server
         self.id = id
         self.door = door
@@ -103,7 +105,7 @@ final class Connection: ChannelInboundHandler {
     private func becomeWebSocket(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         isWebSocket = true
         let pipeline = context.pipeline.syncOperations
-        let handler = server.assumeIsolated { [door] in $0.doors[door].webSocketHandler(handshakeTimeout: $0.limits.connectTimeout) }
+        let handler = WebSocketHandler(server: server.configuration.webSocket)
         do {
             try pipeline.addHandler(handler, position: .before(self))
             try handler.channelRead(context: pipeline.context(handler: handler), data: NIOAny(bytes))
