@@ -61,6 +61,8 @@ final class ClientConnection: ChannelInboundHandler {
     var aliases: OutgoingAliases?
     /// Bytes of the largest packet that the client takes.
     var maximumPacketSize = Int.max
+    /// Nil: everything is allowed.
+    var policy: LivePolicy?
     /// For logs.
     var clientIdentifier = ""
     /// Why it ended, for logs, if that is known before it does.

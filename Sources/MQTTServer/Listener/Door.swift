@@ -5,9 +5,10 @@ internal import WebSocketTransport
 /// A listener at work.
 struct Door {
     let listener: Listener
-    let access: AccessRules
-    let secure: TLSServerContext?
-    let isAnonymousAllowed: Bool
+    private(set) var access: AccessRules
+    /// For connections that are still to come.
+    private(set) var secure: TLSServerContext?
+    private(set) var isAnonymousAllowed: Bool
     var channels: [any Channel] = []
     var addresses: [SocketAddress] = []
     /// Connections that are open now.
@@ -20,8 +21,20 @@ struct Door {
         self.access = listener.access ?? access
         self.secure = secure
         self.addresses = addresses
-        isAnonymousAllowed =
-            listener.allowsAnonymous ?? (self.access.passwords == nil && addresses.allSatisfy(\.isLocal))
+        isAnonymousAllowed = listener.allowsAnonymous(self.access, at: addresses)
+    }
+
+    /// Takes what may change while clients are connected.
+    mutating func update(_ new: Listener, access: AccessRules, secure: TLSServerContext?) {
+        self.access = new.access ?? access
+        if listener.tls != nil, let secure { self.secure = secure }
+        isAnonymousAllowed = new.allowsAnonymous(self.access, at: addresses)
+    }
+}
+
+extension Listener {
+    fileprivate func allowsAnonymous(_ access: AccessRules, at addresses: [SocketAddress]) -> Bool {
+        allowsAnonymous ?? (access.passwords == nil && addresses.allSatisfy(\.isLocal))
     }
 }
 

@@ -157,20 +157,17 @@ extension MQTTServer {
         if let aliases = connect.properties.topicAliasMaximum, aliases > 0 {
             connection.aliases = OutgoingAliases(maximum: Int(aliases))
         }
+        if door.access.acl != nil {
+            connection.policy = LivePolicy(
+                door.access.permissions(clientIdentifier: information.identifier, username: information.username))
+        }
         let client = AcceptedClient(
             information: information, isIdentifierAssigned: candidate.isIdentifierAssigned,
             properties: candidate.properties, maximumQoS: door.listener.maximumQoS ?? limits.maximumQoS,
             maximumPacketSize: size, topicAliasMaximum: door.listener.topicAliasMaximum ?? limits.topicAliasMaximum,
-            policy: policy(for: information, at: door))
+            policy: connection.policy)
         broker.connect(connect, client, on: connection.id, at: now)
         goOn(connection, at: now)
-    }
-
-    /// Nil where everything is allowed.
-    private func policy(for client: ClientInformation, at door: Door) -> (any ClientPolicy)? {
-        guard door.access.acl != nil else { return nil }
-        return LivePolicy(
-            door.access.permissions(clientIdentifier: client.identifier, username: client.username))
     }
 
     /// What came meanwhile has its turn.
