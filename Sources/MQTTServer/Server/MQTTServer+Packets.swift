@@ -4,9 +4,6 @@ internal import NIOCore
 
 // What comes in, and what goes out.
 extension MQTTServer {
-    /// Bytes of answers that a client may leave unread before it is not read from either.
-    private static let maximumAnswers = 1 << 20
-
     // MARK: In
 
     func received(_ bytes: ByteBuffer, on id: ConnectionID) {
@@ -100,7 +97,8 @@ extension MQTTServer {
             }
             effects.removeAll(keepingCapacity: effects.count < 4_096)
         }
-        if !dirty.isEmpty || !broker.journal.isEmpty || awaited > committed { scheduleTick() }
+        if !isStoreBehind, broker.journal.bytes > Self.maximumUncommitted { setStoreBehind(true) }
+        if !dirty.isEmpty || isCommitWanted { scheduleTick() }
         scheduleAdvance()
     }
 
@@ -158,7 +156,7 @@ extension MQTTServer {
                 "a packet cannot be sent", metadata: ["client": "\(connection.clientIdentifier)", "error": "\(error)"])
             return
         }
-        if connection.output.answers > Self.maximumAnswers { connection.setPause(.answers, true) }
+        if connection.output.answers > maximumAnswers { connection.setPause(.answers, true) }
         if connection.output.isHolding, !connection.isHolding {
             connection.isHolding = true
             holding.append(connection.id)

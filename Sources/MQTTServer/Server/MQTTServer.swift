@@ -36,6 +36,8 @@ public actor MQTTServer {
     nonisolated let receiveBuffers = ReceiveBuffers.Shared()
 
     // What is to be written, and what the broker wants.
+    /// Bytes of answers that a client may leave unread before it is not read from either.
+    var maximumAnswers = 1 << 20
     var dirty: [ConnectionID] = []
     var isTickScheduled = false
     var effects: [Effect] = []
