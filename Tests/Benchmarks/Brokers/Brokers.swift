@@ -1,7 +1,7 @@
 internal import Glibc
 internal import TestSupport
 
-/// Our broker against Mosquitto, each with a core of its own, under the same load.
+/// Our broker, or another one, against Mosquitto, each with a core of its own, under the same load.
 struct Brokers {
     let load: String
     let rounds: Int
@@ -17,18 +17,26 @@ struct Brokers {
         load = "\(folder)/brokerload"
         self.rounds = rounds
         self.wanted = wanted
-        func command(_ variable: String, otherwise arguments: String...) throws -> [String] {
-            guard let text = getenv(variable) else { return [try Program.built("fieldpost")] + arguments }
+        /// What a variable names is shown under its own name, not as ours.
+        func broker(_ variable: String, _ suffix: String, _ arguments: [String], _ configuration: [String] = []) throws
+            -> RacedBroker
+        {
+            guard let text = getenv(variable) else {
+                return RacedBroker(
+                    name: "fieldpost" + suffix, command: [try Program.built("fieldpost")] + arguments,
+                    configuration: configuration)
+            }
             let words = String(cString: text).split(separator: " ").map(String.init)
             guard let name = words.first else { throw ProgramError.missing("what \(variable) names") }
-            return [name.contains("/") ? name : try systemProgram(name)] + words.dropFirst()
+            let program = name.contains("/") ? name : try systemProgram(name)
+            return RacedBroker(
+                name: String(name.split(separator: "/").last ?? "") + suffix, command: [program] + words.dropFirst(),
+                configuration: configuration)
         }
-        ours = RacedBroker(
-            name: "fieldpost", command: try command("FIELDPOST_BROKER_CMD", otherwise: "broker", "--port", "PORT"))
-        durable = RacedBroker(
-            name: "fieldpost, durable",
-            command: try command("FIELDPOST_DURABLE_CMD", otherwise: "broker", "--config", "FOLDER/broker.conf"),
-            configuration: Self.durableConfiguration)
+        ours = try broker("FIELDPOST_BROKER_CMD", "", ["broker", "--port", "PORT"])
+        durable = try broker(
+            "FIELDPOST_DURABLE_CMD", ", durable", ["broker", "--config", "FOLDER/broker.conf"],
+            Self.durableConfiguration)
         mosquitto = try .mosquitto()
     }
 
@@ -143,14 +151,14 @@ struct Brokers {
     }
 
     private static let notes = """
-        The median of the rounds; ratios are ours to Mosquitto's in the same round, their median. Each broker has one
+        The median of the rounds; ratios are the first's to Mosquitto's in the same round, their median. Each broker has one
         core, the load another. Rate: deliveries or connections per second. CPU: µs of the broker's user and system
         time for each; where others use the machine, this is the fairer of the two. Busy: how much of its core each
         broker used, where that is less than nine tenths; the rest was others', or it had nothing to do.
         Messages have 100 bytes and, but for where it is said, MQTT 3.1.1. A publisher has at most 20 on their way to
         its subscribers (100 in pairs with QoS 0; 10, 5, 2 in fan-in with QoS 0, 1, 2, where Mosquitto slows down with
-        all that waits): nothing has to be dropped, and what is dropped is told. Mosquitto does not set TCP_NODELAY
-        by default, and sends fewer, larger packets under load.
+        all that waits): nothing has to be dropped, and what is dropped is told: what has not come when nothing came
+        for five seconds. Mosquitto does not set TCP_NODELAY by default, and sends fewer, larger packets under load.
         Connections: CONNECT, CONNACK, DISCONNECT, and closed by the broker; 64 at a time. Latency: from PUBLISH sent
         to PUBLISH received, a message every millisecond. Memory: each client has subscribed and sent one PINGREQ;
         what the kernel holds for its socket is not in it.
