@@ -135,9 +135,9 @@ struct Brokers {
             if lost > 0 { remarks.append("\(broker.name) lost \(whole(lost)) of \(whole(result.highest("sent")))") }
             if duplicates > 0 { remarks.append("\(broker.name): \(whole(duplicates)) twice") }
         }
-        let shares = results.compactMap { $0.median("busy") }
-        if shares.contains(where: { $0 < 0.9 }) {
-            remarks.append("busy: " + shares.map { whole($0 * 100) + " %" }.joined(separator: ", "))
+        let shares = results.map { $0.median("busy") }
+        if shares.contains(where: { $0.map { $0 < 0.9 } ?? false }) {
+            remarks.append("busy: " + shares.map { $0.map { whole($0 * 100) + " %" } ?? "–" }.joined(separator: ", "))
         }
         if results.contains(where: { $0.loads.contains { $0["load"] > 0.95 && $0["busy"] < 0.9 } }) {
             remarks.append("the load was too slow")
