@@ -1,3 +1,4 @@
+internal import Logging
 internal import MQTTServer
 internal import MQTTWire
 internal import OpenSSLTransport
