@@ -32,7 +32,7 @@ import Testing
         #expect(broker.server.listeners.map(\.address) == [.tcp(host: "127.0.0.1", port: 1883)])
         #expect(broker.server.listeners.first?.allowsAnonymous == true)
         #expect(broker.server.persistence == nil)
-        #expect(broker.announcement == ["mqtt://127.0.0.1:1883: for everybody on this machine, and nobody else"])
+        #expect(broker.announcement == ["mqtt://127.0.0.1:1883: for everybody on this machine; others cannot reach it"])
     }
 
     @Test func S4_aListenerThatOthersCanReachRefusesAnonymousClients() throws {

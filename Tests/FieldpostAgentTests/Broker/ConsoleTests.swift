@@ -1,10 +1,10 @@
-import MQTTServer
 import MQTTWire
 import NIOCore
 import Testing
 import Units
 
 @testable import FieldpostAgent
+@testable import MQTTServer
 
 @Suite struct ConsoleCommandTests {
     @Test(arguments: [
@@ -67,12 +67,16 @@ import Units
         let clients = await ConsoleCommand.clients.report(from: FakeServer())
         #expect(
             clients == [
-                "CLIENT    USER   MQTT   ADDRESS          LISTENER        KEEP-ALIVE  SUBSCRIPTIONS  WAITING",
-                "a         -      5.0    127.0.0.1:51234  127.0.0.1:1883         60s              2        0",
+                "CLIENT    USER    MQTT   ADDRESS          LISTENER        KEEP-ALIVE  SUBSCRIPTIONS  WAITING",
+                "a         -       5.0    127.0.0.1:51234  127.0.0.1:1883         60s              2        0",
                 "sensor-7  Jürgen  3.1.1  10.0.0.7:1       127.0.0.1:1883          0s              0       12",
-            ].map { $0.replacing("USER   ", with: "USER    ").replacing("-      5", with: "-       5") })
+            ])
         let sessions = await ConsoleCommand.sessions.report(from: FakeServer())
-        #expect(sessions.last == "b        -     away   1h30m                3        1   1kB")
+        #expect(
+            sessions == [
+                "SESSION  USER  STATE  ENDS IN  SUBSCRIPTIONS  WAITING  SIZE",
+                "b        -     away   1h30m                3        1   1kB",
+            ])
         let retained = await ConsoleCommand.retained(nil).report(from: FakeServer())
         #expect(
             retained == [
@@ -113,10 +117,37 @@ private struct FakeServer: ConsoleServer {
 }
 
 private enum FakeStatus {
-    static var clients: [ClientStatus] { [] }
-    static var sessions: [SessionStatus] { [] }
-    static var subscriptions: [SubscriptionStatus] { [] }
-    static var retained: [ServerMessage] { [] }
+    static let clients = [
+        ClientStatus(
+            client: ClientInformation(
+                identifier: "a", version: .v5, listener: "127.0.0.1:1883", address: "127.0.0.1:51234", keepAlive: 60),
+            isCleanStart: true, subscriptions: 2, pendingMessages: 0, pendingBytes: 0, hasWill: false),
+        ClientStatus(
+            client: ClientInformation(
+                identifier: "sensor-7", username: "Jürgen", version: .v3_1_1, listener: "127.0.0.1:1883",
+                address: "10.0.0.7:1"),
+            isCleanStart: false, subscriptions: 0, pendingMessages: 12, pendingBytes: 100, hasWill: false),
+    ]
+    static let sessions = [
+        SessionStatus(
+            clientIdentifier: "b", username: nil, isConnected: false, isPersistent: true,
+            remaining: .seconds(5400) + .milliseconds(5), subscriptions: 3, pendingMessages: 1, pendingBytes: 1000)
+    ]
+    static var subscriptions: [SubscriptionStatus] {
+        guard let filter = try? TopicFilter("a/#") else { return [] }
+        return [
+            SubscriptionStatus(
+                clientIdentifier: "a", subscription: Subscription(filter: filter, qos: .exactlyOnce, noLocal: true),
+                identifier: 7)
+        ]
+    }
+    static var retained: [ServerMessage] {
+        guard let text = try? TopicName("a/b"), let raw = try? TopicName("raw") else { return [] }
+        return [
+            ServerMessage(topic: text, payload: ByteBuffer(string: "hello world"), qos: .atLeastOnce),
+            ServerMessage(topic: raw, payload: ByteBuffer(bytes: [0xFF])),
+        ]
+    }
 }
 
 @Suite struct LineEditorTests {

@@ -1,4 +1,5 @@
 import TestSupport
+import Testing
 
 /// Files such as owners have them.
 enum MosquittoExamples {
@@ -15,8 +16,8 @@ enum MosquittoExamples {
         Example(
             testDescription: "Debian's own", honoured: 6,
             announcement: [
-                "mqtt://127.0.0.1:1883: for everybody on this machine, and nobody else",
-                "mqtt://[::1]:1883: for everybody on this machine, and nobody else",
+                "mqtt://127.0.0.1:1883: for everybody on this machine; others cannot reach it",
+                "mqtt://[::1]:1883: for everybody on this machine; others cannot reach it",
             ]
         ) { folder, _ in
             try folder.makeDirectory("conf.d")
@@ -40,8 +41,8 @@ enum MosquittoExamples {
         Example(
             testDescription: "a home's, with passwords and WebSocket", honoured: 13, notHonoured: ["log_dest"],
             announcement: [
-                "mqtt://127.0.0.1:21883: for everybody on this machine, and nobody else with a password",
-                "ws://127.0.0.1:21884: for everybody on this machine, and nobody else with a password",
+                "mqtt://127.0.0.1:21883: for everybody on this machine with a password; others cannot reach it",
+                "ws://127.0.0.1:21884: for everybody on this machine with a password; others cannot reach it",
             ]
         ) { folder, _ in
             let passwords = try folder.write("", to: "passwd")
@@ -69,11 +70,12 @@ enum MosquittoExamples {
                 """
         },
         Example(
-            testDescription: "a gateway's: TLS outside, the clear inside, a bridge", honoured: 19,
+            testDescription: "a gateway's: TLS outside, the clear inside, a bridge", honoured: 20,
             notHonoured: ["ciphers", "connection", "max_inflight_bytes"],
             announcement: [
-                "mqtt://127.0.0.1:21885: for everybody on this machine, and nobody else",
-                "mqtts://127.0.0.1:28883: for everybody on this machine, and nobody else with a certificate",
+                "mqtt://127.0.0.1:21885: for everybody on this machine; others cannot reach it",
+                "mqtts://127.0.0.1:28883: for everybody on this machine with a certificate; others cannot reach it",
+                "unix:FOLDER/mosquitto.sock: for nobody: anonymous clients are refused, and no password is known; others cannot reach it",
             ]
         ) { folder, leaf in
             let authority = try await Authority.get()
@@ -120,7 +122,7 @@ enum MosquittoExamples {
         },
         Example(
             testDescription: "an old one", honoured: 7,
-            announcement: ["mqtt://127.0.0.1:21886: for everybody on this machine, and nobody else"]
+            announcement: ["mqtt://127.0.0.1:21886: for everybody on this machine; others cannot reach it"]
         ) { _, _ in
             """
             port 21886\r

@@ -92,7 +92,8 @@ extension BrokerConfiguration {
     }
 
     private func welcome(at listener: Listener) -> String {
-        let who = listener.address.isLocal ? "everybody on this machine, and nobody else" : "everybody who can reach it"
+        let isLocal = listener.address.isLocal
+        let who = isLocal ? "everybody on this machine" : "everybody who can reach it"
         var keys: [String] = []
         if access(at: listener).passwordPath != nil { keys.append("a password") }
         if listener.certificateIdentity != .notUsed { keys.append("a certificate") }
@@ -104,6 +105,7 @@ extension BrokerConfiguration {
             } else {
                 "for \(who) with \(keys.joined(separator: " or "))"
             }
+        if isLocal { text += "; others cannot reach it" }
         if case .required? = listener.tls?.clientCertificates, listener.certificateIdentity == .notUsed {
             text += "; a certificate must be shown"
         }

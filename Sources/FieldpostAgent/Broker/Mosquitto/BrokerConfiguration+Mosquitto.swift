@@ -37,7 +37,7 @@ extension MosquittoReader {
         addLog(to: &configuration.log)
         if !limitsPackets {
             note(
-                .notHonoured, file: defaultListener.file, 0, "",
+                .notHonoured, file: file, 0, "",
                 "Mosquitto takes packets of any size; here they end at \(TOMLText.size(configuration.server.limits.maximumPacketSize)), unless max_packet_size says otherwise")
         }
         return configuration
@@ -97,7 +97,7 @@ extension MosquittoReader {
         let path = "\(folder)\(folder.hasSuffix("/") ? "" : "/")\(name).fieldpost.db"
         configuration.server.persistence = ServerConfiguration.Persistence(path: path)
         note(
-            .notHonoured, file: defaultListener.file, 0, "persistence",
+            .notHonoured, file: file, 0, "persistence",
             "\(persistenceFile) cannot be read; sessions and retained messages are kept in \(path) from now on")
     }
 

@@ -95,6 +95,11 @@ struct MosquittoListener {
             return nil
         }
         tls.certificate = TLSCertificate(chainFile: certfile, privateKeyFile: keyfile)
+        if usesIdentity || usesSubject, !requiresCertificate {
+            throw InvalidText(
+                "use_\(usesIdentity ? "identity" : "subject")_as_username: certificates are not asked for, so that Mosquitto refuses everybody",
+                mend: "write require_certificate true")
+        }
         if requiresCertificate {
             guard let roots = cafile.map({ TrustRoots.file($0) }) ?? capath.map({ .folder($0) }) else {
                 throw InvalidText("require_certificate: nobody vouches for clients", mend: "name a cafile or a capath")

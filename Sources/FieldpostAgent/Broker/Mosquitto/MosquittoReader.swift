@@ -28,6 +28,7 @@ struct MosquittoReader {
     var listeners: [MosquittoListener] = []
     /// What stands before any `listener`; with a port or any option it is a listener too.
     var defaultListener: MosquittoListener
+    let file: String
     /// `port` or `bind_address` was there.
     var hasDefaultListener = false
     /// Something was said of the default listener.
@@ -53,7 +54,10 @@ struct MosquittoReader {
     private var isInBridge = false
     private var bridges: Set<String> = []
 
-    private init(file: String) { defaultListener = MosquittoListener(file: file, line: 0) }
+    private init(file: String) {
+        self.file = file
+        defaultListener = MosquittoListener(file: file, line: 0)
+    }
 
     /// Reads a file and those that it includes.
     static func read(file path: String) -> MosquittoReader {
@@ -162,11 +166,14 @@ struct MosquittoReader {
     // MARK: Listeners
 
     /// Changes what is known of the listener that a line belongs to.
-    private mutating func change(_ body: (inout MosquittoListener) throws(InvalidText) -> Void) throws(InvalidText) {
+    private mutating func change(
+        _ line: MosquittoLine, _ body: (inout MosquittoListener) throws(InvalidText) -> Void
+    ) throws(InvalidText) {
         if let current {
             try body(&listeners[current])
         } else {
             isDefaultListenerTold = true
+            if defaultListener.line == 0 { (defaultListener.file, defaultListener.line) = (line.file, line.number) }
             try body(&defaultListener)
         }
     }
@@ -184,10 +191,10 @@ struct MosquittoReader {
             defaultListener.host = try line.string()
         case "bind_interface":
             let name = try line.string()
-            try change { $0.interface = name }
+            try change(line) { $0.interface = name }
         case "socket_domain":
             let domain = try line.choice("ipv4", "ipv6")
-            try change { listener throws(InvalidText) in
+            try change(line) { listener throws(InvalidText) in
                 (listener.isIPv4Only, listener.isIPv6Only) = (domain == "ipv4", domain == "ipv6")
             }
             if domain == "ipv6" {
@@ -199,16 +206,16 @@ struct MosquittoReader {
                 throw InvalidText("there is no HTTP interface", mend: "remove the listener")
             }
             let isWebSocket = try line.choice("mqtt", "websockets") == "websockets"
-            try change { $0.isWebSocket = isWebSocket }
+            try change(line) { $0.isWebSocket = isWebSocket }
         case "max_connections":
             let count = try line.number(in: Int.min...1_000_000)
-            try change { $0.maximumConnections = count < 0 ? nil : max(count, 1) }
+            try change(line) { $0.maximumConnections = count < 0 ? nil : max(count, 1) }
         case "max_qos", "maximum_qos":
             let qos = QoS(rawValue: UInt8(try line.number(in: 0...2)))
-            try change { $0.maximumQoS = qos }
+            try change(line) { $0.maximumQoS = qos }
         case "max_topic_alias":
             let count = UInt16(try line.number(in: 0...65_535))
-            try change { $0.topicAliases = count }
+            try change(line) { $0.topicAliases = count }
         case "accept_protocol_versions": try readVersions(line)
         case "use_username_as_clientid":
             if try line.boolean() {
@@ -240,7 +247,7 @@ struct MosquittoReader {
         let versions = Set<ProtocolVersion>(words.compactMap { $0 == "4" ? .v3_1_1 : $0 == "5" ? .v5 : nil })
         if words.contains("3") { note(.notHonoured, line, "MQTT 3.1 is not spoken; 3.1.1 and 5.0 are") }
         if versions.isEmpty { throw InvalidText("\"\(line.rest)\" leaves nothing to speak", mend: "write 4, 5 or both") }
-        try change { $0.versions = versions }
+        try change(line) { $0.versions = versions }
     }
 
     private mutating func readTLS(_ line: MosquittoLine) throws(InvalidText) -> Bool {
@@ -261,7 +268,7 @@ struct MosquittoReader {
         case "tls_version":
             let version = try line.choice("tlsv1.3", "tlsv1.2", "tlsv1.1")
             if version == "tlsv1.1" { note(.notHonoured, line, "TLS 1.1 is not spoken (RFC 8996); 1.2 is the least") }
-            try change { $0.minimumVersion = version == "tlsv1.3" ? .v1_3 : .v1_2 }
+            try change(line) { $0.minimumVersion = version == "tlsv1.3" ? .v1_3 : .v1_2 }
         default: return false
         }
         return true
@@ -271,14 +278,14 @@ struct MosquittoReader {
         _ line: MosquittoLine, _ key: WritableKeyPath<MosquittoListener, String?>
     ) throws(InvalidText) {
         let text = try line.string()
-        try change { $0[keyPath: key] = text }
+        try change(line) { $0[keyPath: key] = text }
     }
 
     private mutating func changeSwitch(
         _ line: MosquittoLine, _ key: WritableKeyPath<MosquittoListener, Bool>
     ) throws(InvalidText) {
         let value = try line.boolean()
-        try change { $0[keyPath: key] = value }
+        try change(line) { $0[keyPath: key] = value }
     }
 
     // MARK: Access
@@ -286,7 +293,7 @@ struct MosquittoReader {
     /// Changes what is one for all listeners unless each has its own.
     private mutating func changeSecurity(_ line: MosquittoLine, _ body: (inout Security) -> Void) throws(InvalidText) {
         guard isPerListener else { return body(&security) }
-        try change { body(&$0.security) }
+        try change(line) { body(&$0.security) }
     }
 
     private mutating func readAccess(_ line: MosquittoLine) throws(InvalidText) -> Bool {
@@ -302,7 +309,7 @@ struct MosquittoReader {
             try changeSecurity(line) { $0.allowsAnonymous = value }
         case "listener_allow_anonymous":
             let value = try line.boolean()
-            try change { $0.security.allowsAnonymous = value }
+            try change(line) { $0.security.allowsAnonymous = value }
         case "password_file":
             let path = try line.string()
             try changeSecurity(line) { $0.passwords = path }
