@@ -17,9 +17,6 @@ public struct Service: Sendable {
     private let configuration: AgentConfiguration
     private let file: String
 
-    /// How long a clean stop may take.
-    private static let patience = Duration.milliseconds(4500)
-
     public init(_ configuration: AgentConfiguration, file: String) {
         self.configuration = configuration
         self.file = file
@@ -30,19 +27,9 @@ public struct Service: Sendable {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let wishes = Wishes()
         let listening = Task {
-            for await signal in signals {
-                switch signal {
-                case .sighup: await wishes.wishReload()
-                case .sigint: await wishes.wishStop(.interrupted)
-                default: await wishes.wishStop(.stopped)
-                }
-                guard signal != .sighup else { continue }
-                // In a task of its own: the one that stops the agent may be what hangs.
-                Task.detached {
-                    try await Task.sleep(for: Self.patience)
-                    Console.error("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
-                    _exit(0)
-                }
+            await wishes.follow(signals) {
+                Console.error("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
+                _exit(0)
             }
         }
         defer { listening.cancel() }
@@ -80,31 +67,6 @@ public struct Service: Sendable {
                 Console.error("\(error)")
                 logger.error("not reloaded: going on with the old configuration", metadata: ["file": "\(file)"])
             }
-        }
-    }
-
-    /// What signals ask for. A wish to stop comes before all others and is not forgotten; several to reload are one.
-    private actor Wishes {
-        private var stop: StopReason?
-        private var reload = false
-        private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-
-        func wishStop(_ reason: StopReason) {
-            stop = stop ?? reason
-            bell.continuation.yield()
-        }
-
-        func wishReload() {
-            reload = true
-            bell.continuation.yield()
-        }
-
-        /// - Returns: why to stop; nil for a reload.
-        func next() async -> StopReason? {
-            var rings = bell.stream.makeAsyncIterator()
-            while stop == nil, !reload { await rings.next(isolation: self) }
-            if stop == nil { reload = false }
-            return stop
         }
     }
 

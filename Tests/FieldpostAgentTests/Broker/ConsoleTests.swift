@@ -112,7 +112,7 @@ private struct FakeServer: ConsoleServer {
     func retainedMessages(matching filter: TopicFilter?) async -> [ServerMessage] { FakeStatus.retained }
     func currentStatistics() async -> ServerStatistics { ServerStatistics() }
     func publish(_ message: ServerMessage) async throws -> Int { 1 }
-    func disconnect(_ client: String) async -> Bool { client == "a" }
+    func kick(_ client: String) async -> Bool { client == "a" }
     func deleteSession(_ client: String) async -> Bool { client == "a" }
 }
 

@@ -66,6 +66,9 @@ extension BrokerConfiguration {
             || listener.certificateIdentity != .notUsed
     }
 
+    /// Whether anybody can come in anywhere.
+    public var isOpen: Bool { server.listeners.contains(where: isOpen) }
+
     /// One line for each listener: where it is, and who may come in.
     ///
     /// - Parameter ports: those that listeners were given for port 0, by name.

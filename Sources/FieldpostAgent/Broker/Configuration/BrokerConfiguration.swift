@@ -52,6 +52,9 @@ public struct BrokerConfiguration: Sendable {
         settle(allowsAnonymous: allowsAnonymous)
     }
 
+    /// Logs more than the configuration says: debugging, or with 2 everything.
+    public mutating func raiseLogLevel(by steps: Int) { log.level = min(log.level, steps > 1 ? .trace : .debug) }
+
     /// What says who may come in at a listener.
     func access(at listener: Listener) -> AccessFiles { listenerAccess[listener.name] ?? access }
 

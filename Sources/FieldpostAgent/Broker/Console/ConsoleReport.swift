@@ -12,8 +12,13 @@ protocol ConsoleServer: Sendable {
     func currentStatistics() async -> ServerStatistics
     /// - Returns: how many sessions it goes to.
     func publish(_ message: ServerMessage) async throws -> Int
-    func disconnect(_ client: String) async -> Bool
+    func kick(_ client: String) async -> Bool
     func deleteSession(_ client: String) async -> Bool
+}
+
+extension MQTTServer: ConsoleServer {
+    func currentStatistics() -> ServerStatistics { statistics }
+    func kick(_ client: String) -> Bool { disconnect(client) }
 }
 
 extension ConsoleCommand {
@@ -33,7 +38,7 @@ extension ConsoleCommand {
                 return ["not published: \(error)"]
             }
         case .kick(let client):
-            return [await server.disconnect(client) ? "\(client) is disconnected" : "no client \(client)"]
+            return [await server.kick(client) ? "\(client) is disconnected" : "no client \(client)"]
         case .delete(let client):
             return [await server.deleteSession(client) ? "\(client) is deleted" : "no session \(client)"]
         case .help:
