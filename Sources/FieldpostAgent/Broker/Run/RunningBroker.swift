@@ -22,14 +22,8 @@ actor RunningBroker {
         let contents = configuration.fileContents
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            var settings = configuration.server
+            var settings = try configuration.loaded()
             settings.logger = logger
-            settings.access = try configuration.access.load()
-            for index in settings.listeners.indices {
-                settings.listeners[index].access =
-                    try configuration.listenerAccess[settings.listeners[index].name]?.load()
-                    ?? settings.listeners[index].access
-            }
             let server = MQTTServer(settings, eventLoop: group.next())
             try await server.start()
             return RunningBroker(configuration, server, group, logger, contents)
@@ -65,12 +59,11 @@ actor RunningBroker {
     /// Reads passwords, access rules, certificates and keys again. What is broken leaves everything as it was.
     func reload() async {
         let present = configuration.fileContents
-        let changed = present.filter { contents[$0.key] != $0.value }.keys.sorted()
-            + contents.keys.filter { present[$0] == nil }.sorted()
+        let changed = present.keys.filter { contents[$0] != present[$0] }.sorted()
         let (problems, warnings) = configuration.check()
         do {
             if !problems.isEmpty { throw BrokerError.configuration(problems) }
-            try await apply()
+            try await server.reload(try configuration.loaded())
         } catch {
             logger.error("not reloaded: the rules and certificates from before stay in force", metadata: ["reason": "\(error)"])
             return
@@ -103,6 +96,19 @@ public enum BrokerError: Error, Sendable, CustomStringConvertible {
 }
 
 extension BrokerConfiguration {
+    /// What a server is told, with the rules that stand in files.
+    fileprivate func loaded() throws -> ServerConfiguration {
+        var settings = server
+        settings.access = try access.load()
+        for (index, listener) in settings.listeners.enumerated() {
+            settings.listeners[index].access = try listenerAccess[listener.name]?.load() ?? listener.access
+            if let path = listenerPSKFiles[listener.name] {
+                settings.listeners[index].tls?.preSharedKeys = try PreSharedKeyFile.read(path)
+            }
+        }
+        return settings
+    }
+
     /// The files that a reload reads again, and something that changes with what they hold.
     fileprivate var fileContents: [String: Int] {
         var paths: [String?] = []
