@@ -27,7 +27,10 @@ extension ConsoleCommand {
         switch self {
         case .clients: return Self.report(await server.clients())
         case .sessions: return Self.report(await server.sessions())
-        case .retained(let filter): return Self.report(await server.retainedMessages(matching: filter))
+        case .retained(let filter):
+            let messages = await server.retainedMessages(matching: filter)
+            // The broker's own, $SYS, only where they are asked for, as with subscriptions.
+            return Self.report(messages.filter { filter != nil || $0.topic.string.first != "$" })
         case .subscriptions(let client): return Self.report(await server.subscriptions(of: client))
         case .stats: return Self.report(await server.currentStatistics())
         case .publish(let message):
