@@ -22,7 +22,7 @@ public struct Service: Sendable {
         self.file = file
     }
 
-    /// - Throws: ``AgentError`` if the agent could not begin.
+    /// - Throws: ``AgentError`` if the agent could not begin, ``BrokerError`` if the broker inside it could not.
     public func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let wishes = Wishes()
@@ -37,20 +37,25 @@ public struct Service: Sendable {
         var present = configuration
         /// What ran before a reload, to be gone back to.
         var former: AgentConfiguration?
+        var broker = InnerBroker()
         while true {
             let logger = Self.logger(present.log.level)
             let next = Reloaded()
             do {
-                try await Agent(present, logger: logger).run { await stopOrReload(wishes, into: next, logger) }
+                let connected = try await broker.adapt(to: present, logger: logger)
+                try await Agent(connected, logger: logger).run { await stopOrReload(wishes, into: next, logger) }
                 former = nil
             } catch {
                 // The file is good, but what it names is not: a queue in a folder that is not there.
-                guard let last = former else { throw error }
+                guard let last = former else {
+                    await broker.stop()
+                    throw error
+                }
                 logger.error("back to the configuration before", metadata: ["reason": "\(error)"])
                 (present, former) = (last, nil)
                 continue
             }
-            guard let reloaded = await next.configuration else { return }
+            guard let reloaded = await next.configuration else { return await broker.stop() }
             (present, former) = (reloaded, present)
         }
     }

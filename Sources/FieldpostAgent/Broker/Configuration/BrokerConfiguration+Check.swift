@@ -73,7 +73,7 @@ extension BrokerConfiguration {
     ///
     /// - Parameter ports: those that listeners were given for port 0, by name.
     func announcement(ports: [String: Int] = [:]) -> [String] {
-        server.listeners.map { listener in
+        server.listeners.filter { $0.name != AgentDoor.name }.map { listener in
             var address = listener.address
             if case .tcp(let host, 0) = address, let port = ports[listener.name] { address = .tcp(host: host, port: port) }
             return "\(Self.scheme(listener))\(address): \(welcome(at: listener))"
