@@ -66,12 +66,16 @@ enum TestTitles {
         }
     }
 
-    /// What stands behind `@Test(` in quotes, on the same line or the next.
+    /// What stands behind `@Test(` in quotes, on the same line or the next ones.
     private static func titles(in source: String) -> [TestTitle] {
         source.ranges(of: "@Test(").compactMap { range in
             let rest = source[range.upperBound...].drop { $0.isWhitespace }
-            guard rest.first == "\"" else { return nil }
-            return TestTitle(String(rest.dropFirst().prefix { $0 != "\"" }))
+            let quote = rest.hasPrefix(String(repeating: "\"", count: 3)) ? String(repeating: "\"", count: 3) : "\""
+            guard rest.hasPrefix(quote) else { return nil }
+            let title = rest.dropFirst(quote.count)
+            guard let end = title.firstRange(of: quote) else { return nil }
+            // A title over several lines.
+            return TestTitle(String(title[..<end.lowerBound].filter { $0 != "\\" && $0 != "\n" }))
         }
     }
 

@@ -1,0 +1,385 @@
+import MQTTWire
+import Testing
+
+/// Chapters 3.8 to 3.11.
+@Suite("SUBSCRIBE and UNSUBSCRIBE", .conformance)
+struct SubscribeTests {
+    // MARK: SUBSCRIBE
+
+    @Test(
+        "MQTT-3.8.1-1 (3.1.1, 5.0): SUBSCRIBE with other flags closes the connection",
+        arguments: ProtocolVersion.allCases, [0x80, 0x81, 0x83, 0x8A] as [UInt8])
+    func MQTT_3_8_1_1(_ version: ProtocolVersion, _ first: UInt8) async throws {
+        let client = try await RawClient.connect(version)
+        try await client.send(bytes: subscribeBytes(version, filter: Array("t".utf8), first: first))
+        try await client.expectClosed(.malformedPacket)
+    }
+
+    @Test(
+        "MQTT-3.8.3-1 (3.1.1, 5.0): a topic filter of ill-formed UTF-8 closes the connection",
+        arguments: ProtocolVersion.allCases, illFormed)
+    func MQTT_3_8_3_1(_ version: ProtocolVersion, _ bytes: [UInt8]) async throws {
+        let client = try await RawClient.connect(version)
+        try await client.send(bytes: subscribeBytes(version, filter: Array("a/".utf8) + bytes))
+        try await client.expectClosed(.malformedPacket, .topicFilterInvalid)
+    }
+
+    @Test(
+        "MQTT-3.8.3-3 (3.1.1), MQTT-3.8.3-2 (5.0): a SUBSCRIBE without a topic filter closes the connection",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_8_3_3_v3_MQTT_3_8_3_2_v5(_ version: ProtocolVersion) async throws {
+        let client = try await RawClient.connect(version)
+        try await client.send(bytes: packet(0x82, [0, 10] + properties(version)))
+        try await client.expectClosed(.protocolError, .malformedPacket)
+    }
+
+    @Test(
+        "MQTT-3-8.3-4 (3.1.1), MQTT-3.8.3-5 (5.0): reserved bits in the options close the connection",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_8_3_4_v3_MQTT_3_8_3_5_v5(_ version: ProtocolVersion) async throws {
+        let reserved: [UInt8] = version == .v5 ? [0x40, 0x80] : [0x04, 0x08, 0x10, 0x20, 0x40, 0x80]
+        for options in reserved {
+            let client = try await RawClient.connect(version)
+            try await client.send(bytes: subscribeBytes(version, filter: Array("t".utf8), options: options))
+            try await client.expectClosed(.malformedPacket)
+        }
+    }
+
+    @Test("3.1.1 §3.8.3, 5.0 §3.8.3.1: a requested QoS of 3 closes the connection", arguments: ProtocolVersion.allCases)
+    func requestedQoS3(_ version: ProtocolVersion) async throws {
+        let client = try await RawClient.connect(version)
+        try await client.send(bytes: subscribeBytes(version, filter: Array("t".utf8), options: 0x03))
+        try await client.expectClosed(.protocolError, .malformedPacket)
+    }
+
+    @Test("5.0 §3.8.3.1: a retain handling of 3 closes the connection")
+    func retainHandling3() async throws {
+        let client = try await RawClient.connect(.v5)
+        try await client.send(bytes: subscribeBytes(.v5, filter: Array("t".utf8), options: 0x30))
+        try await client.expectClosed(.protocolError, .malformedPacket)
+    }
+
+    @Test("5.0 §3.8.2.1.2: a subscription identifier of 0 or given twice closes the connection", arguments: [[0x0B, 0x00], [0x0B, 0x01, 0x0B, 0x02]] as [[UInt8]])
+    func invalidSubscriptionIdentifier(_ bytes: [UInt8]) async throws {
+        let client = try await RawClient.connect(.v5)
+        try await client.send(bytes: subscribeBytes(.v5, filter: Array("t".utf8), properties: bytes))
+        try await client.expectClosed(.protocolError, .malformedPacket)
+    }
+
+    @Test("MQTT-3.8.3-3 (5.0): No Local keeps a client's own messages from it")
+    func MQTT_3_8_3_3_v5() async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(.v5)
+        let other = try await RawClient.connect(.v5)
+        try await client.subscribe(topic, noLocal: true)
+        try await client.publish(topic, "own")
+        try await other.publish(topic, "of another")
+        #expect(try await client.message().text == "of another")
+        try await client.expectSilence()
+    }
+
+    @Test("5.0 §3.8.3.1: No Local goes by the client identifier, in the next connection too")
+    func noLocalAcrossConnections() async throws {
+        let (topic, identifier) = (unique("t"), unique())
+        let (client, _) = try await RawClient.connectLasting(.v5, identifier)
+        try await client.subscribe(topic, noLocal: true)
+        try await client.disconnect()
+        let (again, _) = try await RawClient.connectLasting(.v5, identifier)
+        try await again.publish(topic, "own")
+        let other = try await RawClient.connect(.v5)
+        try await other.publish(topic, "of another")
+        #expect(try await again.message().text == "of another")
+    }
+
+    @Test("MQTT-3.8.3-4 (5.0): No Local on a shared subscription is a protocol error")
+    func MQTT_3_8_3_4_v5() async throws {
+        let client = try await RawClient.connect(.v5)
+        try await client.send(bytes: subscribeBytes(.v5, filter: Array("$share/g/t".utf8), options: 0x04))
+        try await client.expectClosed(.protocolError)
+    }
+
+    @Test("MQTT-3.8.4-1 (3.1.1, 5.0): SUBSCRIBE is answered with SUBACK", arguments: ProtocolVersion.allCases)
+    func MQTT_3_8_4_1(_ version: ProtocolVersion) async throws {
+        let client = try await RawClient.connect(version)
+        try await client.send(bytes: subscribeBytes(version, filter: Array(unique("t").utf8)))
+        guard case .suback = try await client.next() else { throw Surprise("SUBACK awaited") }
+    }
+
+    @Test(
+        "MQTT-3.8.4-2 (3.1.1, 5.0): SUBACK has the packet identifier of its SUBSCRIBE",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_8_4_2(_ version: ProtocolVersion) async throws {
+        let client = try await RawClient.connect(version)
+        for number: UInt16 in [7, 300, 65_535] {
+            try await client.send(bytes: subscribeBytes(version, filter: Array(unique("t").utf8), identifier: number))
+        }
+        for number: UInt16 in [7, 300, 65_535] {
+            #expect(try await client.suback().packetIdentifier == id(number))
+        }
+    }
+
+    @Test(
+        "MQTT-3.8.4-3 (3.1.1, 5.0): subscribing to the same filter replaces the subscription",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_8_4_3(_ version: ProtocolVersion) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        try await client.publish(topic, "retained", .exactlyOnce, retain: true)
+        try await client.subscribe(topic, .atMostOnce)
+        #expect(try await client.message().qos == .atMostOnce)
+        try await client.subscribe(topic, .exactlyOnce)
+        // The retained message comes again.
+        #expect(try await client.message().qos == .exactlyOnce)
+        try await client.publish(topic, "once", .exactlyOnce)
+        let message = try await client.message()
+        #expect(message.text == "once")
+        #expect(message.qos == .exactlyOnce)
+        try await client.expectSilence()
+        // It was one subscription all the time.
+        try await client.unsubscribe(topic)
+        try await client.publish(topic, "none")
+        try await client.expectSilence()
+    }
+
+    @Test("MQTT-3.8.4-4 (5.0): replacing a subscription sends retained messages again and loses no others")
+    func MQTT_3_8_4_4_v5() async throws {
+        let topic = unique("t")
+        let publisher = try await RawClient.connect(.v5)
+        try await publisher.publish("\(topic)/retained", "retained", retain: true)
+        let client = try await RawClient.connect(.v5)
+        try await client.subscribe("\(topic)/+")
+        #expect(try await client.message().text == "retained")
+        // Half the messages are sent before the replacement, half behind it, in one go with it.
+        for number in 1...10 {
+            try await publisher.publish("\(topic)/live", "\(number)", .atLeastOnce)
+            if number == 5 { try await client.subscribe("\(topic)/+", retainHandling: .onSubscribe) }
+        }
+        var texts: [String] = []
+        while texts.count < 11 { texts.append(try await client.message().text) }
+        #expect(texts.filter { $0 != "retained" } == (1...10).map { "\($0)" })
+        #expect(texts.contains("retained"))
+    }
+
+    @Test(
+        "MQTT-3.8.4-4 (3.1.1), MQTT-3.8.4-5 (5.0): several filters in one SUBSCRIBE work like as many SUBSCRIBEs",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_8_4_4_v3_MQTT_3_8_4_5_v5(_ version: ProtocolVersion) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        try await client.publish("\(topic)/a", "retained", retain: true)
+        let suback = try await client.subscribe([
+            Subscription(filter: try TopicFilter("\(topic)/a"), qos: .atMostOnce),
+            Subscription(filter: try TopicFilter("\(topic)/b"), qos: .exactlyOnce),
+            // The last one for a filter counts.
+            Subscription(filter: try TopicFilter("\(topic)/a"), qos: .atLeastOnce),
+        ])
+        #expect(suback.reasonCodes == [.grantedQoS0, .grantedQoS2, .grantedQoS1])
+        let retained = try await client.fence().compactMap { if case .publish(let publish) = $0 { publish } else { nil } }
+        #expect(!retained.isEmpty && retained.allSatisfy { $0.text == "retained" })
+        for case let publish in retained where publish.qos != .atMostOnce { try await client.acknowledge(publish) }
+        try await client.publish("\(topic)/a", "a", .exactlyOnce)
+        #expect(try await client.message().qos == .atLeastOnce)
+        try await client.publish("\(topic)/b", "b", .exactlyOnce)
+        #expect(try await client.message().qos == .exactlyOnce)
+    }
+
+    @Test(
+        "MQTT-3.8.4-5 (3.1.1), MQTT-3.8.4-6 (5.0): SUBACK has a code for each filter",
+        arguments: ProtocolVersion.allCases, [1, 2, 50])
+    func MQTT_3_8_4_5_v3_MQTT_3_8_4_6_v5(_ version: ProtocolVersion, _ count: Int) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        let suback = try await client.subscribe(
+            (0..<count).map { Subscription(filter: try TopicFilter("\(topic)/\($0)"), qos: .atLeastOnce) })
+        #expect(suback.reasonCodes.count == count)
+    }
+
+    @Test("MQTT-3.8.4-7 (5.0): SUBACK says which QoS was granted", arguments: ProtocolVersion.allCases, QoS.allCases)
+    func MQTT_3_8_4_7_v5(_ version: ProtocolVersion, _ qos: QoS) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        let suback = try await client.subscribe([Subscription(filter: try TopicFilter(topic), qos: qos)])
+        let granted = try #require(QoS(rawValue: suback.reasonCodes[0].rawValue))
+        #expect(granted <= qos)
+        try await client.publish(topic, "2", .exactlyOnce)
+        #expect(try await client.message().qos == granted)
+    }
+
+    @Test(
+        "MQTT-3.8.4-6 (3.1.1), MQTT-3.8.4-8 (5.0): a message comes with the lower of its QoS and the one granted",
+        arguments: ProtocolVersion.allCases, QoS.allCases)
+    func MQTT_3_8_4_6_v3_MQTT_3_8_4_8_v5(_ version: ProtocolVersion, _ granted: QoS) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        try await client.subscribe(topic, granted)
+        for published in QoS.allCases {
+            try await client.publish(topic, "\(published)", published)
+            #expect(try await client.message().qos == min(granted, published))
+        }
+    }
+
+    @Test(
+        "MQTT-3.9.3-1 (3.1.1, 5.0): the codes of SUBACK stand in the order of the filters",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_9_3_1(_ version: ProtocolVersion) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        let asked: [QoS] = [.exactlyOnce, .atMostOnce, .atLeastOnce, .atLeastOnce, .exactlyOnce, .atMostOnce]
+        let suback = try await client.subscribe(
+            asked.enumerated().map { Subscription(filter: try TopicFilter("\(topic)/\($0)"), qos: $1) })
+        #expect(suback.reasonCodes.map(\.rawValue) == asked.map(\.rawValue))
+    }
+
+    @Test("MQTT-3.9.3-2 (3.1.1, 5.0): SUBACK uses the codes of its table", arguments: ProtocolVersion.allCases)
+    func MQTT_3_9_3_2(_ version: ProtocolVersion) async throws {
+        // The decoder refuses any other. `$SYS` may be granted or not.
+        let client = try await RawClient.connect(version)
+        let suback = try await client.subscribe(
+            [unique("t"), "$SYS/#", "$share/g/\(unique("t"))"].map {
+                Subscription(filter: try TopicFilter($0), qos: .atLeastOnce)
+            })
+        #expect(suback.reasonCodes[0] == .grantedQoS1)
+    }
+
+    // MARK: UNSUBSCRIBE
+
+    @Test(
+        "MQTT-3.10.1-1 (3.1.1, 5.0): UNSUBSCRIBE with other flags closes the connection",
+        arguments: ProtocolVersion.allCases, [0xA0, 0xA1, 0xA3, 0xAA] as [UInt8])
+    func MQTT_3_10_1_1(_ version: ProtocolVersion, _ first: UInt8) async throws {
+        let client = try await RawClient.connect(version)
+        try await client.send(bytes: unsubscribeBytes(version, filter: Array("t".utf8), first: first))
+        try await client.expectClosed(.malformedPacket)
+    }
+
+    @Test(
+        "MQTT-3.10.3-1 (3.1.1, 5.0): a topic filter of ill-formed UTF-8 in UNSUBSCRIBE closes the connection",
+        arguments: ProtocolVersion.allCases, illFormed)
+    func MQTT_3_10_3_1(_ version: ProtocolVersion, _ bytes: [UInt8]) async throws {
+        let client = try await RawClient.connect(version)
+        try await client.send(bytes: unsubscribeBytes(version, filter: bytes))
+        try await client.expectClosed(.malformedPacket, .topicFilterInvalid)
+    }
+
+    @Test(
+        "MQTT-3.10.3-2 (3.1.1, 5.0): an UNSUBSCRIBE without a topic filter closes the connection",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_10_3_2(_ version: ProtocolVersion) async throws {
+        let client = try await RawClient.connect(version)
+        try await client.send(bytes: packet(0xA2, [0, 10] + properties(version)))
+        try await client.expectClosed(.protocolError, .malformedPacket)
+    }
+
+    @Test(
+        "MQTT-3.10.4-1 (3.1.1, 5.0): UNSUBSCRIBE ends the subscription with exactly that filter",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_10_4_1(_ version: ProtocolVersion) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        try await client.subscribe("\(topic)/+")
+        try await client.unsubscribe("\(topic)/a")
+        try await client.unsubscribe("\(topic)/#")
+        try await client.unsubscribe("\(topic.uppercased())/+")
+        try await client.publish("\(topic)/a", "subscribed still")
+        #expect(try await client.message().text == "subscribed still")
+        try await client.unsubscribe("\(topic)/+")
+        try await client.publish("\(topic)/a", "none")
+        try await client.expectSilence()
+    }
+
+    @Test("MQTT-3.10.4-2 (3.1.1, 5.0): nothing new comes behind UNSUBACK", arguments: ProtocolVersion.allCases)
+    func MQTT_3_10_4_2(_ version: ProtocolVersion) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        let publisher = try await RawClient.connect(version)
+        try await client.subscribe("\(topic)/a")
+        try await client.subscribe("\(topic)/b")
+        try await client.unsubscribe("\(topic)/a")
+        try await publisher.publish("\(topic)/a", "a")
+        try await publisher.publish("\(topic)/b", "b")
+        #expect(try await client.message().text == "b")
+    }
+
+    @Test(
+        "MQTT-3.10.4-3 (3.1.1, 5.0): the delivery of messages that are under way is completed",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_10_4_3(_ version: ProtocolVersion) async throws {
+        let (topic, identifier) = (unique("t"), unique())
+        let (client, _) = try await RawClient.connectLasting(version, identifier)
+        try await client.subscribe(topic)
+        let publisher = try await RawClient.connect(version)
+        try await publisher.publish(topic, "1", .atLeastOnce)
+        try await publisher.publish(topic, "2", .exactlyOnce)
+        let first = try await client.publish()
+        let second = try await client.publish()
+        try await client.unsubscribe(topic)
+        // QoS 2 goes on to its end.
+        let exactly = first.qos == .exactlyOnce ? first : second
+        try await client.acknowledge(exactly)
+        // QoS 1 that was not acknowledged comes again.
+        try await client.drop()
+        let (again, _) = try await RawClient.connectLasting(version, identifier)
+        let repeated = try await again.message()
+        #expect(repeated.text == "1")
+        #expect(repeated.duplicate)
+        try await again.expectSilence()
+    }
+
+    @Test(
+        "MQTT-3.10.4-4 (3.1.1, 5.0): UNSUBSCRIBE is answered with UNSUBACK and its packet identifier",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_10_4_4(_ version: ProtocolVersion) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        try await client.subscribe(topic)
+        let unsuback = try await client.unsubscribe(topic, identifier: 4711)
+        #expect(unsuback.packetIdentifier == id(4711))
+        #expect(unsuback.reasonCodes == (version == .v5 ? [.success] : []))
+    }
+
+    @Test(
+        "MQTT-3.10.4-5 (3.1.1, 5.0): UNSUBSCRIBE from what was not subscribed is answered too",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_10_4_5(_ version: ProtocolVersion) async throws {
+        let client = try await RawClient.connect(version)
+        let unsuback = try await client.unsubscribe(unique("t"), identifier: 65_535)
+        #expect(unsuback.packetIdentifier == id(65_535))
+        #expect(unsuback.reasonCodes == (version == .v5 ? [.noSubscriptionExisted] : []))
+    }
+
+    @Test(
+        "MQTT-3.10.4-6 (3.1.1, 5.0): several filters in one UNSUBSCRIBE get one UNSUBACK",
+        arguments: ProtocolVersion.allCases)
+    func MQTT_3_10_4_6(_ version: ProtocolVersion) async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(version)
+        for name in ["a", "b", "c"] { try await client.subscribe("\(topic)/\(name)") }
+        try await client.unsubscribe("\(topic)/a", "\(topic)/b")
+        for name in ["a", "b", "c"] { try await client.publish("\(topic)/\(name)", name) }
+        #expect(try await client.message().text == "c")
+        try await client.expectSilence()
+    }
+
+    @Test("MQTT-3.11.3-1 (5.0): the codes of UNSUBACK stand in the order of the filters")
+    func MQTT_3_11_3_1_v5() async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(.v5)
+        try await client.subscribe("\(topic)/b")
+        try await client.subscribe("\(topic)/d/#")
+        let unsuback = try await client.unsubscribe("\(topic)/a", "\(topic)/b", "\(topic)/c", "\(topic)/d/#", "\(topic)/b")
+        #expect(
+            unsuback.reasonCodes == [
+                .noSubscriptionExisted, .success, .noSubscriptionExisted, .success, .noSubscriptionExisted,
+            ])
+    }
+
+    @Test("MQTT-3.11.3-2 (5.0): UNSUBACK uses the codes of its table, 0x11 where nothing was subscribed")
+    func MQTT_3_11_3_2_v5() async throws {
+        let topic = unique("t")
+        let client = try await RawClient.connect(.v5)
+        #expect(try await client.unsubscribe(topic).reasonCodes == [.noSubscriptionExisted])
+        try await client.subscribe("$share/g/\(topic)")
+        #expect(try await client.unsubscribe(topic).reasonCodes == [.noSubscriptionExisted])
+        #expect(try await client.unsubscribe("$share/g/\(topic)").reasonCodes == [.success])
+    }
+}
