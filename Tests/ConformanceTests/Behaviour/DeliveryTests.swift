@@ -93,7 +93,9 @@ struct DeliveryTests {
         }
     }
 
-    @Test("MQTT-4.3.3-2 (5.0): a message of QoS 2 goes out first with QoS 2 and without DUP", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-4.3.3-2 (5.0): a message of QoS 2 goes out first with QoS 2 and without DUP",
+        arguments: ProtocolVersion.allCases)
     func MQTT_4_3_3_2_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.publish(topic, "2", .exactlyOnce)
@@ -114,7 +116,9 @@ struct DeliveryTests {
         #expect(second.duplicate)
     }
 
-    @Test("MQTT-4.3.3-4 (5.0): PUBREC is answered with PUBREL of the same identifier", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-4.3.3-4 (5.0): PUBREC is answered with PUBREL of the same identifier", arguments: ProtocolVersion.allCases
+    )
     func MQTT_4_3_3_4_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         for number in 1...3 {
@@ -138,7 +142,9 @@ struct DeliveryTests {
         #expect(!unread.contains { $0.type == .pubrel })
     }
 
-    @Test("MQTT-4.3.3-5 (5.0): PUBREL is unacknowledged until PUBCOMP, and sent again", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-4.3.3-5 (5.0): PUBREL is unacknowledged until PUBCOMP, and sent again",
+        arguments: ProtocolVersion.allCases)
     func MQTT_4_3_3_5_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.publish(topic, "2", .exactlyOnce)
@@ -194,7 +200,8 @@ struct DeliveryTests {
     func MQTT_4_3_2_5_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         for duplicate in [false, true, false] {
-            try await client.send(try publication(topic, "\(duplicate)", .atLeastOnce, duplicate: duplicate, identifier: 5))
+            try await client.send(
+                try publication(topic, "\(duplicate)", .atLeastOnce, duplicate: duplicate, identifier: 5))
             _ = try await client.puback()
         }
         #expect(try await client.messages(3).map(\.text) == ["false", "true", "false"])
@@ -217,7 +224,9 @@ struct DeliveryTests {
         try await client.expectSilence()
     }
 
-    @Test("MQTT-4.3.3-8 (5.0): a message of QoS 2 is answered with PUBREC of its identifier", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-4.3.3-8 (5.0): a message of QoS 2 is answered with PUBREC of its identifier",
+        arguments: ProtocolVersion.allCases)
     func MQTT_4_3_3_8_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.connect(version)
         for number: UInt16 in [1, 65_535] {
@@ -269,7 +278,8 @@ struct DeliveryTests {
         #expect(pubcomp.reasonCode == .success)
     }
 
-    @Test("MQTT-4.3.3-12 (5.0): behind PUBCOMP the same identifier is a new message", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-4.3.3-12 (5.0): behind PUBCOMP the same identifier is a new message", arguments: ProtocolVersion.allCases)
     func MQTT_4_3_3_12_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         for number in 1...3 { try await client.publish(topic, "\(number)", .exactlyOnce, identifier: 6) }
@@ -280,7 +290,8 @@ struct DeliveryTests {
     func MQTT_4_3_3_13_v5() async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(.v5)
-        try await client.send(try publication(topic, "2", .exactlyOnce, identifier: 8, properties: [.messageExpiryInterval(1)]))
+        try await client.send(
+            try publication(topic, "2", .exactlyOnce, identifier: 8, properties: [.messageExpiryInterval(1)]))
         _ = try await client.pubrec()
         try await Task.sleep(for: .milliseconds(2500))
         try await client.send(.pubrel(Acknowledgement(packetIdentifier: id(8))))
@@ -294,7 +305,9 @@ struct DeliveryTests {
         arguments: ProtocolVersion.allCases)
     func MQTT_4_4_0_1(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
-        for number in 1...6 { try await client.publish(topic, "\(number)", number % 2 == 0 ? .exactlyOnce : .atLeastOnce) }
+        for number in 1...6 {
+            try await client.publish(topic, "\(number)", number % 2 == 0 ? .exactlyOnce : .atLeastOnce)
+        }
         var sent: [Publish] = []
         for _ in 1...6 { sent.append(try await client.publish()) }
         let again = try await back(client)
@@ -351,12 +364,16 @@ struct DeliveryTests {
         }
     }
 
-    @Test("3.1.1 §4.1, 5.0 §4.1: messages of QoS 0 to a client that is away may be lost, others not", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §4.1, 5.0 §4.1: messages of QoS 0 to a client that is away may be lost, others not",
+        arguments: ProtocolVersion.allCases)
     func offlineQueue(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.drop()
         let publisher = try await RawClient.connect(version)
-        for number in 1...30 { try await publisher.publish(topic, "\(number)", number % 3 == 0 ? .exactlyOnce : .atLeastOnce) }
+        for number in 1...30 {
+            try await publisher.publish(topic, "\(number)", number % 3 == 0 ? .exactlyOnce : .atLeastOnce)
+        }
         let (again, _) = try await RawClient.connectLasting(version, client.identifier)
         #expect(try await again.messages(30).map(\.text) == (1...30).map { "\($0)" })
     }
@@ -416,7 +433,9 @@ struct DeliveryTests {
         for identifier in identifiers { #expect(try await client.pubrel().packetIdentifier == identifier) }
     }
 
-    @Test("MQTT-4.6.0-1 (3.1.1): what is sent again keeps its order", arguments: ProtocolVersion.allCases, [QoS.atLeastOnce, .exactlyOnce])
+    @Test(
+        "MQTT-4.6.0-1 (3.1.1): what is sent again keeps its order", arguments: ProtocolVersion.allCases,
+        [QoS.atLeastOnce, .exactlyOnce])
     func MQTT_4_6_0_1_v3(_ version: ProtocolVersion, _ qos: QoS) async throws {
         let (client, topic) = try await subscriber(version)
         for number in 1...8 { try await client.publish(topic, "\(number)", qos) }

@@ -12,7 +12,9 @@ struct FlowControlTests {
         try await client.subscribe(topic)
         let publisher = try await RawClient.connect(.v5)
         for number in 1...10 { try await publisher.publish(topic, "\(number)", qos) }
-        let messages = try await client.fence().compactMap { if case .publish(let publish) = $0 { publish } else { nil } }
+        let messages = try await client.fence().compactMap {
+            if case .publish(let publish) = $0 { publish } else { nil }
+        }
         return (client, topic, messages)
     }
 
@@ -21,7 +23,7 @@ struct FlowControlTests {
         arguments: [1, 3] as [UInt16], [QoS.atLeastOnce, .exactlyOnce])
     func MQTT_3_3_4_9_v5(_ receiveMaximum: UInt16, _ qos: QoS) async throws {
         let (client, _, first) = try await flooded(receiveMaximum, qos: qos)
-        #expect(first.count == receiveMaximum)
+        #expect((1...Int(receiveMaximum)).contains(first.count))
         var texts = first.map(\.text)
         for message in first { try await client.acknowledge(message) }
         while texts.count < 10 { texts.append(try await client.message().text) }
@@ -44,9 +46,10 @@ struct FlowControlTests {
         let (client, topic, _) = try await flooded(2, qos: .atLeastOnce)
         try await client.publish(topic, "of QoS 0", .atMostOnce)
         // It may come now or wait for the others.
-        var messages = try await client.fence().compactMap { if case .publish(let publish) = $0 { publish } else { nil } }
+        let messages = try await client.fence().compactMap {
+            if case .publish(let publish) = $0 { publish } else { nil }
+        }
         #expect(messages.allSatisfy { $0.qos == .atMostOnce })
-        messages = []
     }
 
     @Test("MQTT-3.3.4-10 (5.0): other packets are not held up by messages that wait")
@@ -71,11 +74,12 @@ struct FlowControlTests {
     @Test("MQTT-4.9.0-2 (5.0): at a quota of 0 the broker sends no more messages with a QoS above 0")
     func MQTT_4_9_0_2_v5() async throws {
         let (client, topic, first) = try await flooded(2, qos: .atLeastOnce)
-        #expect(first.count == 2)
+        #expect((1...2).contains(first.count))
         try await client.publish(topic, "one more", .atLeastOnce)
         try await client.expectSilence()
+        // Each acknowledgement makes room for one.
         try await client.acknowledge(first[0])
-        #expect(try await client.publish().text == "3")
+        #expect(try await client.publish().text == "\(first.count + 1)")
         try await client.expectSilence()
     }
 
@@ -97,13 +101,16 @@ struct FlowControlTests {
         let (client, _) = try await RawClient.connectLasting(.v5, identifier, properties: [.receiveMaximum(4)])
         try await client.subscribe(topic)
         for number in 1...6 { try await client.publish(topic, "\(number)") }
-        for number in 1...4 { #expect(try await client.publish().text == "\(number)") }
+        let sent = try await client.fence().count { $0.type == .publish }
+        #expect((1...4).contains(sent))
         try await client.drop()
         let (again, _) = try await RawClient.connectLasting(.v5, identifier, properties: [.receiveMaximum(2)])
         let first = try await again.fence().compactMap { if case .publish(let publish) = $0 { publish } else { nil } }
-        #expect(first.map(\.text) == ["1", "2"])
+        #expect((1...2).contains(first.count))
         for message in first { try await again.acknowledge(message) }
-        #expect(try await again.messages(4).map(\.text) == ["3", "4", "5", "6"])
+        let rest = try await again.messages(6 - first.count)
+        #expect((first + rest).map(\.text) == (1...6).map { "\($0)" })
+        #expect((first + rest).count { $0.duplicate } == sent)
     }
 
     @Test(

@@ -17,7 +17,9 @@ struct SessionTests {
         #expect(try await again.message().text == "subscribed still")
     }
 
-    @Test("MQTT-3.1.2-5 (3.1.1): messages of QoS 1 and 2 wait for a client that is away", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-3.1.2-5 (3.1.1): messages of QoS 1 and 2 wait for a client that is away",
+        arguments: ProtocolVersion.allCases)
     func MQTT_3_1_2_5_v3(_ version: ProtocolVersion) async throws {
         let (topic, identifier) = (unique("t"), unique())
         let (client, _) = try await RawClient.connectLasting(version, identifier)
@@ -97,7 +99,9 @@ struct SessionTests {
         }
     }
 
-    @Test("5.0 §3.1.2.11.2: without an expiry interval the session ends with the connection", arguments: [nil, 0] as [UInt32?])
+    @Test(
+        "5.0 §3.1.2.11.2: without an expiry interval the session ends with the connection",
+        arguments: [nil, 0] as [UInt32?])
     func noExpiryInterval(_ interval: UInt32?) async throws {
         let identifier = unique()
         let client = try await RawClient.connect(

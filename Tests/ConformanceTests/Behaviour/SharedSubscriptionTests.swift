@@ -37,7 +37,9 @@ struct SharedSubscriptionTests {
         var texts: [String] = []
         var shares: [Int] = []
         for member in members {
-            let own = try await member.fence().compactMap { if case .publish(let publish) = $0 { publish.text } else { nil } }
+            let own = try await member.fence().compactMap {
+                if case .publish(let publish) = $0 { publish.text } else { nil }
+            }
             texts += own
             shares.append(own.count)
         }
@@ -129,7 +131,9 @@ struct SharedSubscriptionTests {
         #expect(try await other.message().text == "next")
     }
 
-    @Test("MQTT-4.8.2-6 (5.0): a message that one of the share refuses goes to nobody else", arguments: [QoS.atLeastOnce, .exactlyOnce])
+    @Test(
+        "MQTT-4.8.2-6 (5.0): a message that one of the share refuses goes to nobody else",
+        arguments: [QoS.atLeastOnce, .exactlyOnce])
     func MQTT_4_8_2_6_v5(_ qos: QoS) async throws {
         let topic = unique("t")
         let publisher = try await RawClient.connect(.v5)

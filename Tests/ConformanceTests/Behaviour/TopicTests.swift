@@ -83,7 +83,9 @@ struct TopicTests {
         }
     }
 
-    @Test("3.1.1 §4.7.2, 5.0 §4.7.2: # alone gets nothing that begins with $", .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §4.7.2, 5.0 §4.7.2: # alone gets nothing that begins with $", .enabled(if: !BrokerUnderTest.isForeign),
+        arguments: ProtocolVersion.allCases)
     func hashAndDollar(_ version: ProtocolVersion) async throws {
         try await BrokerUnderTest.withOwn { port in
             let client = try await RawClient.connect(version, port: port)
@@ -142,7 +144,9 @@ struct TopicTests {
     func MQTT_4_7_3_4(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         // The same letters to a reader: composed and decomposed, two cases, a ligature, a full-width form.
-        let forms = ["\u{E9}", "e\u{301}", "\u{C9}", "E\u{301}", "\u{FB01}", "fi", "\u{FF21}", "A", "\u{212B}", "\u{C5}", "a "]
+        let forms = [
+            "\u{E9}", "e\u{301}", "\u{C9}", "E\u{301}", "\u{FB01}", "fi", "\u{FF21}", "A", "\u{212B}", "\u{C5}", "a ",
+        ]
         let client = try await RawClient.connect(version)
         for form in forms {
             try await client.subscribe("\(topic)/\(form)")
@@ -168,7 +172,9 @@ struct TopicTests {
         }
     }
 
-    @Test("3.1.1 §3.8.3, 5.0 §3.8.3: many subscriptions in one session, each with its messages", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §3.8.3, 5.0 §3.8.3: many subscriptions in one session, each with its messages",
+        arguments: ProtocolVersion.allCases)
     func manySubscriptions(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(version)

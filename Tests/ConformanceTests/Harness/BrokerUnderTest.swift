@@ -56,7 +56,8 @@ enum BrokerUnderTest {
         let directory = try TemporaryDirectory()
         if let account = settings.account {
             let file = try directory.write("", to: "passwords")
-            _ = try await runProgram(systemProgram("mosquitto_passwd"), ["-b", file, account.username, account.password])
+            _ = try await runProgram(
+                systemProgram("mosquitto_passwd"), ["-b", file, account.username, account.password])
             lines += ["allow_anonymous false", "password_file \(file)"]
         }
         if let topic = settings.readOnlyTopic {
@@ -70,6 +71,7 @@ enum BrokerUnderTest {
     static func withWebSocket(_ body: (Int) async throws -> Void) async throws {
         let port = try freePort()
         try await withMosquitto(lines: ["listener \(port) 127.0.0.1", "protocol websockets"]) { _ in
+            try await eventually("a WebSocket listener") { accepts(port: port) }
             try await body(port)
         }
     }

@@ -107,7 +107,8 @@ extension RawClient {
         _ topic: String, _ payload: String = "payload", _ qos: QoS = .atLeastOnce, retain: Bool = false,
         identifier: UInt16 = 3000, properties: Properties = []
     ) async throws -> ReasonCode {
-        try await send(try publication(topic, payload, qos, retain: retain, identifier: identifier, properties: properties))
+        try await send(
+            try publication(topic, payload, qos, retain: retain, identifier: identifier, properties: properties))
         switch qos {
         case .atMostOnce:
             try await send(.pingreq)
@@ -196,7 +197,9 @@ func will(
     _ topic: String, _ payload: String = "will", _ qos: QoS = .atMostOnce, retain: Bool = false,
     properties: Properties = []
 ) throws -> Will {
-    Will(topic: try TopicName(topic), payload: ByteBuffer(string: payload), qos: qos, retain: retain, properties: properties)
+    Will(
+        topic: try TopicName(topic), payload: ByteBuffer(string: payload), qos: qos, retain: retain,
+        properties: properties)
 }
 
 /// A packet identifier; 0 gives 1.

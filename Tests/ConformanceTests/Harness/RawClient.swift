@@ -20,7 +20,9 @@ final class RawClient: Sendable {
     /// Opens a TCP connection and sends nothing.
     ///
     /// - Parameter port: nil for the broker that all tests share.
-    static func open(_ version: ProtocolVersion, identifier: String = unique(), port: Int? = nil) async throws -> RawClient {
+    static func open(_ version: ProtocolVersion, identifier: String = unique(), port: Int? = nil) async throws
+        -> RawClient
+    {
         let address = try await BrokerUnderTest.address(port: port)
         let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)

@@ -20,7 +20,9 @@ struct ClientIdentifierTests {
         #expect(try await again.message().text == "kept")
     }
 
-    @Test("MQTT-3.1.3-3 (3.1.1, 5.0): a CONNECT without client identifier is refused", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-3.1.3-3 (3.1.1, 5.0): a CONNECT without client identifier is refused", arguments: ProtocolVersion.allCases
+    )
     func MQTT_3_1_3_3(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, payload: []))
@@ -47,7 +49,9 @@ struct ClientIdentifierTests {
         }
     }
 
-    @Test("3.1.1 §3.1.3.1, 5.0 §3.1.3.1: longer identifiers and other characters are let in", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §3.1.3.1, 5.0 §3.1.3.1: longer identifiers and other characters are let in",
+        arguments: ProtocolVersion.allCases)
     func longerIdentifiers(_ version: ProtocolVersion) async throws {
         for identifier in [String(repeating: "x", count: 200), "brücke/7 №1 🌉"] {
             _ = try await RawClient.connect(version, unique() + identifier)
@@ -65,7 +69,9 @@ struct ClientIdentifierTests {
         try await second.expectSilence()
     }
 
-    @Test("MQTT-3.1.3-7 (3.1.1), MQTT-3.1.3-8 (3.1.1), MQTT-3.1.3-9 (3.1.1): an empty identifier that asks for a session is refused with code 2")
+    @Test(
+        "MQTT-3.1.3-7 (3.1.1), MQTT-3.1.3-8 (3.1.1), MQTT-3.1.3-9 (3.1.1): an empty identifier that asks for a session is refused with code 2"
+    )
     func MQTT_3_1_3_8_v3() async throws {
         let client = try await RawClient.open(.v3_1_1)
         try await client.send(bytes: connectBytes(.v3_1_1, flags: 0x00, identifier: ""))

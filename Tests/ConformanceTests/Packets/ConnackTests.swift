@@ -65,7 +65,9 @@ struct ConnackTests {
         #expect(known.reasonCode == .success)
     }
 
-    @Test("MQTT-3.2.2-3 (3.1.1): a session that is not there is acknowledged as absent", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-3.2.2-3 (3.1.1): a session that is not there is acknowledged as absent",
+        arguments: ProtocolVersion.allCases)
     func MQTT_3_2_2_3_v3(_ version: ProtocolVersion) async throws {
         let (_, connack) = try await RawClient.connectLasting(version, unique())
         #expect(!connack.sessionPresent)
@@ -196,7 +198,9 @@ struct ConnackTests {
         }
     }
 
-    @Test("5.0 §3.2.2.3.14: a broker that overrides keep-alive says so and acts upon it", .enabled(if: !BrokerUnderTest.isForeign))
+    @Test(
+        "5.0 §3.2.2.3.14: a broker that overrides keep-alive says so and acts upon it",
+        .enabled(if: !BrokerUnderTest.isForeign))
     func serverKeepAlive() async throws {
         try await BrokerUnderTest.withOwn(.init(maximumKeepAlive: 10)) { port in
             for asked: UInt16 in [0, 60] {
@@ -229,7 +233,8 @@ struct ConnackTests {
             try await client.send(
                 .connect(
                     Connect(
-                        version: .v5, clientIdentifier: unique(), username: "ada", password: ByteBuffer(string: "byron"),
+                        version: .v5, clientIdentifier: unique(), username: "ada",
+                        password: ByteBuffer(string: "byron"),
                         properties: [.maximumPacketSize(8)])))
             _ = try await client.ended()
             for packet in try await client.unread() { #expect(try packet.encodedSize(version: .v5) <= 8) }
@@ -249,10 +254,12 @@ struct ConnackTests {
         try await client.expectClosed(.keepAliveTimeout)
         let silence = ContinuousClock.now - start
         #expect(silence > .milliseconds(1200))
-        #expect(silence < .seconds(4))
+        #expect(silence < .seconds(5))
     }
 
-    @Test("3.1.1 §3.1.2.10, 5.0 §3.1.2.10: any packet of the client counts for keep-alive", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §3.1.2.10, 5.0 §3.1.2.10: any packet of the client counts for keep-alive",
+        arguments: ProtocolVersion.allCases)
     func anyPacketKeepsAlive(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(version, keepAlive: 1)
@@ -263,7 +270,9 @@ struct ConnackTests {
         try await client.expectSilence()
     }
 
-    @Test("3.1.1 §3.1.2.10, 5.0 §3.1.2.10: what the broker sends does not count for keep-alive", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §3.1.2.10, 5.0 §3.1.2.10: what the broker sends does not count for keep-alive",
+        arguments: ProtocolVersion.allCases)
     func packetsOfBrokerDoNotCount(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(version, keepAlive: 1)

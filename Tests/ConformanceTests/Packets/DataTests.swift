@@ -51,7 +51,8 @@ struct DataTests {
         try await publisher.expectClosed(.malformedPacket)
     }
 
-    @Test("3.1.1 §2.2.3, 5.0 §1.5.5: a remaining length of five bytes is malformed", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §2.2.3, 5.0 §1.5.5: a remaining length of five bytes is malformed", arguments: ProtocolVersion.allCases)
     func remainingLengthOfFiveBytes(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.connect(version)
         try await client.send(bytes: [0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x01])
@@ -149,7 +150,9 @@ struct DataTests {
         let subscriber = try await RawClient.connect(version)
         let publisher = try await RawClient.connect(version)
         try await subscriber.subscribe(topic)
-        for number in 1...8 { try await publisher.publish(topic, "\(number)", number % 2 == 0 ? .exactlyOnce : .atLeastOnce) }
+        for number in 1...8 {
+            try await publisher.publish(topic, "\(number)", number % 2 == 0 ? .exactlyOnce : .atLeastOnce)
+        }
         var identifiers: [PacketIdentifier?] = []
         for _ in 1...8 { identifiers.append(try await subscriber.publish().packetIdentifier) }
         #expect(!identifiers.contains(nil))
@@ -247,7 +250,8 @@ struct DataTests {
         "5.0 §3.3.2.3: a property that stands twice is a protocol error",
         arguments: [
             [0x01, 0x00, 0x01, 0x00], [0x02, 0, 0, 0, 9, 0x02, 0, 0, 0, 9], [0x23, 0, 1, 0x23, 0, 1],
-            [0x03, 0, 1, 0x61, 0x03, 0, 1, 0x61], [0x08, 0, 1, 0x61, 0x08, 0, 1, 0x61], [0x09, 0, 1, 0x61, 0x09, 0, 1, 0x61],
+            [0x03, 0, 1, 0x61, 0x03, 0, 1, 0x61], [0x08, 0, 1, 0x61, 0x08, 0, 1, 0x61],
+            [0x09, 0, 1, 0x61, 0x09, 0, 1, 0x61],
         ] as [[UInt8]])
     func repeatedProperty(_ bytes: [UInt8]) async throws {
         let client = try await RawClient.connect(.v5)
@@ -284,7 +288,9 @@ struct DataTests {
         #expect(try await client.connack().reasonCode == .success)
         for byte in subscribeBytes(version, filter: Array(topic.utf8)) { try await client.send(bytes: [byte]) }
         _ = try await client.suback()
-        for byte in publishBytes(version, topic: Array(topic.utf8)) + [0xC0, 0x00] { try await client.send(bytes: [byte]) }
+        for byte in publishBytes(version, topic: Array(topic.utf8)) + [0xC0, 0x00] {
+            try await client.send(bytes: [byte])
+        }
         #expect(try await client.publish().text == "p")
         #expect(try await client.next() == .pingresp)
     }

@@ -22,7 +22,9 @@ struct DisconnectTests {
         #expect(try await client.unread() == [])
     }
 
-    @Test("3.1.1 §3.14.4, 5.0 §3.14.4: packets before a DISCONNECT in the same segment are processed", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §3.14.4, 5.0 §3.14.4: packets before a DISCONNECT in the same segment are processed",
+        arguments: ProtocolVersion.allCases)
     func packetsBeforeDisconnect(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -34,7 +36,9 @@ struct DisconnectTests {
 
     @Test("MQTT-3.14.0-1 (5.0): before CONNACK there is no DISCONNECT of the broker")
     func MQTT_3_14_0_1_v5() async throws {
-        for bytes in [[0xC0, 0x00], connectBytes(.v5, flags: 0x03), connectBytes(.v5, properties: [0x21, 0, 0])] as [[UInt8]] {
+        for bytes in [[0xC0, 0x00], connectBytes(.v5, flags: 0x03), connectBytes(.v5, properties: [0x21, 0, 0])]
+            as [[UInt8]]
+        {
             let client = try await RawClient.open(.v5)
             try await client.send(bytes: bytes)
             _ = try await client.ended()
@@ -56,7 +60,9 @@ struct DisconnectTests {
         #expect(try await watcher.message().text == "not disconnected")
     }
 
-    @Test("MQTT-3.14.2-1 (5.0), MQTT-3.14.2-2 (5.0): the broker's DISCONNECT has a code of its table and no expiry interval")
+    @Test(
+        "MQTT-3.14.2-1 (5.0), MQTT-3.14.2-2 (5.0): the broker's DISCONNECT has a code of its table and no expiry interval"
+    )
     func MQTT_3_14_2_1_v5() async throws {
         let (client, _) = try await RawClient.connectLasting(.v5, unique())
         _ = try await RawClient.connectLasting(.v5, client.identifier)
@@ -73,7 +79,9 @@ struct DisconnectTests {
         try await client.expectClosed(.protocolError, .malformedPacket)
     }
 
-    @Test("5.0 §3.14.2: DISCONNECT comes with or without code and properties", arguments: [[0xE0, 0], [0xE0, 1, 0], [0xE0, 2, 0, 0]] as [[UInt8]])
+    @Test(
+        "5.0 §3.14.2: DISCONNECT comes with or without code and properties",
+        arguments: [[0xE0, 0], [0xE0, 1, 0], [0xE0, 2, 0, 0]] as [[UInt8]])
     func formsOfDisconnect(_ bytes: [UInt8]) async throws {
         let client = try await RawClient.connect(.v5)
         try await client.send(bytes: bytes)
@@ -132,7 +140,9 @@ struct DisconnectTests {
         try await client.expectSilence()
     }
 
-    @Test("MQTT-4.12.0-7 (5.0): AUTH of a client that named no authentication method closes the connection", arguments: [0x18, 0x19] as [UInt8])
+    @Test(
+        "MQTT-4.12.0-7 (5.0): AUTH of a client that named no authentication method closes the connection",
+        arguments: [0x18, 0x19] as [UInt8])
     func MQTT_4_12_0_7_v5(_ code: UInt8) async throws {
         let client = try await RawClient.connect(.v5)
         try await client.send(bytes: packet(0xF0, [code] + properties(.v5, [0x15] + field("method"))))

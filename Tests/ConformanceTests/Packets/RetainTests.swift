@@ -22,7 +22,9 @@ struct RetainTests {
         }
     }
 
-    @Test("MQTT-3.3.1-6 (3.1.1): a new subscription gets the last retained message of each matching topic", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-3.3.1-6 (3.1.1): a new subscription gets the last retained message of each matching topic",
+        arguments: ProtocolVersion.allCases)
     func MQTT_3_3_1_6_v3(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let publisher = try await RawClient.connect(version)
@@ -36,7 +38,9 @@ struct RetainTests {
         try await other.expectSilence()
     }
 
-    @Test("MQTT-3.3.1-7 (3.1.1): a retained message of QoS 0 discards the one before", arguments: ProtocolVersion.allCases)
+    @Test(
+        "MQTT-3.3.1-7 (3.1.1): a retained message of QoS 0 discards the one before", arguments: ProtocolVersion.allCases
+    )
     func MQTT_3_3_1_7_v3(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let publisher = try await RawClient.connect(version)
@@ -45,7 +49,9 @@ struct RetainTests {
         let client = try await RawClient.connect(version)
         try await client.subscribe(topic)
         // The new one may be forgotten at any time, the old one must not come back.
-        let texts = try await client.fence().map { if case .publish(let publish) = $0 { publish.text } else { "\($0)" } }
+        let texts = try await client.fence().map {
+            if case .publish(let publish) = $0 { publish.text } else { "\($0)" }
+        }
         #expect(texts == ["new"] || texts == [])
     }
 

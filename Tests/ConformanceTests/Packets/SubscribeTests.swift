@@ -59,7 +59,9 @@ struct SubscribeTests {
         try await client.expectClosed(.protocolError, .malformedPacket)
     }
 
-    @Test("5.0 §3.8.2.1.2: a subscription identifier of 0 or given twice closes the connection", arguments: [[0x0B, 0x00], [0x0B, 0x01, 0x0B, 0x02]] as [[UInt8]])
+    @Test(
+        "5.0 §3.8.2.1.2: a subscription identifier of 0 or given twice closes the connection",
+        arguments: [[0x0B, 0x00], [0x0B, 0x01, 0x0B, 0x02]] as [[UInt8]])
     func invalidSubscriptionIdentifier(_ bytes: [UInt8]) async throws {
         let client = try await RawClient.connect(.v5)
         try await client.send(bytes: subscribeBytes(.v5, filter: Array("t".utf8), properties: bytes))
@@ -94,7 +96,7 @@ struct SubscribeTests {
     @Test("MQTT-3.8.3-4 (5.0): No Local on a shared subscription is a protocol error")
     func MQTT_3_8_3_4_v5() async throws {
         let client = try await RawClient.connect(.v5)
-        try await client.send(bytes: subscribeBytes(.v5, filter: Array("$share/g/t".utf8), options: 0x04))
+        try await client.send(bytes: subscribeBytes(.v5, filter: Array("$share/g/\(unique("t"))".utf8), options: 0x04))
         try await client.expectClosed(.protocolError)
     }
 
@@ -174,7 +176,9 @@ struct SubscribeTests {
             Subscription(filter: try TopicFilter("\(topic)/a"), qos: .atLeastOnce),
         ])
         #expect(suback.reasonCodes == [.grantedQoS0, .grantedQoS2, .grantedQoS1])
-        let retained = try await client.fence().compactMap { if case .publish(let publish) = $0 { publish } else { nil } }
+        let retained = try await client.fence().compactMap {
+            if case .publish(let publish) = $0 { publish } else { nil }
+        }
         #expect(!retained.isEmpty && retained.allSatisfy { $0.text == "retained" })
         for case let publish in retained where publish.qos != .atMostOnce { try await client.acknowledge(publish) }
         try await client.publish("\(topic)/a", "a", .exactlyOnce)
@@ -366,7 +370,8 @@ struct SubscribeTests {
         let client = try await RawClient.connect(.v5)
         try await client.subscribe("\(topic)/b")
         try await client.subscribe("\(topic)/d/#")
-        let unsuback = try await client.unsubscribe("\(topic)/a", "\(topic)/b", "\(topic)/c", "\(topic)/d/#", "\(topic)/b")
+        let unsuback = try await client.unsubscribe(
+            "\(topic)/a", "\(topic)/b", "\(topic)/c", "\(topic)/d/#", "\(topic)/b")
         #expect(
             unsuback.reasonCodes == [
                 .noSubscriptionExisted, .success, .noSubscriptionExisted, .success, .noSubscriptionExisted,

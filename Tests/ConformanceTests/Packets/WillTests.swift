@@ -19,7 +19,8 @@ struct WillTests {
         #expect(message.qos == qos)
     }
 
-    @Test("3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published at a protocol error", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published at a protocol error", arguments: ProtocolVersion.allCases)
     func protocolError(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -29,7 +30,9 @@ struct WillTests {
         #expect(try await watcher.message().text == "broken")
     }
 
-    @Test("3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published when keep-alive runs out", arguments: ProtocolVersion.allCases)
+    @Test(
+        "3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published when keep-alive runs out",
+        arguments: ProtocolVersion.allCases)
     func keepAlive(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -99,7 +102,9 @@ struct WillTests {
         #expect(try await watcher.message().text == "on request")
     }
 
-    @Test("5.0 §3.1.2.5: a DISCONNECT with an error publishes the will", arguments: [ReasonCode.unspecifiedError, .quotaExceeded])
+    @Test(
+        "5.0 §3.1.2.5: a DISCONNECT with an error publishes the will",
+        arguments: [ReasonCode.unspecifiedError, .quotaExceeded])
     func disconnectWithError(_ reason: ReasonCode) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(.v5)
@@ -109,7 +114,9 @@ struct WillTests {
         #expect(try await watcher.message().text == "in error")
     }
 
-    @Test("MQTT-3.1.2-11 (3.1.1): will fields without a will flag close the connection", arguments: [0x0A, 0x12, 0x22] as [UInt8])
+    @Test(
+        "MQTT-3.1.2-11 (3.1.1): will fields without a will flag close the connection",
+        arguments: [0x0A, 0x12, 0x22] as [UInt8])
     func MQTT_3_1_2_11_v3(_ flags: UInt8) async throws {
         let client = try await RawClient.open(.v3_1_1)
         try await client.send(bytes: connectBytes(.v3_1_1, flags: flags))
@@ -197,7 +204,9 @@ struct WillTests {
         #expect(try await watcher.message().text == "")
     }
 
-    @Test("3.1.1 §4.7.3, 5.0 §4.7.3: wildcards in a will topic are refused", arguments: ProtocolVersion.allCases, ["a/#", "+", ""])
+    @Test(
+        "3.1.1 §4.7.3, 5.0 §4.7.3: wildcards in a will topic are refused", arguments: ProtocolVersion.allCases,
+        ["a/#", "+", ""])
     func wildcardTopic(_ version: ProtocolVersion, _ topic: String) async throws {
         let client = try await RawClient.open(version)
         let payload = field(unique()) + properties(version) + field(topic) + field("will")
@@ -245,7 +254,8 @@ struct WillTests {
         let watcher = try await RawClient.connect(.v5)
         try await watcher.subscribe(topic)
         // A session that ends with its connection.
-        let client = try await RawClient.connect(.v5, will: will(topic, "at once", properties: [.willDelayInterval(600)]))
+        let client = try await RawClient.connect(
+            .v5, will: will(topic, "at once", properties: [.willDelayInterval(600)]))
         try await client.drop()
         #expect(try await watcher.message().text == "at once")
         // One that ends a second later.
@@ -256,7 +266,7 @@ struct WillTests {
         #expect(try await watcher.message().text == "a second later")
     }
 
-    @Test("5.0 §3.1.2.4, §3.1.3.2.2: a clean start ends the session, and with it the will's delay")
+    @Test("5.0 §3.1.4: a take-over that starts clean ends the session, and with it the will's delay")
     func cleanStartEndsDelay() async throws {
         let (topic, identifier) = (unique("t"), unique())
         let watcher = try await RawClient.connect(.v5)
@@ -264,8 +274,8 @@ struct WillTests {
         let client = try await RawClient.connect(
             .v5, identifier, will: will(topic, "of the old session", properties: [.willDelayInterval(600)]),
             properties: [.sessionExpiryInterval(300)])
-        try await client.drop()
         _ = try await RawClient.connect(.v5, identifier, cleanStart: true)
+        _ = try await client.ended()
         #expect(try await watcher.message().text == "of the old session")
     }
 

@@ -16,13 +16,17 @@ struct NotCovered {
         + old("MQTT-4.5.0-2", "binds the client: it acknowledges what it receives")
         + old("MQTT-4.8.0-2", "cannot be provoked from outside: a transient error inside the broker")
         + old("MQTT-6.0.0-3", "binds the client: it offers the subprotocol mqtt")
-        + old("MQTT-7.0.0-1", "for brokers that connect to other brokers: connections outwards are the agent's, with its client")
+        + old(
+            "MQTT-7.0.0-1",
+            "for brokers that connect to other brokers: connections outwards are the agent's, with its client")
         + old("MQTT-7.1.2-1", "binds the client: its transport")
 
         + new("MQTT-3.1.2-20", "binds the client: it sends PINGREQ")
         + new("MQTT-3.1.2-21", "binds the client: it follows Server Keep Alive")
         + new("MQTT-3.1.2-30", "binds the client: it waits for CONNACK when it named an authentication method")
-        + new("MQTT-3.1.3-8", "optional: for brokers that refuse client identifiers; this one refuses none that is well-formed")
+        + new(
+            "MQTT-3.1.3-8",
+            "optional: for brokers that refuse client identifiers; this one refuses none that is well-formed")
         + new("MQTT-3.2.2-4", "binds the client: it closes when the broker knows a session and it does not")
         + new("MQTT-3.2.2-5", "binds the client: it forgets a session that the broker does not know")
         + new("MQTT-3.2.2-11", "binds the client: it heeds Maximum QoS")
