@@ -9,7 +9,7 @@ struct WebSocketTests {
         "MQTT-6.0.0-1 (3.1.1, 5.0): packets come in binary frames, and a frame of text closes the connection",
         arguments: ProtocolVersion.allCases)
     func MQTT_6_0_0_1(_ version: ProtocolVersion) async throws {
-        try await BrokerUnderTest.withWebSocket { port in
+        try await BrokerUnderTest.withOwn(.init(speaksWebSocket: true)) { port in
             let client = try await WebSocketPeer.open(port: port)
             try await client.send(frame: connectBytes(version))
             // `packets` throws at a frame that is not binary.
@@ -24,7 +24,7 @@ struct WebSocketTests {
         "MQTT-6.0.0-2 (3.1.1, 5.0): a frame may hold several packets or parts of them",
         arguments: ProtocolVersion.allCases)
     func MQTT_6_0_0_2(_ version: ProtocolVersion) async throws {
-        try await BrokerUnderTest.withWebSocket { port in
+        try await BrokerUnderTest.withOwn(.init(speaksWebSocket: true)) { port in
             let bytes = connectBytes(version) + [0xC0, 0x00, 0xC0, 0x00]
             let expected: [PacketType] = [.connack, .pingresp, .pingresp]
             let together = try await WebSocketPeer.open(port: port)
@@ -38,7 +38,7 @@ struct WebSocketTests {
 
     @Test("MQTT-6.0.0-4 (3.1.1, 5.0): the broker selects the subprotocol mqtt")
     func MQTT_6_0_0_4() async throws {
-        try await BrokerUnderTest.withWebSocket { port in
+        try await BrokerUnderTest.withOwn(.init(speaksWebSocket: true)) { port in
             for offered in ["mqtt", "soap, mqtt"] {
                 let client = try await WebSocketPeer.open(port: port, subprotocols: offered)
                 #expect(client.selectedSubprotocol == "mqtt")

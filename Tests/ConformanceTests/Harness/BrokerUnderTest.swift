@@ -1,9 +1,13 @@
 import Glibc
+import MQTTServer
+import MQTTWire
+import NIOCore
+import NIOPosix
 import TestSupport
 
-/// The broker that the suite is about.
+/// The broker that the suite is about: an ``MQTTServer`` in this process.
 ///
-/// `FIELDPOST_CONFORMANCE_BROKER=host:port swift test --filter '^ConformanceTests'` points the suite at any broker that
+/// `FIELDPOST_CONFORMANCE_BROKER=host:port swift test --filter '^ConformanceTests'` points the suite at any other that
 /// lets anonymous clients in; tests that need a broker of a configuration of their own are left out then.
 enum BrokerUnderTest {
     struct Address: Sendable {
@@ -13,17 +17,22 @@ enum BrokerUnderTest {
 
     /// What a broker of its own is configured to; nil leaves the broker's default.
     struct Settings: Sendable {
-        var maximumQoS: Int?
+        var maximumQoS: QoS?
         var retainAvailable: Bool?
+        /// Bytes.
         var maximumPacketSize: Int?
-        var topicAliasMaximum: Int?
-        var receiveMaximum: Int?
+        var topicAliasMaximum: UInt16?
+        var receiveMaximum: UInt16?
         /// Seconds.
-        var maximumKeepAlive: Int?
+        var maximumKeepAlive: UInt16?
         /// The only account; anonymous clients are refused then.
         var account: (username: String, password: String)?
-        /// Topics that nobody may write to.
+        /// A topic that nobody may write to.
         var readOnlyTopic: String?
+        /// Says yes to clients that authenticate themselves with ``Riddle``.
+        var asksRiddles = false
+        var responseInformation: String?
+        var speaksWebSocket = false
     }
 
     /// Whether the broker is none of ours, so that it cannot be configured here.
@@ -36,7 +45,17 @@ enum BrokerUnderTest {
         return Address(host: String(parts[0]), port: port)
     }()
 
-    private static let shared = Task { try await Mosquitto.start(lines: ["max_queued_messages 10000"]) }
+    /// The broker of all tests that ask for no other keeps its sessions on disk, as a gateway's does; those of
+    /// ``withOwn(_:_:)`` keep theirs in memory.
+    private static let shared = Task {
+        let directory = try TemporaryDirectory()
+        var configuration = ServerConfiguration(listeners: [Listener(address: .tcp(host: "127.0.0.1", port: 0))])
+        configuration.persistence = .init(path: directory.path("broker.db"))
+        configuration.persistence?.survivesPowerLoss = false
+        let server = MQTTServer(configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        try await server.start()
+        return (server: server, port: try await port(of: server), directory: directory)
+    }
 
     static func address(port: Int?) async throws -> Address {
         if let port { return Address(host: "127.0.0.1", port: port) }
@@ -46,33 +65,64 @@ enum BrokerUnderTest {
 
     /// Lends the port of a broker with a configuration of its own.
     static func withOwn(_ settings: Settings = Settings(), _ body: (Int) async throws -> Void) async throws {
-        var lines: [String] = []
-        if let value = settings.maximumQoS { lines.append("max_qos \(value)") }
-        if let value = settings.retainAvailable { lines.append("retain_available \(value)") }
-        if let value = settings.maximumPacketSize { lines.append("max_packet_size \(value)") }
-        if let value = settings.topicAliasMaximum { lines.append("max_topic_alias \(value)") }
-        if let value = settings.receiveMaximum { lines.append("max_inflight_messages \(value)") }
-        if let value = settings.maximumKeepAlive { lines.append("max_keepalive \(value)") }
-        let directory = try TemporaryDirectory()
-        if let account = settings.account {
-            let file = try directory.write("", to: "passwords")
-            _ = try await runProgram(
-                systemProgram("mosquitto_passwd"), ["-b", file, account.username, account.password])
-            lines += ["allow_anonymous false", "password_file \(file)"]
+        let server = MQTTServer(
+            try configuration(settings), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        try await server.start()
+        do {
+            try await body(try await port(of: server))
+        } catch {
+            await server.stop(timeout: .zero)
+            throw error
         }
-        if let topic = settings.readOnlyTopic {
-            let file = try directory.write("topic readwrite #\ntopic deny \(topic)\ntopic read \(topic)\n", to: "acl")
-            lines.append("acl_file \(file)")
-        }
-        try await withMosquitto(lines: lines) { try await body($0.port) }
+        await server.stop(timeout: .zero)
     }
 
-    /// Lends the port of a WebSocket listener.
-    static func withWebSocket(_ body: (Int) async throws -> Void) async throws {
-        let port = try freePort()
-        try await withMosquitto(lines: ["listener \(port) 127.0.0.1", "protocol websockets"]) { _ in
-            try await eventually("a WebSocket listener") { accepts(port: port) }
-            try await body(port)
+    private static func configuration(_ settings: Settings) throws -> ServerConfiguration {
+        var listener = Listener(address: .tcp(host: "127.0.0.1", port: 0), speech: settings.speaksWebSocket ? .webSocket : .mqtt)
+        listener.allowsAnonymous = settings.account == nil
+        var configuration = ServerConfiguration(listeners: [listener])
+        configuration.responseInformation = settings.responseInformation
+        if let value = settings.maximumQoS { configuration.limits.maximumQoS = value }
+        if let value = settings.retainAvailable { configuration.limits.isRetainAvailable = value }
+        if let value = settings.maximumPacketSize { configuration.limits.maximumPacketSize = value }
+        if let value = settings.topicAliasMaximum { configuration.limits.topicAliasMaximum = value }
+        if let value = settings.receiveMaximum { configuration.limits.receiveMaximum = value }
+        if let value = settings.maximumKeepAlive { configuration.limits.maximumKeepAlive = value }
+        if let (username, password) = settings.account {
+            let salt: [UInt8] = Array(1...12)
+            guard let hash = PasswordFile.hash(password: Array(password.utf8), iterations: 101, salt: salt) else {
+                throw Surprise("no hash of a password")
+            }
+            configuration.access.passwords = try PasswordFile(
+                parsing: Array("\(username):\(hash)\n".utf8), path: "passwords")
+        }
+        if let topic = settings.readOnlyTopic {
+            configuration.access.acl = try AccessControlList(
+                parsing: Array("topic read \(topic)\ntopic readwrite allowed\n".utf8), path: "acl")
+        }
+        if settings.asksRiddles {
+            configuration.hooks.authenticators[Riddle.method] = { _ in Riddle() }
+        }
+        return configuration
+    }
+
+    private static func port(of server: MQTTServer) async throws -> Int {
+        guard let port = await server.addresses.first?.address.port else { throw Surprise("a broker without a port") }
+        return port
+    }
+}
+
+/// An authentication method: the server asks, and “42” is right.
+struct Riddle: ServerAuthenticator {
+    static let method = "riddle"
+    static let question = "6 x 7"
+    static let answer = "42"
+
+    func proceed(with data: ByteBuffer?) async -> AuthenticationStep {
+        switch data.map({ String(buffer: $0) }) {
+        case nil: .continue(ByteBuffer(string: Self.question))
+        case Self.answer?: .success(nil)
+        default: .failure(.notAuthorized)
         }
     }
 }

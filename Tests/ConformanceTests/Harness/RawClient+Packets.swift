@@ -51,6 +51,12 @@ extension RawClient {
         return unsuback
     }
 
+    func auth() async throws -> Auth {
+        let packet = try await take("AUTH") { if case .auth = $0 { true } else { false } }
+        guard case .auth(let auth) = packet else { throw Surprise("AUTH awaited, got \(packet)") }
+        return auth
+    }
+
     func disconnected() async throws -> Disconnect {
         let packet = try await take("DISCONNECT") { if case .disconnect = $0 { true } else { false } }
         guard case .disconnect(let disconnect) = packet else { throw Surprise("DISCONNECT awaited, got \(packet)") }

@@ -125,7 +125,7 @@ struct ConnackTests {
         "MQTT-3.2.2-9 (5.0): a broker of a lower QoS says so, and closes on a higher one",
         .enabled(if: !BrokerUnderTest.isForeign), arguments: [QoS.atMostOnce, .atLeastOnce])
     func MQTT_3_2_2_9_v5(_ maximum: QoS) async throws {
-        try await BrokerUnderTest.withOwn(.init(maximumQoS: Int(maximum.rawValue))) { port in
+        try await BrokerUnderTest.withOwn(.init(maximumQoS: maximum)) { port in
             let (client, connack) = try await RawClient.connecting(
                 Connect(version: .v5, clientIdentifier: unique()), port: port)
             #expect(connack.properties.maximumQoS == maximum)
@@ -138,7 +138,7 @@ struct ConnackTests {
         "MQTT-3.2.2-10 (5.0): a broker of a lower QoS still grants subscriptions of any QoS",
         .enabled(if: !BrokerUnderTest.isForeign))
     func MQTT_3_2_2_10_v5() async throws {
-        try await BrokerUnderTest.withOwn(.init(maximumQoS: 0)) { port in
+        try await BrokerUnderTest.withOwn(.init(maximumQoS: .atMostOnce)) { port in
             let client = try await RawClient.connect(.v5, port: port)
             let suback = try await client.subscribe(
                 QoS.allCases.map { Subscription(filter: try TopicFilter("t/\($0)"), qos: $0) })
@@ -150,7 +150,7 @@ struct ConnackTests {
         "MQTT-3.2.2-12 (5.0): a will above the broker's QoS is refused",
         .enabled(if: !BrokerUnderTest.isForeign))
     func MQTT_3_2_2_12_v5() async throws {
-        try await BrokerUnderTest.withOwn(.init(maximumQoS: 0)) { port in
+        try await BrokerUnderTest.withOwn(.init(maximumQoS: .atMostOnce)) { port in
             let client = try await RawClient.open(.v5, port: port)
             try await client.send(
                 .connect(Connect(version: .v5, clientIdentifier: unique(), will: will("t", "will", .atLeastOnce))))

@@ -2,8 +2,8 @@ import MQTTWire
 import NIOCore
 import Testing
 
-/// Chapters 3.12 to 3.15.
-@Suite("PINGREQ, DISCONNECT and AUTH", .conformance)
+/// Chapters 3.12 to 3.14.
+@Suite("PINGREQ and DISCONNECT", .conformance)
 struct DisconnectTests {
     @Test("MQTT-3.12.4-1 (3.1.1, 5.0): PINGREQ is answered with PINGRESP", arguments: ProtocolVersion.allCases)
     func MQTT_3_12_4_1(_ version: ProtocolVersion) async throws {
@@ -113,39 +113,5 @@ struct DisconnectTests {
         try await client.send(bytes: [0x00, 0x00])
         _ = try await client.disconnected()
         #expect(try await client.ended() == .closed)
-    }
-
-    // MARK: Enhanced authentication, which this broker does not offer
-
-    @Test("MQTT-3.15.1-1 (5.0): AUTH with other flags closes the connection")
-    func MQTT_3_15_1_1_v5() async throws {
-        let client = try await RawClient.connect(.v5)
-        try await client.send(bytes: [0xF1, 0x02, 0x18, 0x00])
-        try await client.expectClosed(.malformedPacket, .protocolError)
-    }
-
-    @Test("MQTT-4.12.0-1 (5.0): a CONNECT with an authentication method that is not offered is refused")
-    func MQTT_4_12_0_1_v5() async throws {
-        let client = try await RawClient.open(.v5)
-        try await client.send(
-            .connect(
-                Connect(version: .v5, clientIdentifier: unique(), properties: [.authenticationMethod("of my own")])))
-        try await client.expectRefused(.badAuthenticationMethod, .notAuthorized)
-    }
-
-    @Test("MQTT-4.12.0-6 (5.0): who names no authentication method gets no AUTH and no method")
-    func MQTT_4_12_0_6_v5() async throws {
-        let (client, connack) = try await RawClient.connecting(Connect(version: .v5, clientIdentifier: unique()))
-        #expect(connack.properties.authenticationMethod == nil)
-        try await client.expectSilence()
-    }
-
-    @Test(
-        "MQTT-4.12.0-7 (5.0): AUTH of a client that named no authentication method closes the connection",
-        arguments: [0x18, 0x19] as [UInt8])
-    func MQTT_4_12_0_7_v5(_ code: UInt8) async throws {
-        let client = try await RawClient.connect(.v5)
-        try await client.send(bytes: packet(0xF0, [code] + properties(.v5, [0x15] + field("method"))))
-        try await client.expectClosed(.protocolError)
     }
 }

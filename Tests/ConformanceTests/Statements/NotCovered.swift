@@ -23,7 +23,6 @@ struct NotCovered {
 
         + new("MQTT-3.1.2-20", "binds the client: it sends PINGREQ")
         + new("MQTT-3.1.2-21", "binds the client: it follows Server Keep Alive")
-        + new("MQTT-3.1.2-30", "binds the client: it waits for CONNACK when it named an authentication method")
         + new(
             "MQTT-3.1.3-8",
             "optional: for brokers that refuse client identifiers; this one refuses none that is well-formed")
@@ -42,16 +41,6 @@ struct NotCovered {
         + new("MQTT-4.6.0-3", "binds the client: the order of its PUBREC")
         + new("MQTT-4.6.0-4", "binds the client: the order of its PUBREL")
         + new("MQTT-6.0.0-3", "binds the client: it offers the subprotocol mqtt")
-        // This broker offers no authentication method: it never sends AUTH, and no connection ever has a method.
-        + new("MQTT-3.15.2-1", "optional: this broker sends no AUTH")
-        + new("MQTT-3.15.2-2", "optional: this broker sends no AUTH")
-        + new("MQTT-3.15.2-3", "optional: this broker sends no AUTH")
-        + new("MQTT-4.12.0-2", "optional: this broker sends no AUTH")
-        + new("MQTT-4.12.0-3", "binds the client: how it answers AUTH")
-        + new("MQTT-4.12.0-4", "optional: this broker has no authentication exchange that it could break off")
-        + new("MQTT-4.12.0-5", "optional: this broker sends no AUTH, and no CONNACK of success to who names a method")
-        + new("MQTT-4.12.1-1", "binds the client: how it authenticates again")
-        + new("MQTT-4.12.1-2", "optional: no connection has an authentication method that could be used again")
 
     private static func old(_ statement: String, _ reason: String) -> [NotCovered] {
         [NotCovered(version: .v3_1_1, statement: statement, reason: reason)]
