@@ -114,9 +114,9 @@ struct FlowControlTests {
     }
 
     @Test(
-        "5.0 §3.2.2.3.3, §3.3.4: a client that sends more than the broker's Receive Maximum is disconnected with 0x93",
+        "MQTT-3.3.4-7 (5.0): a client that sends more than the broker's Receive Maximum is disconnected with 0x93",
         .enabled(if: !BrokerUnderTest.isForeign))
-    func receiveMaximumOfBroker() async throws {
+    func MQTT_3_3_4_7_v5() async throws {
         try await BrokerUnderTest.withOwn(.init(receiveMaximum: 3)) { port in
             let (client, connack) = try await RawClient.connecting(
                 Connect(version: .v5, clientIdentifier: unique()), port: port)

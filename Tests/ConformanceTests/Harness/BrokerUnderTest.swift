@@ -29,6 +29,12 @@ enum BrokerUnderTest {
         var account: (username: String, password: String)?
         /// A topic that nobody may write to.
         var readOnlyTopic: String?
+        var wildcardsAvailable: Bool?
+        var sharedSubscriptionsAvailable: Bool?
+        /// Seconds.
+        var maximumSessionExpiry: UInt32?
+        /// A client identifier that is not accepted.
+        var refusedIdentifier: String?
         /// Says yes to clients that authenticate themselves with ``Riddle``.
         var asksRiddles = false
         var responseInformation: String?
@@ -78,7 +84,8 @@ enum BrokerUnderTest {
     }
 
     private static func configuration(_ settings: Settings) throws -> ServerConfiguration {
-        var listener = Listener(address: .tcp(host: "127.0.0.1", port: 0), speech: settings.speaksWebSocket ? .webSocket : .mqtt)
+        var listener = Listener(
+            address: .tcp(host: "127.0.0.1", port: 0), speech: settings.speaksWebSocket ? .webSocket : .mqtt)
         listener.allowsAnonymous = settings.account == nil
         var configuration = ServerConfiguration(listeners: [listener])
         configuration.responseInformation = settings.responseInformation
@@ -88,6 +95,16 @@ enum BrokerUnderTest {
         if let value = settings.topicAliasMaximum { configuration.limits.topicAliasMaximum = value }
         if let value = settings.receiveMaximum { configuration.limits.receiveMaximum = value }
         if let value = settings.maximumKeepAlive { configuration.limits.maximumKeepAlive = value }
+        if let value = settings.wildcardsAvailable { configuration.limits.areWildcardsAvailable = value }
+        if let value = settings.sharedSubscriptionsAvailable {
+            configuration.limits.areSharedSubscriptionsAvailable = value
+        }
+        if let value = settings.maximumSessionExpiry { configuration.limits.maximumSessionExpiry = value }
+        if let identifier = settings.refusedIdentifier {
+            configuration.hooks.validateConnection = { request in
+                request.client.identifier == identifier ? .refuse(.clientIdentifierNotValid) : .accept
+            }
+        }
         if let (username, password) = settings.account {
             let salt: [UInt8] = Array(1...12)
             guard let hash = PasswordFile.hash(password: Array(password.utf8), iterations: 101, salt: salt) else {

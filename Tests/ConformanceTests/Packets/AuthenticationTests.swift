@@ -118,7 +118,8 @@ struct AuthenticationTests {
                 let client = try await asking(port: port)
                 _ = try await client.auth()
                 try await client.send(packet)
-                try await client.expectRefused(.protocolError, .malformedPacket, .badAuthenticationMethod, .notAuthorized)
+                try await client.expectRefused(
+                    .protocolError, .malformedPacket, .badAuthenticationMethod, .notAuthorized)
             }
         }
     }

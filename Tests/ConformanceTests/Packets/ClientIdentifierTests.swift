@@ -70,7 +70,7 @@ struct ClientIdentifierTests {
     }
 
     @Test(
-        "MQTT-3.1.3-7 (3.1.1), MQTT-3.1.3-8 (3.1.1), MQTT-3.1.3-9 (3.1.1): an empty identifier that asks for a session is refused with code 2"
+        "MQTT-3.1.3-7 (3.1.1), MQTT-3.1.3-8 (3.1.1): an empty identifier that asks for a session is refused with code 2"
     )
     func MQTT_3_1_3_8_v3() async throws {
         let client = try await RawClient.open(.v3_1_1)
@@ -107,5 +107,17 @@ struct ClientIdentifierTests {
             assigned.insert(try #require(connack.properties.assignedClientIdentifier))
         }
         #expect(assigned.count == 5)
+    }
+
+    @Test(
+        "MQTT-3.1.3-9 (3.1.1), MQTT-3.1.3-8 (5.0): an identifier that the broker does not accept is refused with the code for it",
+        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+    func MQTT_3_1_3_9_v3_MQTT_3_1_3_8_v5(_ version: ProtocolVersion) async throws {
+        try await BrokerUnderTest.withOwn(.init(refusedIdentifier: "mallory")) { port in
+            let client = try await RawClient.open(version, port: port)
+            try await client.send(.connect(Connect(version: version, clientIdentifier: "mallory")))
+            try await client.expectRefused(.clientIdentifierNotValid, mustAnswer: version == .v3_1_1)
+            _ = try await RawClient.connect(version, "alice", port: port)
+        }
     }
 }

@@ -122,7 +122,7 @@ struct ConnackTests {
     // MARK: What a 5.0 server announces
 
     @Test(
-        "MQTT-3.2.2-9 (5.0): a broker of a lower QoS says so, and closes on a higher one",
+        "MQTT-3.2.2-9 (5.0), MQTT-3.2.2-11 (5.0): a broker of a lower QoS says so, and closes on a higher one",
         .enabled(if: !BrokerUnderTest.isForeign), arguments: [QoS.atMostOnce, .atLeastOnce])
     func MQTT_3_2_2_9_v5(_ maximum: QoS) async throws {
         try await BrokerUnderTest.withOwn(.init(maximumQoS: maximum)) { port in
@@ -171,9 +171,9 @@ struct ConnackTests {
     }
 
     @Test(
-        "5.0 §3.2.2.3.5: a broker that retains nothing says so, and closes on a message that is to be retained",
+        "MQTT-3.2.2-14 (5.0): a broker that retains nothing says so, and closes on a message that is to be retained",
         .enabled(if: !BrokerUnderTest.isForeign))
-    func retainNotAvailable() async throws {
+    func MQTT_3_2_2_14_v5() async throws {
         try await BrokerUnderTest.withOwn(.init(retainAvailable: false)) { port in
             let (client, connack) = try await RawClient.connecting(
                 Connect(version: .v5, clientIdentifier: unique()), port: port)
@@ -184,9 +184,9 @@ struct ConnackTests {
     }
 
     @Test(
-        "5.0 §3.2.2.3.6: a broker with a Maximum Packet Size says so, and closes on a larger packet",
+        "MQTT-3.2.2-15 (5.0): a broker with a Maximum Packet Size says so, and closes on a larger packet",
         .enabled(if: !BrokerUnderTest.isForeign))
-    func maximumPacketSize() async throws {
+    func MQTT_3_2_2_15_v5() async throws {
         try await BrokerUnderTest.withOwn(.init(maximumPacketSize: 200)) { port in
             let (client, connack) = try await RawClient.connecting(
                 Connect(version: .v5, clientIdentifier: unique()), port: port)
@@ -211,6 +211,21 @@ struct ConnackTests {
             let (_, connack) = try await RawClient.connecting(
                 Connect(version: .v5, clientIdentifier: unique(), keepAlive: 5), port: port)
             #expect(connack.properties.serverKeepAlive ?? 5 == 5)
+        }
+    }
+
+    @Test(
+        "5.0 §3.2.2.3.2: a broker that shortens the session says so, and acts upon it",
+        .enabled(if: !BrokerUnderTest.isForeign))
+    func sessionExpiryOfBroker() async throws {
+        try await BrokerUnderTest.withOwn(.init(maximumSessionExpiry: 1)) { port in
+            let identifier = unique()
+            let (client, connack) = try await RawClient.connectLasting(.v5, identifier, port: port)
+            #expect(connack.properties.sessionExpiryInterval == 1)
+            try await client.disconnect()
+            try await Task.sleep(for: .milliseconds(2500))
+            let (_, again) = try await RawClient.connectLasting(.v5, identifier, port: port)
+            #expect(!again.sessionPresent)
         }
     }
 

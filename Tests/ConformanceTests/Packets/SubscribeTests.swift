@@ -245,6 +245,45 @@ struct SubscribeTests {
         #expect(suback.reasonCodes[0] == .grantedQoS1)
     }
 
+    @Test(
+        "MQTT-3.8.3-2 (3.1.1): a broker without wildcards refuses subscriptions with them",
+        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+    func MQTT_3_8_3_2_v3(_ version: ProtocolVersion) async throws {
+        try await BrokerUnderTest.withOwn(.init(wildcardsAvailable: false)) { port in
+            let (client, connack) = try await RawClient.connecting(
+                Connect(version: version, clientIdentifier: unique()), port: port)
+            if version == .v5 { #expect(connack.properties.wildcardSubscriptionAvailable == false) }
+            let suback = try? await client.subscribe([
+                Subscription(filter: try TopicFilter("a/+"), qos: .atLeastOnce),
+                Subscription(filter: try TopicFilter("a/b"), qos: .atLeastOnce),
+            ])
+            // 5.0 calls it a protocol error: either answer will do.
+            if let suback {
+                let refusal = version == .v5 ? ReasonCode.wildcardSubscriptionsNotSupported : .unspecifiedError
+                #expect(suback.reasonCodes == [refusal, .grantedQoS1])
+            } else {
+                try await client.expectClosed(.wildcardSubscriptionsNotSupported)
+            }
+        }
+    }
+
+    @Test(
+        "5.0 §3.2.2.3.13: a broker without shared subscriptions says so and refuses them",
+        .enabled(if: !BrokerUnderTest.isForeign))
+    func sharedSubscriptionsNotAvailable() async throws {
+        try await BrokerUnderTest.withOwn(.init(sharedSubscriptionsAvailable: false)) { port in
+            let (client, connack) = try await RawClient.connecting(
+                Connect(version: .v5, clientIdentifier: unique()), port: port)
+            #expect(connack.properties.sharedSubscriptionAvailable == false)
+            let shared = Subscription(filter: try TopicFilter("$share/g/t"), qos: .atLeastOnce)
+            if let suback = try? await client.subscribe([shared]) {
+                #expect(suback.reasonCodes == [.sharedSubscriptionsNotSupported])
+            } else {
+                try await client.expectClosed(.sharedSubscriptionsNotSupported)
+            }
+        }
+    }
+
     // MARK: UNSUBSCRIBE
 
     @Test(

@@ -216,6 +216,24 @@ struct WillTests {
 
     // MARK: 5.0
 
+    @Test(
+        "5.0 §3.1.3.2: properties of the will that are out of range, repeated or misplaced close the connection",
+        arguments: [
+            [0x18, 0, 0, 0, 1, 0x18, 0, 0, 0, 1], [0x01, 0x02], [0x01, 0x00, 0x01, 0x00],
+            [0x02, 0, 0, 0, 1, 0x02, 0, 0, 0, 1], [0x03, 0, 1, 0x61, 0x03, 0, 1, 0x61],
+            [0x08, 0, 1, 0x23],  // a wildcard as Response Topic
+            [0x09, 0, 1, 0x61, 0x09, 0, 1, 0x61],
+            [0x23, 0, 1],  // Topic Alias
+            [0x11, 0, 0, 0, 1],  // Session Expiry Interval
+            [0x26, 0, 1, 0x61, 0, 1, 0xFF],  // a user property of ill-formed UTF-8
+        ] as [[UInt8]])
+    func invalidProperties(_ bytes: [UInt8]) async throws {
+        let client = try await RawClient.open(.v5)
+        let payload = field(unique()) + properties(.v5, bytes) + field(unique("t")) + field("will")
+        try await client.send(bytes: connectBytes(.v5, flags: 0x06, payload: payload))
+        try await client.expectRefused(.protocolError, .malformedPacket, .topicNameInvalid)
+    }
+
     @Test("MQTT-3.1.3-9 (5.0): a client that is back before the will delay has passed keeps its will from being sent")
     func MQTT_3_1_3_9_v5() async throws {
         let (topic, identifier) = (unique("t"), unique())

@@ -10,7 +10,6 @@ struct NotCovered {
         old("MQTT-2.3.1-2", "binds the client: it picks unused packet identifiers")
         + old("MQTT-2.3.1-3", "binds the client: it repeats a packet under its identifier")
         + old("MQTT-3.1.2-23", "binds the client: it keeps the connection alive")
-        + old("MQTT-3.8.3-2", "optional: for brokers without wildcard subscriptions; this one has them")
         + old("MQTT-3.14.4-1", "binds the client: it closes behind its DISCONNECT")
         + old("MQTT-3.14.4-2", "binds the client: it sends nothing behind its DISCONNECT")
         + old("MQTT-4.5.0-2", "binds the client: it acknowledges what it receives")
@@ -23,17 +22,10 @@ struct NotCovered {
 
         + new("MQTT-3.1.2-20", "binds the client: it sends PINGREQ")
         + new("MQTT-3.1.2-21", "binds the client: it follows Server Keep Alive")
-        + new(
-            "MQTT-3.1.3-8",
-            "optional: for brokers that refuse client identifiers; this one refuses none that is well-formed")
         + new("MQTT-3.2.2-4", "binds the client: it closes when the broker knows a session and it does not")
         + new("MQTT-3.2.2-5", "binds the client: it forgets a session that the broker does not know")
-        + new("MQTT-3.2.2-11", "binds the client: it heeds Maximum QoS")
-        + new("MQTT-3.2.2-14", "binds the client: it heeds Retain Available")
-        + new("MQTT-3.2.2-15", "binds the client: it heeds the broker's Maximum Packet Size")
         + new("MQTT-3.2.2-21", "binds the client: it follows Server Keep Alive")
         + new("MQTT-3.3.2-10", "binds the client: it accepts topic aliases up to its maximum")
-        + new("MQTT-3.3.4-7", "binds the client: it heeds the broker's Receive Maximum")
         + new("MQTT-3.3.4-8", "binds the client: its other packets do not wait for PUBLISH")
         + new("MQTT-4.5.0-2", "binds the client: it acknowledges what it receives")
         + new("MQTT-4.6.0-1", "binds the client: the order in which it repeats PUBLISH")
