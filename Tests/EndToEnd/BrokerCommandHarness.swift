@@ -17,7 +17,8 @@ struct RunningCommand: Sendable {
     static func start(_ arguments: [String], input: CommandInput) async throws -> RunningCommand {
         let program = try await Program.start(
             systemProgram("sh"),
-            ["-c", "exec \"$0\" \"$@\" < '\(input.path)'", try Program.built("fieldpost"), "broker", "--console"] + arguments)
+            ["-c", "exec \"$0\" \"$@\" < '\(input.path)'", try Program.built("fieldpost"), "broker", "--console"]
+                + arguments)
         return RunningCommand(program: program, port: try await port(program))
     }
 
@@ -61,6 +62,7 @@ final class CommandInput: Sendable {
 /// Whether somebody with this name and password may publish there; with Mosquitto's own client.
 func mayPublish(port: Int, _ arguments: String...) async throws -> Bool {
     let result = try await runProgram(
-        systemProgram("mosquitto_pub"), ["-h", "127.0.0.1", "-p", "\(port)", "-t", "a", "-m", "b", "-q", "1"] + arguments)
+        systemProgram("mosquitto_pub"),
+        ["-h", "127.0.0.1", "-p", "\(port)", "-t", "a", "-m", "b", "-q", "1"] + arguments)
     return result.ending == .exited(0)
 }

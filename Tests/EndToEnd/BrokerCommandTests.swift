@@ -31,7 +31,8 @@ import Testing
         let broker = try await RunningCommand.start(["--port", "0"])
         let second = try await fieldpost("broker", "--port", "\(broker.port)")
         #expect(second.ending == .exited(74))
-        #expect(second.errors.contains { $0.contains("127.0.0.1:\(broker.port)") && $0.contains("in use") }, "\(second)")
+        #expect(
+            second.errors.contains { $0.contains("127.0.0.1:\(broker.port)") && $0.contains("in use") }, "\(second)")
         _ = try await broker.stop()
     }
 
@@ -71,7 +72,8 @@ import Testing
         var first = true
         for (name, password) in users {
             let result = try await runProgram(
-                systemProgram("mosquitto_passwd"), ["-b"] + (first ? ["-c"] : []) + [folder.path("passwords"), name, password])
+                systemProgram("mosquitto_passwd"),
+                ["-b"] + (first ? ["-c"] : []) + [folder.path("passwords"), name, password])
             guard result.ending == .exited(0) else { throw Unexpected("\(result)") }
             first = false
         }
@@ -82,11 +84,15 @@ import Testing
         try await passwords(folder, ["ada": "one"])
         try folder.write("user ada\ntopic readwrite a\n", to: "acl")
         let file = try folder.write(
-            "[server]\npassword_file = \"passwords\"\nacl_file = \"acl\"\n[[listener]]\nport = 0\nbind = \"127.0.0.1\"", to: "b.toml")
+            "[server]\npassword_file = \"passwords\"\nacl_file = \"acl\"\n[[listener]]\nport = 0\nbind = \"127.0.0.1\"",
+            to: "b.toml")
         let check = try await fieldpost("check", file)
         #expect(check.ending == .exited(0))
         #expect(check.output.last == "\(file): good: a broker")
-        #expect(check.output.contains { $0.contains("for everybody on this machine with a password; others cannot reach it") })
+        #expect(
+            check.output.contains {
+                $0.contains("for everybody on this machine with a password; others cannot reach it")
+            })
 
         let broker = try await RunningCommand.start(["--config", file])
         let log = broker.program.errors
@@ -127,12 +133,16 @@ import Testing
         }
         try install(old)
         let file = try folder.write(
-            "[[listener]]\nport = 0\nbind = \"127.0.0.1\"\ntls = { certificate_file = \"c.pem\", key_file = \"k.pem\" }", to: "b.toml")
+            "[[listener]]\nport = 0\nbind = \"127.0.0.1\"\ntls = { certificate_file = \"c.pem\", key_file = \"k.pem\" }",
+            to: "b.toml")
         let broker = try await RunningCommand.start(["--config", file])
         func subject() async throws -> String {
             let result = try await runProgram(
                 systemProgram("sh"),
-                ["-c", "echo | openssl s_client -connect 127.0.0.1:\(broker.port) 2>/dev/null | openssl x509 -noout -subject"])
+                [
+                    "-c",
+                    "echo | openssl s_client -connect 127.0.0.1:\(broker.port) 2>/dev/null | openssl x509 -noout -subject",
+                ])
             return result.output.joined()
         }
         #expect(try await subject().contains("broker-old"))
@@ -181,8 +191,12 @@ import Testing
         let file = try folder.write(text, to: "m.conf")
         let check = try await fieldpost("check", "--mosquitto-conf", file)
         #expect(check.ending == .exited(0))
-        #expect(check.output.contains("\(file):6: max_inflight_bytes: not honoured: only messages are counted: see max_inflight_messages"))
-        #expect(check.output.contains("\(file):7: autosave_interval: not needed: every change is on disk before anybody relies on it"))
+        #expect(
+            check.output.contains(
+                "\(file):6: max_inflight_bytes: not honoured: only messages are counted: see max_inflight_messages"))
+        #expect(
+            check.output.contains(
+                "\(file):7: autosave_interval: not needed: every change is on disk before anybody relies on it"))
         #expect(check.output.last?.contains("good: 5 directives honoured, 1 not, 1 not needed") == true)
         let printed = try await fieldpost("broker", "--mosquitto-conf", file, "--print-config")
         #expect(printed.output.contains("max_packet_size = \"1kB\""))
@@ -235,6 +249,7 @@ import Testing
         let full = try folder.write(all.joined(separator: "\n"), to: "full.toml")
         let check = try await fieldpost("check", full)
         #expect(check.ending == .exited(1))
-        #expect(check.output.allSatisfy { $0.contains("psk_file: /etc/fieldpost/keys does not exist") }, "\(check.output)")
+        #expect(
+            check.output.allSatisfy { $0.contains("psk_file: /etc/fieldpost/keys does not exist") }, "\(check.output)")
     }
 }

@@ -56,7 +56,10 @@ import Testing
     private func start(_ input: CommandInput) async throws -> (program: Program, port: Int) {
         let program = try await Program.start(
             systemProgram("sh"),
-            ["-c", "exec script -qec \"'$0' broker --port 0\" /dev/null < '\(input.path)'", try Program.built("fieldpost")])
+            [
+                "-c", "exec script -qec \"'$0' broker --port 0\" /dev/null < '\(input.path)'",
+                try Program.built("fieldpost"),
+            ])
         return (program, try await RunningCommand.port(program))
     }
 

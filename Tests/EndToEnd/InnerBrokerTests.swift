@@ -40,7 +40,9 @@ import Testing
         #expect(await agent.errors.lines.count { $0.contains("the broker listens: ") } == 1)
 
         agent.send(SIGTERM)
-        try await watcher.wait(for: "the goodbye") { $0.contains { $0.contains(#""state":"offline","reason":"stopped""#) } }
+        try await watcher.wait(for: "the goodbye") {
+            $0.contains { $0.contains(#""state":"offline","reason":"stopped""#) }
+        }
         #expect(try await agent.wait() == .exited(0))
         await watcher.kill()
     }

@@ -42,13 +42,14 @@ public struct BrokerConfiguration: Sendable {
     /// configuration.
     ///
     /// - Parameters:
-    ///   - host: an address or a name; nil is 127.0.0.1.
+    ///   - host: an address, in brackets or not, or a name; nil is 127.0.0.1.
     ///   - port: nil is 1883; 0 takes a free one.
     ///   - allowsAnonymous: nil: on this machine only.
     public init(host: String? = nil, port: Int? = nil, allowsAnonymous: Bool? = nil, passwordFile: String? = nil) {
         self.init()
         access.passwordPath = passwordFile
-        server.listeners = [Listener(address: .tcp(host: host ?? "127.0.0.1", port: port ?? 1883))]
+        let bare = host?.first == "[" && host?.last == "]" ? host.map { String($0.dropFirst().dropLast()) } : host
+        server.listeners = [Listener(address: .tcp(host: bare ?? "127.0.0.1", port: port ?? 1883))]
         settle(allowsAnonymous: allowsAnonymous)
     }
 
@@ -79,9 +80,7 @@ extension Listener.Address {
 
     /// All addresses of this machine: `::`, which takes IPv4 as well, where the kernel knows IPv6, else `0.0.0.0`.
     static func everywhere(port: Int) -> Listener.Address {
-        #if canImport(Musl)
-        let descriptor = socket(AF_INET6, SOCK_STREAM, 0)
-        #elseif canImport(Glibc)
+        #if canImport(Glibc)
         let descriptor = socket(AF_INET6, CInt(SOCK_STREAM.rawValue), 0)
         #else
         let descriptor = socket(AF_INET6, SOCK_STREAM, 0)
