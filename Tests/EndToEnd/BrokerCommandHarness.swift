@@ -14,10 +14,15 @@ struct RunningCommand: Sendable {
     }
 
     /// With the console, whose input is a pipe of the file system's.
-    static func start(_ arguments: [String], input: CommandInput) async throws -> RunningCommand {
+    ///
+    /// - Parameter console: the option; nil leaves it to the command whether there is one.
+    static func start(
+        _ arguments: [String], input: CommandInput, console: String? = "--console"
+    ) async throws -> RunningCommand {
         let program = try await Program.start(
             systemProgram("sh"),
-            ["-c", "exec \"$0\" \"$@\" < '\(input.path)'", try Program.built("fieldpost"), "broker", "--console"]
+            ["-c", "exec \"$0\" \"$@\" < '\(input.path)'", try Program.built("fieldpost"), "broker"]
+                + (console.map { [$0] } ?? [])
                 + arguments)
         return RunningCommand(program: program, port: try await port(program))
     }

@@ -1,5 +1,6 @@
 public import Logging
 public import MQTTServer
+internal import NIOCore
 
 #if canImport(Glibc)
 internal import Glibc
@@ -78,14 +79,32 @@ extension Listener.Address {
         }
     }
 
-    /// All addresses of this machine: `::`, which takes IPv4 as well, where the kernel knows IPv6, else `0.0.0.0`.
-    static func everywhere(port: Int) -> Listener.Address {
+    /// The loopback addresses that this machine has.
+    static func loopback(port: Int) -> [Listener.Address] {
+        ["127.0.0.1", "::1"].filter { $0 == "127.0.0.1" || isBindable($0) }.map { .tcp(host: $0, port: port) }
+    }
+
+    /// Some boards know no IPv6, and some do only for others.
+    private static func isBindable(_ host: String) -> Bool {
+        guard let address = try? SocketAddress(ipAddress: host, port: 0), let descriptor = openIPv6Socket() else {
+            return false
+        }
+        defer { close(descriptor) }
+        return address.withSockAddr { bind(descriptor, $0, socklen_t($1)) } == 0
+    }
+
+    private static func openIPv6Socket() -> CInt? {
         #if canImport(Glibc)
         let descriptor = socket(AF_INET6, CInt(SOCK_STREAM.rawValue), 0)
         #else
         let descriptor = socket(AF_INET6, SOCK_STREAM, 0)
         #endif
-        guard descriptor >= 0 else { return .tcp(host: "0.0.0.0", port: port) }
+        return descriptor >= 0 ? descriptor : nil
+    }
+
+    /// All addresses of this machine: `::`, which takes IPv4 as well, where the kernel knows IPv6, else `0.0.0.0`.
+    static func everywhere(port: Int) -> Listener.Address {
+        guard let descriptor = openIPv6Socket() else { return .tcp(host: "0.0.0.0", port: port) }
         close(descriptor)
         return .tcp(host: "::", port: port)
     }

@@ -50,8 +50,8 @@ extension MosquittoReader {
         // done here (S4).
         if hasDefaultListener || isDefaultListenerTold { all.insert(defaultListener, at: 0) }
         guard !all.isEmpty else {
-            for host in ["127.0.0.1", "::1"] {
-                var listener = Listener(address: .tcp(host: host, port: 1883))
+            for address in Listener.Address.loopback(port: 1883) {
+                var listener = Listener(address: address)
                 // Mosquitto's default, with and without a password file, for nobody but this machine.
                 listener.allowsAnonymous = defaultListener.security.allowsAnonymous ?? security.allowsAnonymous ?? true
                 configuration.server.listeners.append(listener)
