@@ -1,0 +1,15 @@
+import NIOPosix
+
+/// Runs work that blocks on a thread of its own.
+func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    let pool = NIOThreadPool(numberOfThreads: 1)
+    pool.start()
+    do {
+        let result = try await pool.runIfActive(body)
+        try await pool.shutdownGracefully()
+        return result
+    } catch {
+        try await pool.shutdownGracefully()
+        throw error
+    }
+}
