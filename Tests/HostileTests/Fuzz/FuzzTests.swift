@@ -21,8 +21,8 @@ extension Hostile {
             try await withBroker { broker in
                 let port = broker.port
                 let aftermath = try await attack(broker, "fuzz, \(state), seed \(Self.seed)", memory: 160 << 20) {
-                    var scripts = ScriptGenerator(state: state, seed: seed)
-                    return try Swarm(port: port, width: 96).run(for: duration) { try scripts.next() }
+                    var scripts = try ScriptGenerator(state: state, seed: seed)
+                    return try Swarm(port: port, width: 96).run(for: duration) { scripts.next() }
                 }
                 let report = aftermath.result
                 let answers = report.answers.sorted { $0.value > $1.value }.map { "\($0.key): \($0.value)" }

@@ -18,7 +18,7 @@ struct PacketGenerator {
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-    mutating func connect(_ version: ProtocolVersion) throws -> Packet {
+    mutating func connect(_ version: ProtocolVersion) throws -> Connect {
         // Few names, so that connections take over from each other and resume sessions.
         let isNameless = random.once(in: 8)
         let keeps = random.once(in: isNameless ? 100 : 2)
@@ -47,7 +47,7 @@ struct PacketGenerator {
                 connect.properties.all += [.authenticationMethod(text()), .authenticationData(binary())]
             }
         }
-        return .connect(connect)
+        return connect
     }
 
     /// A packet for after CONNECT.

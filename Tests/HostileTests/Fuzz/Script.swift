@@ -15,15 +15,18 @@ struct Script {
     /// What a broker that goes by the book makes of the CONNECT; nil: it is none.
     let connect: Connect?
 
-    init(chunks: [[UInt8]], ending: Ending) {
+    /// - Parameter connect: nil if that is to be found out.
+    init(chunks: [[UInt8]], ending: Ending, connect: Connect?) {
         self.chunks = chunks
         self.ending = ending
         var bytes = ByteBuffer(bytes: chunks.joined())
         var decoder = PacketDecoder(maximumPacketSize: 1 << 28)
-        if case .connect(let connect) = try? decoder.decode(from: &bytes) {
+        if let connect {
+            self.connect = connect
+        } else if case .connect(let connect) = try? decoder.decode(from: &bytes) {
             self.connect = connect
         } else {
-            connect = nil
+            self.connect = nil
         }
     }
 }

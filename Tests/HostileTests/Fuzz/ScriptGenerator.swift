@@ -28,57 +28,52 @@ enum FuzzState: Int, CaseIterable, CustomStringConvertible {
 /// Makes one connection's conduct after the other.
 struct ScriptGenerator {
     private let state: FuzzState
-    private var generator: PacketGenerator
+    private let corpora: [Corpus]
     private var mutator: Mutator
     private var random: SplitMix64
 
-    init(state: FuzzState, seed: UInt64) {
+    init(state: FuzzState, seed: UInt64) throws {
         self.state = state
         random = SplitMix64(seed: seed)
-        generator = PacketGenerator(seed: random.next())
         mutator = Mutator(random: SplitMix64(seed: random.next()))
+        corpora = try ProtocolVersion.allCases.map { try Corpus(version: $0, seed: seed) }
     }
 
-    mutating func next() throws -> Script {
-        let version = random.pick(ProtocolVersion.allCases)
-        var proper: [[UInt8]] = []
+    mutating func next() -> Script {
+        let corpus = random.pick(corpora)
+        let (opening, connect) = random.pick(corpus.connects)
         var spoilt: [[UInt8]] = []
         switch state {
         case .noise:
-            spoilt = [random.bytes(1 + random.below(random.once(in: 20) ? 20_000 : 40))]
+            spoilt = [random.bytes(1 + random.below(random.once(in: 20) ? 5_000 : 40))]
             // Half of it begins as a CONNECT would.
             if random.once(in: 2) { spoilt[0].insert(0x10, at: 0) }
+            return script(spoilt, nil)
         case .unconnected:
-            spoilt = [try generator.connect(version).bytes(version)]
-            if random.once(in: 2) { spoilt.append(try generator.packet(version).bytes(version)) }
+            spoilt = [opening]
+            if random.once(in: 2) { spoilt.append(random.pick(corpus.packets)) }
             mutator.mutate(&spoilt)
+            return script(spoilt, nil)
         case .connected:
-            proper = [try generator.connect(version).bytes(version)]
-            spoilt = try packets(version, 1 + random.below(6))
+            spoilt = packets(corpus, 1 + random.below(6))
             mutator.mutate(&spoilt)
+            return script([opening] + spoilt, connect)
         case .exchanging:
-            proper = [try generator.connect(version).bytes(version)]
-            let filters = try ["#", "a/+", "$share/g/a/b"].map { Subscription(filter: try TopicFilter($0), qos: .exactlyOnce) }
-            proper.append(
-                try Packet.subscribe(Subscribe(packetIdentifier: PacketIdentifier(number: 8), subscriptions: filters)).bytes(version))
-            for identifier in 1...3 as ClosedRange<UInt16> {
-                var publish = try generator.publish(version)
-                publish.qos = .exactlyOnce
-                publish.packetIdentifier = PacketIdentifier(rawValue: identifier)
-                publish.topic = try TopicName("a/b")
-                publish.properties = []
-                proper.append(try Packet.publish(publish).bytes(version))
-            }
-            spoilt = try packets(version, 3 + random.below(8))
+            spoilt = packets(corpus, 3 + random.below(8))
             if random.once(in: 2) { mutator.mutate(&spoilt) }
+            return script([opening] + corpus.exchange + spoilt, connect)
         case .odd:
-            proper = [try generator.connect(version).bytes(version)] + (try packets(version, random.below(30)))
+            let burst = random.once(in: 4) ? (0..<20).map { _ in random.pick(corpus.publishes) } : []
+            return script([opening] + packets(corpus, random.below(20)) + burst, connect)
         }
-        return Script(chunks: pieces(of: proper + spoilt), ending: random.pick(Script.Ending.allCases))
     }
 
-    private mutating func packets(_ version: ProtocolVersion, _ count: Int) throws -> [[UInt8]] {
-        try (0..<count).map { _ in try generator.packet(version).bytes(version) }
+    private mutating func packets(_ corpus: Corpus, _ count: Int) -> [[UInt8]] {
+        (0..<count).map { _ in random.pick(corpus.packets) }
+    }
+
+    private mutating func script(_ packets: [[UInt8]], _ connect: Connect?) -> Script {
+        Script(chunks: pieces(of: packets), ending: random.pick(Script.Ending.allCases), connect: connect)
     }
 
     /// All at once, packet by packet, or torn anywhere.

@@ -22,7 +22,7 @@ struct Swarm {
     /// How many connections there are at a time.
     let width: Int
 
-    func run(for duration: Duration, next script: () throws -> Script) throws -> Report {
+    func run(for duration: Duration, next script: () -> Script) throws -> Report {
         var report = Report()
         var players: [Player] = []
         defer { for player in players { close(player.descriptor) } }
@@ -38,7 +38,7 @@ struct Swarm {
                         report.refusedConnections += 1
                         break
                     }
-                    players.append(Player(descriptor: descriptor, script: try script(), now: now))
+                    players.append(Player(descriptor: descriptor, script: script(), now: now))
                     report.connections += 1
                 }
             } else if players.isEmpty {

@@ -1,3 +1,4 @@
+import Glibc
 import NIOPosix
 
 /// Runs work that blocks on a thread of its own.
@@ -12,4 +13,10 @@ func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result)
         try await pool.shutdownGracefully()
         throw error
     }
+}
+
+/// Blocks this thread.
+func usleep(for duration: Duration) {
+    let microseconds = duration / .microseconds(1)
+    if microseconds > 0 { Glibc.usleep(UInt32(microseconds)) }
 }

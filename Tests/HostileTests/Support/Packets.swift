@@ -69,3 +69,16 @@ extension RawConnection {
         }
     }
 }
+
+extension RawConnection {
+    /// The next packet, or nil when the broker closes the connection, with or without DISCONNECT.
+    func receiveOrEnd(within limit: Duration = .seconds(10)) throws -> Packet? {
+        do {
+            let packet = try receive(within: limit)
+            if case .disconnect = packet { return nil }
+            return packet
+        } catch Failure.closed {
+            return nil
+        }
+    }
+}
