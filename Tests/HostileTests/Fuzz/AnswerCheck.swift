@@ -19,9 +19,6 @@ struct AnswerCheck {
         decoder = PacketDecoder(version: connect?.version ?? .v5, maximumPacketSize: 1 << 28)
     }
 
-    /// Bytes of a packet that has not come whole.
-    var leftover: Int { bytes.readableBytes }
-
     mutating func take(_ received: UnsafeRawBufferPointer) {
         guard fault == nil else { return }
         bytes.writeBytes(received)
@@ -66,7 +63,7 @@ struct AnswerCheck {
             said.append("DISCONNECT \(disconnect.reasonCode.rawValue.hex)")
         case .publish(let publish):
             if let alias = publish.properties.topicAlias, alias > connect?.properties.topicAliasMaximum ?? 0 {
-                fault = "topic alias \(alias) is more than the client allows"
+                fault = "a topic alias above the client's Topic Alias Maximum"
             }
             said.append("PUBLISH")
         case .puback(let answer), .pubrec(let answer), .pubrel(let answer), .pubcomp(let answer):
@@ -78,8 +75,8 @@ struct AnswerCheck {
             said.append("\(packet.type)")
         case .unsuback, .pingresp, .auth: said.append("\(packet.type)")
         }
-        if let limit = connect?.properties.maximumPacketSize, size > Int(limit) {
-            fault = "\(packet.type) of \(size) bytes, the client takes \(limit)"
+        if let limit = connect?.properties.maximumPacketSize, size > Int(limit), fault == nil {
+            fault = "\(packet.type) that is larger than the client's Maximum Packet Size"
         }
     }
 }

@@ -56,7 +56,7 @@ struct PacketGenerator {
         switch random.below(version == .v5 ? 17 : 16) {
         case 0...4: return .publish(try publish(version))
         case 5...7:
-            let subscriptions = try (0...random.below(random.once(in: 20) ? 100 : 3)).map { _ in
+            let subscriptions = try (0...random.below(random.once(in: 50) ? 100 : 3)).map { _ in
                 try subscription(version)
             }
             let properties: [Property] =

@@ -19,8 +19,9 @@ struct Script {
     init(chunks: [[UInt8]], ending: Ending, connect: Connect?) {
         self.chunks = chunks
         self.ending = ending
-        var bytes = ByteBuffer(bytes: chunks.joined())
         var decoder = PacketDecoder(maximumPacketSize: 1 << 28)
+        var bytes = ByteBuffer()
+        if connect == nil { for chunk in chunks { bytes.writeBytes(chunk) } }
         if let connect {
             self.connect = connect
         } else if case .connect(let connect) = try? decoder.decode(from: &bytes) {

@@ -78,14 +78,11 @@ struct ScriptGenerator {
 
     /// All at once, packet by packet, or torn anywhere.
     private mutating func pieces(of packets: [[UInt8]]) -> [[UInt8]] {
-        switch random.below(3) {
-        case 0: return [Array(packets.joined())]
-        case 1: return packets.filter { !$0.isEmpty }
-        default:
-            let bytes = Array(packets.joined())
-            guard bytes.count > 1 else { return [bytes] }
-            let cuts = (0..<3).map { _ in random.below(bytes.count) }.sorted()
-            return zip([0] + cuts, cuts + [bytes.count]).map { Array(bytes[$0..<$1]) }.filter { !$0.isEmpty }
-        }
+        if random.once(in: 3) { return packets.filter { !$0.isEmpty } }
+        var bytes: [UInt8] = []
+        for packet in packets { bytes += packet }
+        guard bytes.count > 1, random.once(in: 2) else { return [bytes] }
+        let cuts = (0..<3).map { _ in random.below(bytes.count) }.sorted()
+        return zip([0] + cuts, cuts + [bytes.count]).map { Array(bytes[$0..<$1]) }.filter { !$0.isEmpty }
     }
 }

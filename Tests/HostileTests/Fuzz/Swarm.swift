@@ -8,8 +8,8 @@ struct Swarm {
         var connections = 0
         /// How often the broker said what; packets with their reason codes, and how connections ended.
         var answers: [String: Int] = [:]
-        /// What the broker must never say, with what it was said to.
-        var faults: [String] = []
+        /// What the broker must never say, with what it was first said to, and how often it was said.
+        var faults: [String: (to: String, count: Int)] = [:]
         var refusedConnections = 0
     }
 
@@ -33,7 +33,8 @@ struct Swarm {
         while true {
             let now = ContinuousClock.now
             if now < end {
-                while players.count < width {
+                // A few at a time: scripts take a while to make, and those who are there wait for their turn.
+                for _ in 0..<min(8, width - players.count) {
                     guard let descriptor = try? RawConnection.open(port: port) else {
                         report.refusedConnections += 1
                         break
@@ -130,21 +131,10 @@ extension Swarm.Report {
     fileprivate mutating func note(_ player: Player) {
         for answer in player.check.said { answers[answer, default: 0] += 1 }
         if player.isClosed { answers[player.check.said.isEmpty ? "closed without a word" : "closed", default: 0] += 1 }
-        var fault = player.check.fault
-        if fault == nil, player.isClosed, player.check.leftover > 0 {
-            fault = "it closed in the midst of a packet, after \(player.check.leftover) bytes"
+        if let fault = player.check.fault {
+            let chunks = player.script.chunks.map { chunk in chunk.prefix(400).map(\.hex2).joined() }
+            faults[fault, default: ("\(chunks.joined(separator: " ").prefix(2_000))", 0)].count += 1
         }
-        if let fault, faults.count < 20 {
-            let script = player.script.chunks.map { chunk in chunk.prefix(400).map(\.hex2).joined() }
-            faults.append("\(fault); to \(script.joined(separator: " ").prefix(3000))")
-        }
-    }
-
-    mutating func add(_ other: Self) {
-        connections += other.connections
-        refusedConnections += other.refusedConnections
-        answers.merge(other.answers, uniquingKeysWith: +)
-        faults += other.faults
     }
 }
 
