@@ -6,12 +6,12 @@ struct ConnectionID: Sendable, Hashable {
     var generation: UInt32
 }
 
-/// What the broker wants done.
+/// What the broker wants done, in this order.
 enum Effect: Sendable {
     /// Send it behind all that was sent on this connection before.
     ///
-    /// - Parameter durably: only once all ``Change``s made so far are on disk.
-    case send(ConnectionID, Packet, durably: Bool)
+    /// - Parameter after: the batch of ``Change``s that must be on disk first; 0 needs none.
+    case send(ConnectionID, Packet, after: Int)
     /// Send what there is, then close. The broker has forgotten the connection.
     case close(ConnectionID)
     case event(ServerEvent)
@@ -22,11 +22,14 @@ struct AcceptedClient: Sendable {
     var information: ClientInformation
     /// Goes into CONNACK as Assigned Client Identifier when the client gave none.
     var isIdentifierAssigned = false
-    /// More for CONNACK: authentication data, the listener's Maximum QoS …
+    /// More for CONNACK, such as authentication data.
     var properties: Properties = []
-    var maximumQoS: QoS
+    /// The listener's, or the server's.
+    var maximumQoS = QoS.exactlyOnce
+    var maximumPacketSize: Int
     var topicAliasMaximum: UInt16
-    var permissions: any ClientPolicy
+    /// Nil: everything is allowed.
+    var policy: (any ClientPolicy)?
 }
 
 /// What one client may do. Asked on the event loop for every message; answers at once.

@@ -1,0 +1,282 @@
+internal import DequeModule
+internal import MQTTWire
+internal import NIOCore
+
+extension Broker {
+    /// Gives a message to one session: it goes out, waits, or is dropped and counted.
+    mutating func deliver(
+        _ message: RoutedMessage, to place: Int, qos: QoS, retain: Bool, identifiers: [UInt32], _ stored: inout Int64,
+        at now: NIODeadline
+    ) {
+        guard let client = sessions[place]?.clientIdentifier else { return }
+        if let intercept = configuration.hooks.interceptEnqueue, !intercept(message.message, client) { return }
+        let slot = sessions[place]?.connection
+        if qos == .atMostOnce, slot != nil || !limits.queuesQoS0 {
+            guard let slot else { return }
+            pass(message, to: place, on: slot, retain: retain, identifiers: identifiers, at: now)
+            return
+        }
+        guard makeRoom(for: message, in: place, at: now) else { return }
+        let isStored = storesChanges && sessions[place]?.isStored == true
+        if isStored { store(message, &stored) }
+        guard
+            let entry = sessions[place]?.append(
+                message, qos: qos, retain: retain, identifiers: identifiers, stored: isStored ? stored : 0),
+            let session = sessions[place]?.id
+        else { return }
+        count(message, 1)
+        if isStored {
+            note(
+                .queued(
+                    session,
+                    StoredEntry(
+                        sequence: entry.sequence, message: stored, qos: qos, retain: retain,
+                        subscriptionIdentifiers: identifiers)))
+        }
+        tell(.messageEnqueued(message.message, client: client))
+        if slot != nil { pump(place, at: now) }
+    }
+
+    /// QoS 0, to a client that is connected: it goes out at once, or waits for the socket.
+    private mutating func pass(
+        _ message: RoutedMessage, to place: Int, on slot: Int, retain: Bool, identifiers: [UInt32], at now: NIODeadline
+    ) {
+        guard let connection = connections[slot] else { return }
+        let waiting = sessions[place]?.waiting ?? 0
+        if connection.budget > 0, sessions[place]?.hasPassing == false {
+            tell(.messageEnqueued(message.message, client: connection.information.identifier))
+            send(
+                message, on: connection, qos: .atMostOnce, identifier: nil, isDuplicate: false, retain: retain,
+                identifiers: identifiers, at: now)
+            return
+        }
+        guard waiting < limits.queuedMessages, (sessions[place]?.bytes ?? 0) + message.size <= limits.queuedBytes,
+            statistics.queuedBytes + message.size <= limits.totalQueuedBytes
+        else { return dropped(message, for: connection.information.identifier, .notReading) }
+        sessions[place]?.appendPassing(message, retain: retain, identifiers: identifiers)
+        count(message, 1)
+        tell(.messageEnqueued(message.message, client: connection.information.identifier))
+    }
+
+    /// Sees to it that one more message fits, as the limits say.
+    private mutating func makeRoom(for message: RoutedMessage, in place: Int, at now: NIODeadline) -> Bool {
+        if fits(message, in: place) == nil { return true }
+        // Nobody wants those any more.
+        for entry in sessions[place]?.evict(where: { $0.message.isExpired(at: now) }) ?? [] {
+            letGo(entry, of: place, .expired)
+        }
+        while let cause = fits(message, in: place) {
+            guard limits.eviction == .oldest, cause == .queueFull, let oldest = sessions[place]?.evictOldest() else {
+                if let client = sessions[place]?.clientIdentifier { dropped(message, for: client, cause) }
+                return false
+            }
+            letGo(oldest, of: place, .queueFull)
+        }
+        return true
+    }
+
+    /// - Returns: which limit forbids it; nil when none does.
+    private func fits(_ message: RoutedMessage, in place: Int) -> DropCause? {
+        guard let session = sessions[place] else { return .sessionEnded }
+        if statistics.queuedBytes + message.size > limits.totalQueuedBytes { return .memoryFull }
+        // One message is always taken, so that small limits do not mean that nothing ever arrives.
+        if session.queued >= max(limits.queuedMessages, session.connection == nil ? 0 : 1) { return .queueFull }
+        if session.pending > 0, session.bytes + message.size > limits.queuedBytes { return .queueFull }
+        return nil
+    }
+
+    /// A message leaves a session undelivered.
+    mutating func letGo(_ entry: ServerSession.Entry, of place: Int, _ cause: DropCause) {
+        guard let session = sessions[place] else { return }
+        count(entry.message, -1)
+        if storesChanges { journal.dequeue(session.id, entry) }
+        dropped(entry.message, for: session.clientIdentifier, cause)
+    }
+
+    mutating func count(_ message: RoutedMessage, _ sign: Int) {
+        statistics.queuedMessages += sign
+        statistics.queuedBytes += sign * message.size
+    }
+
+    // MARK: To the connection
+
+    /// The driver has got rid of what there was to send: there may be more.
+    mutating func flushed(_ id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id) else { return }
+        connections[id.slot]?.budget = BrokerConnection.fullBudget
+        pump(connection.session, at: now)
+    }
+
+    /// Sends what a session has, as far as its client and its socket can take it.
+    mutating func pump(_ place: Int, at now: NIODeadline) {
+        guard let slot = sessions[place]?.connection else { return }
+        while let connection = connections[slot], connection.budget > 0 {
+            if let entry = sessions[place]?.popPassing() {
+                count(entry.message, -1)
+                if entry.message.isExpired(at: now) {
+                    dropped(entry.message, for: connection.information.identifier, .expired)
+                } else {
+                    send(
+                        entry.message, on: connection, qos: .atMostOnce, identifier: nil, isDuplicate: false,
+                        retain: entry.retain, identifiers: entry.identifiers, at: now)
+                }
+            } else if let entry = sessions[place]?.next(window: connection.window) {
+                send(entry, of: place, on: connection, at: now)
+            } else if !deliverRetained(to: place, at: now) {
+                return
+            }
+        }
+    }
+
+    private mutating func send(
+        _ entry: ServerSession.Entry, of place: Int, on connection: BrokerConnection, at now: NIODeadline
+    ) {
+        if entry.stage == .released {
+            return send(.pubrel(Acknowledgement(packetIdentifier: entry.packetIdentifier)), on: connection.id)
+        }
+        // What may have been sent is completed whatever its age: the client may be waiting for it ([MQTT-3.3.2-5]).
+        if entry.stage == .fresh, entry.message.isExpired(at: now) {
+            sessions[place]?.withdraw(entry)
+            return letGo(entry, of: place, .expired)
+        }
+        let isSent = send(
+            entry.message, on: connection, qos: entry.qos,
+            identifier: entry.qos > .atMostOnce ? entry.packetIdentifier : nil, isDuplicate: entry.stage == .sent,
+            retain: entry.retain, identifiers: entry.identifiers, isStored: entry.stored > 0, at: now)
+        if !isSent {
+            sessions[place]?.withdraw(entry)
+            count(entry.message, -1)
+            if storesChanges, let session = sessions[place]?.id { journal.dequeue(session, entry) }
+        } else if entry.qos == .atMostOnce {
+            count(entry.message, -1)
+            if storesChanges, let session = sessions[place]?.id { journal.dequeue(session, entry) }
+        }
+    }
+
+    /// - Returns: false when the client takes no packet of that size; it is counted then.
+    @discardableResult
+    private mutating func send(
+        _ message: RoutedMessage, on connection: BrokerConnection, qos: QoS, identifier: PacketIdentifier?,
+        isDuplicate: Bool, retain: Bool, identifiers: [UInt32], isStored: Bool = false, at now: NIODeadline
+    ) -> Bool {
+        var properties: Properties = []
+        if connection.version == .v5 {
+            properties = message.message.properties
+            for number in identifiers { properties.append(.subscriptionIdentifier(number)) }
+            if let deadline = message.deadline {
+                // Rounded up: 0 would mean that it has expired.
+                let left = (deadline - now).nanoseconds
+                properties.messageExpiryInterval = UInt32(clamping: max(1, (left + 999_999_999) / 1_000_000_000))
+            }
+        }
+        let publish = Publish(
+            topic: message.message.topic, payload: message.message.payload, qos: qos, retain: retain,
+            duplicate: isDuplicate, packetIdentifier: identifier, properties: properties)
+        if message.size + 16 * identifiers.count + 64 > connection.maximumPacketSize,
+            let size = try? Packet.publish(publish).encodedSize(version: connection.version),
+            size > connection.maximumPacketSize
+        {
+            // As if it had been delivered ([MQTT-3.1.2-25]).
+            dropped(message, for: connection.information.identifier, .tooLarge)
+            return false
+        }
+        connections[connection.id.slot]?.budget -= message.size
+        statistics.messagesSent += 1
+        statistics.payloadBytesSent += message.message.payload.readableBytes
+        // QoS 2: the identifier must mean this message for ever, also to a later process.
+        send(.publish(publish), on: connection.id, durably: isStored && qos == .exactlyOnce)
+        return true
+    }
+
+    // MARK: Retained messages
+
+    /// Begins to give out the retained messages that a new subscription asks for.
+    mutating func offerRetained(
+        _ subscription: Subscription, identifier: UInt32?, to place: Int, at now: NIODeadline
+    ) {
+        guard retained.count > 0 else { return }
+        let policy = sessions[place]?.policy
+        var room = max(0, 4 * limits.retainedMessages - (sessions[place]?.retainedBacklog.count ?? 0))
+        for entry in retained.matching(subscription.filter) {
+            let message = entry.message
+            if message.isExpired(at: now) || policy?.mayReceive(message.message.topic) == false { continue }
+            guard room > 0 else {
+                if let client = sessions[place]?.clientIdentifier { dropped(message, for: client, .queueFull) }
+                continue
+            }
+            room -= 1
+            sessions[place]?.retainedBacklog.append((entry, min(message.message.qos, subscription.qos), identifier))
+        }
+        pump(place, at: now)
+    }
+
+    /// Takes one retained message up, when nothing else waits: they do not count against the queue's limits.
+    ///
+    /// - Returns: false when there is none, or no place for it.
+    private mutating func deliverRetained(to place: Int, at now: NIODeadline) -> Bool {
+        guard sessions[place]?.queued == 0, let first = sessions[place]?.retainedBacklog.popFirst() else {
+            return false
+        }
+        let message = first.entry.message
+        // Another one has taken its place meanwhile, and was delivered as what was published.
+        guard retained[message.message.topic]?.message === message else { return true }
+        var stored = first.entry.stored
+        deliver(
+            message, to: place, qos: first.qos, retain: true, identifiers: first.identifier.map { [$0] } ?? [], &stored,
+            at: now)
+        return true
+    }
+
+    // MARK: Answers
+
+    mutating func acknowledged(_ acknowledgement: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id) else { return }
+        if case .done(let entry)? = sessions[connection.session]?.acknowledged(acknowledgement.packetIdentifier) {
+            finish(entry, of: connection, acknowledgement.reasonCode)
+        }
+        pump(connection.session, at: now)
+    }
+
+    mutating func recorded(_ acknowledgement: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id), let session = sessions[connection.session]?.id else { return }
+        let identifier = acknowledgement.packetIdentifier
+        var release = Acknowledgement(packetIdentifier: identifier)
+        let isError = acknowledgement.reasonCode.isError
+        switch sessions[connection.session]?.recorded(identifier, isError: isError) ?? .unknown {
+        case .done(let entry):
+            finish(entry, of: connection, acknowledgement.reasonCode)
+            return pump(connection.session, at: now)
+        case .release(let entry):
+            // Before PUBREL goes out: a later process must not send the message again.
+            if entry.stored > 0 { note(.released(session, sequence: entry.sequence)) }
+            send(.pubrel(release), on: id, durably: entry.stored > 0)
+        case .releaseAgain: send(.pubrel(release), on: id, durably: true)
+        case .unknown:
+            guard !isError else { return }
+            if connection.version == .v5 { release.reasonCode = .packetIdentifierNotFound }
+            send(.pubrel(release), on: id)
+        }
+    }
+
+    mutating func completed(_ acknowledgement: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id) else { return }
+        if case .done(let entry)? = sessions[connection.session]?.completed(acknowledgement.packetIdentifier) {
+            // 0x92 only says that the client has finished with it before.
+            finish(entry, of: connection, .success)
+        }
+        pump(connection.session, at: now)
+    }
+
+    private mutating func finish(
+        _ entry: ServerSession.Entry, of connection: BrokerConnection, _ reason: ReasonCode
+    ) {
+        count(entry.message, -1)
+        if storesChanges, let session = sessions[connection.session]?.id { journal.dequeue(session, entry) }
+        let client = connection.information.identifier
+        if reason.isError {
+            dropped(entry.message, for: client, .refused)
+        } else {
+            tell(.messageAcknowledged(entry.message.message.topic, client: client))
+        }
+    }
+}

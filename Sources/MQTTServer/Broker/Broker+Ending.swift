@@ -1,0 +1,169 @@
+internal import MQTTWire
+internal import NIOCore
+
+extension Broker {
+    /// The network connection is gone.
+    mutating func closed(_ id: ConnectionID, at now: NIODeadline) {
+        guard connection(id) != nil else { return }
+        leave(id, .connectionLost, publishesWill: true, at: now)
+    }
+
+    /// DISCONNECT came (5.0 §3.14).
+    mutating func disconnected(_ disconnect: Disconnect, from id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id) else { return }
+        if connection.version == .v5, let wanted = disconnect.properties.sessionExpiryInterval {
+            if wanted > 0, sessions[connection.session]?.expiryInterval == 0 {
+                return refuse(
+                    .protocolError, "a session that was to end cannot be kept after all (MQTT-3.14.2.2.2)", on: id,
+                    at: now)
+            }
+            setExpiry(min(wanted, limits.maximumSessionExpiry ?? .max), of: connection.session)
+        }
+        leave(
+            id, .byClient(disconnect.reasonCode), publishesWill: disconnect.reasonCode != .normalDisconnection, at: now)
+        effects.append(.close(id))
+    }
+
+    private mutating func setExpiry(_ interval: UInt32, of place: Int) {
+        guard let session = sessions[place], session.expiryInterval != interval else { return }
+        sessions[place]?.expiryInterval = interval
+        // A session that is to end now is deleted with its connection; until then it stays stored.
+        if interval > 0, let record = sessions[place]?.record { note(.session(record)) }
+    }
+
+    /// The peer broke a rule, or something else forbids going on (5.0 §4.13).
+    mutating func refuse(_ reason: ReasonCode, _ text: String?, on id: ConnectionID, at now: NIODeadline) {
+        end(id, .byServer(reason, text), at: now)
+    }
+
+    /// We end a connection: DISCONNECT under 5.0, and close.
+    mutating func end(
+        _ id: ConnectionID, _ cause: DisconnectCause, at now: NIODeadline, isTakenOver: Bool = false
+    ) {
+        guard let connection = connection(id) else { return }
+        if connection.version == .v5, case .byServer(let reason, let text) = cause {
+            var properties: Properties = []
+            if let text, connection.maximumPacketSize > text.utf8.count + 16 { properties.reasonString = text }
+            send(.disconnect(Disconnect(reasonCode: reason, properties: properties)), on: id)
+        }
+        leave(id, cause, publishesWill: true, isTakenOver: isTakenOver, at: now)
+        effects.append(.close(id))
+    }
+
+    /// The broker lets go of a connection; its session goes on, or ends.
+    private mutating func leave(
+        _ id: ConnectionID, _ cause: DisconnectCause, publishesWill: Bool, isTakenOver: Bool = false,
+        at now: NIODeadline
+    ) {
+        guard let connection = connection(id) else { return }
+        let place = connection.session
+        connections[id.slot] = nil
+        statistics.connectedClients -= 1
+        let client = connection.information.identifier
+        for entry in sessions[place]?.connectionLost() ?? [] {
+            count(entry.message, -1)
+            dropped(entry.message, for: client, .notReading)
+        }
+        tell(.clientDisconnected(connection.information, cause))
+
+        let expiry = sessions[place]?.expiryInterval ?? 0
+        var will = connection.will
+        if will != nil { note(.will(client: client, nil)) }
+        if !publishesWill { will = nil }
+        if let waiting = will, expiry > 0, let delay = waiting.properties.willDelayInterval, delay > 0 {
+            // It is not published if the client comes back in time ([MQTT-3.1.3-9]).
+            if !isTakenOver {
+                let deadline = now + .seconds(Int64(min(delay, expiry)))
+                sessions[place]?.will = (waiting, deadline)
+                note(
+                    .will(
+                        client: client,
+                        StoredWill(
+                            will: waiting, username: connection.information.username, delay: min(delay, expiry))))
+                wake(at: deadline)
+            }
+            will = nil
+        }
+        if expiry == 0 {
+            deleteSession(place, .disconnected, at: now)
+        } else if expiry < .max {
+            let deadline = now + .seconds(Int64(expiry))
+            sessions[place]?.deadline = deadline
+            if let record = sessions[place]?.record { note(.session(record)) }
+            wake(at: deadline)
+        }
+        if let will { publishWill(will, of: client, policy: connection.client.policy, at: now) }
+    }
+
+    // MARK: Sessions
+
+    mutating func deleteSession(_ place: Int, _ cause: SessionEnd, at now: NIODeadline) {
+        guard let session = sessions[place] else { return }
+        if let slot = session.connection, let connection = connections[slot] {
+            sessions[place]?.expiryInterval = 0
+            return end(connection.id, .byServer(.administrativeAction), at: now)
+        }
+        removeSubscriptions(of: place)
+        let entries = session.entries
+        for entry in entries {
+            count(entry.message, -1)
+            dropped(entry.message, for: session.clientIdentifier, .sessionEnded)
+        }
+        if storesChanges, session.isStored {
+            journal.forget(session.id, entries)
+            note(.sessionDeleted(session.id))
+        }
+        sessions[place] = nil
+        sessionByClient[session.clientIdentifier] = nil
+        freeSessions.append(place)
+        statistics.sessions = sessionByClient.count
+        tell(.sessionDeleted(client: session.clientIdentifier, cause))
+        // A will that waits goes out at the latest now (5.0 §3.1.3.2.2).
+        if let will = session.will {
+            note(.will(client: session.clientIdentifier, nil))
+            publishWill(will.message, of: session.clientIdentifier, policy: session.policy, at: now)
+        }
+    }
+
+    /// - Returns: whether there was such a client.
+    mutating func disconnect(_ identifier: String, _ reason: ReasonCode, at now: NIODeadline) -> Bool {
+        guard let place = sessionByClient[identifier], let slot = sessions[place]?.connection,
+            let connection = connections[slot]
+        else { return false }
+        end(connection.id, .byServer(reason), at: now)
+        return true
+    }
+
+    /// - Returns: whether there was such a session.
+    mutating func deleteSession(of identifier: String, at now: NIODeadline) -> Bool {
+        guard let place = sessionByClient[identifier] else { return false }
+        deleteSession(place, .deleted, at: now)
+        return true
+    }
+
+    /// Says goodbye to all. Wills are not published: clients are told, and those of a stored broker come up again with it.
+    mutating func shutDown(at now: NIODeadline) {
+        for case let connection? in connections {
+            if connection.version == .v5 {
+                send(.disconnect(Disconnect(reasonCode: .serverShuttingDown)), on: connection.id)
+            }
+            leaveForShutdown(connection, at: now)
+            effects.append(.close(connection.id))
+        }
+    }
+
+    private mutating func leaveForShutdown(_ connection: BrokerConnection, at now: NIODeadline) {
+        let place = connection.session
+        connections[connection.id.slot] = nil
+        statistics.connectedClients -= 1
+        for entry in sessions[place]?.connectionLost() ?? [] { count(entry.message, -1) }
+        tell(.clientDisconnected(connection.information, .byServer(.serverShuttingDown)))
+        let expiry = sessions[place]?.expiryInterval ?? 0
+        if expiry == 0 {
+            deleteSession(place, .disconnected, at: now)
+        } else if expiry < .max {
+            sessions[place]?.deadline = now + .seconds(Int64(expiry))
+            if let record = sessions[place]?.record { note(.session(record)) }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+internal import MQTTWire
+internal import NIOCore
+
+extension Broker {
+    /// In the order of their client identifiers.
+    var clientStates: [ClientStatus] {
+        connections.compactMap { connection -> ClientStatus? in
+            guard let connection, let session = sessions[connection.session] else { return nil }
+            return ClientStatus(
+                client: connection.information, isCleanStart: session.expiryInterval == 0,
+                subscriptions: session.subscriptions.count, pendingMessages: session.pending,
+                pendingBytes: session.bytes, hasWill: connection.will != nil)
+        }.sorted { $0.client.identifier < $1.client.identifier }
+    }
+
+    func sessionStates(at now: NIODeadline) -> [SessionStatus] {
+        sessions.compactMap { session -> SessionStatus? in
+            guard let session else { return nil }
+            return SessionStatus(
+                clientIdentifier: session.clientIdentifier, username: session.username,
+                isConnected: session.connection != nil, isPersistent: session.isStored,
+                remaining: session.deadline.map { .nanoseconds(max(0, ($0 - now).nanoseconds)) },
+                subscriptions: session.subscriptions.count, pendingMessages: session.pending,
+                pendingBytes: session.bytes)
+        }.sorted { $0.clientIdentifier < $1.clientIdentifier }
+    }
+
+    func retainedMessages(matching filter: TopicFilter?, at now: NIODeadline) -> [ServerMessage] {
+        (filter.map { retained.matching($0) } ?? retained.all)
+            .filter { !$0.message.isExpired(at: now) }.map(\.message.message)
+            .sorted { $0.topic.string < $1.topic.string }
+    }
+
+    /// - Parameter client: nil: of all.
+    func subscriptionStates(of client: String?) -> [SubscriptionStatus] {
+        sessions.flatMap { session -> [SubscriptionStatus] in
+            guard let session, client == nil || client == session.clientIdentifier else { return [] }
+            return session.subscriptions.values.map {
+                SubscriptionStatus(
+                    clientIdentifier: session.clientIdentifier, subscription: $0.subscription, identifier: $0.identifier
+                )
+            }
+        }.sorted {
+            ($0.clientIdentifier, $0.subscription.filter.string) < ($1.clientIdentifier, $1.subscription.filter.string)
+        }
+    }
+}

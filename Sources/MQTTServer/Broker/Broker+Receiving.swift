@@ -1,0 +1,202 @@
+internal import MQTTWire
+internal import NIOCore
+
+extension Broker {
+    /// A packet came from a client that has been let in; CONNECT and AUTH are the driver's.
+    mutating func receive(_ packet: Packet, from id: ConnectionID, at now: NIODeadline) {
+        guard connection(id) != nil else { return }
+        connections[id.slot]?.lastHeard = now
+        statistics.packetsReceived += 1
+        switch packet {
+        case .publish(let publish): received(publish, from: id, at: now)
+        case .puback(let acknowledgement): acknowledged(acknowledgement, from: id, at: now)
+        case .pubrec(let acknowledgement): recorded(acknowledgement, from: id, at: now)
+        case .pubrel(let acknowledgement): released(acknowledgement, from: id, at: now)
+        case .pubcomp(let acknowledgement): completed(acknowledgement, from: id, at: now)
+        case .subscribe(let subscribe): self.subscribe(subscribe, from: id, at: now)
+        case .unsubscribe(let unsubscribe): self.unsubscribe(unsubscribe, from: id)
+        case .pingreq: send(.pingresp, on: id)
+        case .disconnect(let disconnect): self.disconnected(disconnect, from: id, at: now)
+        case .connect: refuse(.protocolError, "a second CONNECT (MQTT-3.1.0-2)", on: id, at: now)
+        case .connack, .suback, .unsuback, .pingresp:
+            refuse(.protocolError, "\(packet.type) is a server's to send", on: id, at: now)
+        case .auth: refuse(.protocolError, "AUTH without an authentication method", on: id, at: now)
+        }
+    }
+
+    /// A large packet makes progress, which counts as a sign of life.
+    mutating func heard(from id: ConnectionID, at now: NIODeadline) {
+        guard connection(id) != nil else { return }
+        connections[id.slot]?.lastHeard = now
+    }
+
+    // MARK: PUBLISH
+
+    private mutating func received(_ publish: Publish, from id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id) else { return }
+        statistics.messagesReceived += 1
+        statistics.payloadBytesReceived += publish.payload.readableBytes
+        guard let topic = resolveTopic(of: publish, connection, at: now) else { return }
+        if publish.qos > connection.client.maximumQoS {
+            return refuse(.qosNotSupported, "QoS \(publish.qos.rawValue) is not offered", on: id, at: now)
+        }
+        if publish.retain, !limits.isRetainAvailable {
+            return refuse(.retainNotSupported, "retained messages are not offered", on: id, at: now)
+        }
+        if connection.version == .v5, publish.properties.all.contains(where: \.isSubscriptionIdentifier) {
+            return refuse(.protocolError, "a subscription identifier from a client (MQTT-3.3.4-6)", on: id, at: now)
+        }
+        if publish.qos > .atMostOnce, connection.version == .v5, connection.unreleased >= limits.receiveMaximum {
+            return refuse(.receiveMaximumExceeded, "more than \(limits.receiveMaximum) under way", on: id, at: now)
+        }
+        // The second time a QoS 2 message comes, it only is answered ([MQTT-4.3.3-10]).
+        if publish.qos == .exactlyOnce, let identifier = publish.packetIdentifier,
+            sessions[connection.session]?.received.contains(identifier) == true
+        {
+            let isStored = sessions[connection.session]?.isStored ?? false
+            return send(.pubrec(Acknowledgement(packetIdentifier: identifier)), on: id, durably: isStored)
+        }
+
+        var message = ServerMessage(
+            topic: topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
+            properties: publish.properties)
+        if !message.properties.isEmpty { message.properties.topicAlias = nil }
+        let outcome = accept(&message, from: connection, at: now)
+        answer(publish, outcome, connection)
+    }
+
+    /// Puts the topic back in the place of an alias (5.0 §3.3.2.3.4).
+    private mutating func resolveTopic(
+        of publish: Publish, _ connection: BrokerConnection, at now: NIODeadline
+    ) -> TopicName? {
+        guard connection.version == .v5, let alias = publish.properties.topicAlias else { return publish.topic }
+        guard alias > 0, alias <= connection.client.topicAliasMaximum else {
+            let offered = connection.client.topicAliasMaximum
+            refuse(.topicAliasInvalid, "topic alias \(alias); \(offered) are offered", on: connection.id, at: now)
+            return nil
+        }
+        if let topic = publish.topic {
+            connections[connection.id.slot]?.aliases[alias] = topic
+            return topic
+        }
+        if let topic = connection.aliases[alias] { return topic }
+        refuse(.protocolError, "topic alias \(alias) was not given a topic", on: connection.id, at: now)
+        return nil
+    }
+
+    private mutating func accept(
+        _ message: inout ServerMessage, from connection: BrokerConnection, at now: NIODeadline
+    ) -> ReasonCode {
+        let information = connection.information
+        if message.topic.belongsToServer || connection.client.policy?.mayPublish(to: message.topic) == false {
+            return .notAuthorized
+        }
+        if message.retain, !message.payload.isEmpty, message.topic.string.topicLevelCount > limits.topicLevels {
+            return .topicNameInvalid
+        }
+        switch configuration.hooks.interceptPublish?(&message, information) ?? .accept {
+        case .accept: break
+        case .refuse(let code): return code.isError ? code : .unspecifiedError
+        case .swallow: return .success
+        }
+        tell(.messageReceived(message, client: information.identifier))
+        return publish(message, from: connection.session, at: now)
+    }
+
+    /// - Returns: what a publisher of 5.0 is told.
+    private mutating func publish(_ message: ServerMessage, from session: Int?, at now: NIODeadline) -> ReasonCode {
+        let publisher = session.flatMap { sessions[$0]?.clientIdentifier }
+        let routed = RoutedMessage(message, publisher: publisher, at: now)
+        var code = ReasonCode.success
+        var stored: Int64 = 0
+        if message.retain { code = retain(routed, &stored, at: now) }
+        if route(routed, from: session, &stored, at: now) == 0 {
+            statistics.messagesNotConsumed += 1
+            tell(.messageNotConsumed(message, client: publisher))
+            if code == .success { code = .noMatchingSubscribers }
+        }
+        return code
+    }
+
+    private mutating func answer(_ publish: Publish, _ outcome: ReasonCode, _ connection: BrokerConnection) {
+        guard let identifier = publish.packetIdentifier else { return }
+        // Under 3.1.1 there is no way to refuse a message but to close; it is taken and goes nowhere ([MQTT-3.3.5-2]).
+        let code = connection.version == .v5 ? outcome : .success
+        let acknowledgement = Acknowledgement(packetIdentifier: identifier, reasonCode: code)
+        let isStored = sessions[connection.session]?.isStored ?? false
+        let isChanged = !journal.isEmpty
+        guard publish.qos == .exactlyOnce else {
+            return send(.puback(acknowledgement), on: connection.id, durably: isStored || isChanged)
+        }
+        if !code.isError {
+            sessions[connection.session]?.received.insert(identifier)
+            connections[connection.id.slot]?.unreleased += 1
+            if isStored, let session = sessions[connection.session]?.id { note(.received(session, identifier)) }
+        }
+        send(.pubrec(acknowledgement), on: connection.id, durably: isStored || isChanged)
+    }
+
+    private mutating func released(_ release: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id) else { return }
+        let identifier = release.packetIdentifier
+        var complete = Acknowledgement(packetIdentifier: identifier)
+        let isStored = sessions[connection.session]?.isStored ?? false
+        if sessions[connection.session]?.received.remove(identifier) != nil {
+            connections[id.slot]?.unreleased = max(0, connection.unreleased - 1)
+            if isStored, let session = sessions[connection.session]?.id { note(.receivedReleased(session, identifier)) }
+        } else if connection.version == .v5 {
+            complete.reasonCode = .packetIdentifierNotFound
+        }
+        send(.pubcomp(complete), on: id, durably: isStored)
+    }
+
+    // MARK: From the server itself
+
+    /// Publishes in the server's own name, to any topic.
+    ///
+    /// - Returns: how many sessions it is for; nil when the interceptor withheld it.
+    @discardableResult
+    mutating func publish(_ message: ServerMessage, at now: NIODeadline) -> Int? {
+        var message = message
+        if configuration.hooks.interceptPublish?(&message, nil) ?? .accept != .accept { return nil }
+        tell(.messageReceived(message, client: nil))
+        let routed = RoutedMessage(message, publisher: nil, at: now)
+        var stored: Int64 = 0
+        if message.retain { _ = retain(routed, &stored, at: now) }
+        let count = route(routed, from: nil, &stored, at: now)
+        if count == 0 {
+            statistics.messagesNotConsumed += 1
+            tell(.messageNotConsumed(message, client: nil))
+        }
+        return count
+    }
+
+    /// A will is published as its client would have done ([MQTT-3.1.2-8]).
+    mutating func publishWill(
+        _ will: Will, of client: String, policy: (any ClientPolicy)?, at now: NIODeadline
+    ) {
+        var message = ServerMessage(
+            topic: will.topic, payload: will.payload, qos: min(will.qos, limits.maximumQoS),
+            retain: will.retain && limits.isRetainAvailable, properties: will.properties)
+        message.properties.willDelayInterval = nil
+        if message.topic.belongsToServer || policy?.mayPublish(to: message.topic) == false { return }
+        if configuration.hooks.interceptPublish?(&message, nil) ?? .accept != .accept { return }
+        tell(.messageReceived(message, client: client))
+        _ = publish(message, from: sessionByClient[client], at: now)
+    }
+}
+
+extension TopicName {
+    /// `$SYS`, which nobody else may write.
+    var belongsToServer: Bool { string.utf8.starts(with: "$SYS/".utf8) || string.utf8.elementsEqual("$SYS".utf8) }
+}
+
+extension Property {
+    fileprivate var isSubscriptionIdentifier: Bool {
+        if case .subscriptionIdentifier = self { true } else { false }
+    }
+}
+
+extension ByteBuffer {
+    var isEmpty: Bool { readableBytes == 0 }
+}

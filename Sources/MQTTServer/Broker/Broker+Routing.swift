@@ -1,0 +1,175 @@
+internal import MQTTWire
+internal import NIOCore
+
+/// Who gets what is published under a topic; kept until a subscription or a right changes.
+struct Route: Sendable {
+    /// How one session gets it: its subscriptions that match, made one ([MQTT-3.3.4-3], [MQTT-3.3.4-4]).
+    struct Terms: Sendable {
+        var qos: QoS
+        var retainAsPublished: Bool
+        var identifiers: [UInt32]
+
+        fileprivate mutating func add(_ subscriber: SubscriptionTrie.Subscriber) {
+            qos = max(qos, subscriber.qos)
+            retainAsPublished = retainAsPublished || subscriber.retainAsPublished
+            if let identifier = subscriber.identifier { identifiers.append(identifier) }
+        }
+
+        fileprivate init(_ subscriber: SubscriptionTrie.Subscriber) {
+            qos = subscriber.qos
+            retainAsPublished = subscriber.retainAsPublished
+            identifiers = subscriber.identifier.map { [$0] } ?? []
+        }
+    }
+
+    struct Recipient: Sendable {
+        var session: Int
+        var terms: Terms
+        /// For what the session's own client publishes: without the subscriptions that have No Local.
+        var ownTerms: Terms?
+    }
+
+    var recipients: [Recipient] = []
+    var groups: [SubscriptionTrie.GroupPlace] = []
+
+    fileprivate static let kept = 4_096
+}
+
+extension Broker {
+    /// Gives a message to everybody who has subscribed to it.
+    ///
+    /// - Parameter stored: the message's number in the store, given when it first is stored; 0: it is not.
+    /// - Returns: how many sessions it is for.
+    mutating func route(
+        _ message: RoutedMessage, from publisher: Int?, _ stored: inout Int64, at now: NIODeadline
+    ) -> Int {
+        let topic = message.message.topic
+        let route = routes[topic] ?? makeRoute(to: topic)
+        var count = 0
+        for recipient in route.recipients {
+            guard let terms = recipient.session == publisher ? recipient.ownTerms : recipient.terms else { continue }
+            count += 1
+            deliver(
+                message, to: recipient.session, qos: min(message.message.qos, terms.qos),
+                retain: message.message.retain && terms.retainAsPublished, identifiers: terms.identifiers, &stored,
+                at: now)
+        }
+        for group in route.groups {
+            guard let member = chooseMember(of: group, for: topic) else { continue }
+            count += 1
+            deliver(
+                message, to: member.session, qos: min(message.message.qos, member.qos),
+                retain: message.message.retain && member.retainAsPublished,
+                identifiers: member.identifier.map { [$0] } ?? [], &stored, at: now)
+        }
+        return count
+    }
+
+    private mutating func makeRoute(to topic: TopicName) -> Route {
+        let match = subscriptions.match(topic)
+        var route = Route(groups: match.groups)
+        var places: [Int: Int] = [:]
+        for subscriber in match.subscribers {
+            if let policy = sessions[subscriber.session]?.policy, !policy.mayReceive(topic) { continue }
+            if let place = places[subscriber.session] {
+                route.recipients[place].terms.add(subscriber)
+                if !subscriber.noLocal {
+                    if route.recipients[place].ownTerms == nil {
+                        route.recipients[place].ownTerms = Route.Terms(subscriber)
+                    } else {
+                        route.recipients[place].ownTerms?.add(subscriber)
+                    }
+                }
+            } else {
+                places[subscriber.session] = route.recipients.endIndex
+                let terms = Route.Terms(subscriber)
+                route.recipients.append(
+                    Route.Recipient(
+                        session: subscriber.session, terms: terms, ownTerms: subscriber.noLocal ? nil : terms))
+            }
+        }
+        if routes.count >= Route.kept { routes.removeAll(keepingCapacity: true) }
+        routes[topic] = route
+        return route
+    }
+
+    /// Members take turns; one that is connected and keeps up goes before one that is not (5.0 §4.8.2).
+    private mutating func chooseMember(
+        of place: SubscriptionTrie.GroupPlace, for topic: TopicName
+    ) -> SubscriptionTrie.Subscriber? {
+        let members = subscriptions.members(of: place)
+        let turn = turns[place, default: 0]
+        turns[place] = turn &+ 1
+        var best: (member: SubscriptionTrie.Subscriber, rank: Int)?
+        for offset in members.indices {
+            let member = members[(turn &+ offset) % members.count]
+            guard let session = sessions[member.session], session.policy?.mayReceive(topic) != false else { continue }
+            let rank =
+                session.connection == nil ? 0 : session.queued > 0 ? session.queued < limits.queuedMessages ? 2 : 1 : 3
+            if rank > best?.rank ?? -1 { best = (member, rank) }
+            if rank == 3 { break }
+        }
+        return best?.member
+    }
+
+    // MARK: Retained messages
+
+    private func isWithinRetainedLimits(_ message: RoutedMessage, replacing old: RetainedMessages.Entry?) -> Bool {
+        let count = retained.count + (old == nil ? 1 : 0)
+        let bytes = retained.bytes + message.size - (old?.message.size ?? 0)
+        return count <= limits.retainedMessages && bytes <= limits.retainedBytes
+    }
+
+    /// Sets or removes a topic's retained message (5.0 §3.3.1.3).
+    ///
+    /// - Returns: an error when a limit forbids it; the message itself is delivered all the same.
+    mutating func retain(_ message: RoutedMessage, _ stored: inout Int64, at now: NIODeadline) -> ReasonCode {
+        let topic = message.message.topic
+        if message.message.payload.isEmpty {
+            removeRetained(topic)
+            return .success
+        }
+        if !isWithinRetainedLimits(message, replacing: retained[topic]) { removeExpiredRetained(at: now) }
+        guard isWithinRetainedLimits(message, replacing: retained[topic]) else {
+            statistics.retainedRefused += 1
+            return .quotaExceeded
+        }
+        // The server's own state is made anew by each process.
+        let isStored = storesChanges && !topic.belongsToServer
+        if isStored { store(message, &stored) }
+        let old = retained.set(RetainedMessages.Entry(message: message, stored: isStored ? stored : 0), for: topic)
+        if isStored { note(.retained(topic, message: stored)) }
+        if let old, old.stored > 0 { journal.release(old.stored) }
+        statistics.retainedMessages = retained.count
+        statistics.retainedBytes = retained.bytes
+        tell(.retainedChanged(topic, message.message))
+        return .success
+    }
+
+    private mutating func removeRetained(_ topic: TopicName) {
+        guard let old = retained.remove(topic) else { return }
+        if old.stored > 0 {
+            note(.retainedRemoved(topic))
+            journal.release(old.stored)
+        }
+        statistics.retainedMessages = retained.count
+        statistics.retainedBytes = retained.bytes
+        tell(.retainedChanged(topic, nil))
+    }
+
+    private mutating func removeExpiredRetained(at now: NIODeadline) {
+        for entry in retained.all where entry.message.isExpired(at: now) {
+            removeRetained(entry.message.message.topic)
+        }
+    }
+
+    mutating func store(_ message: RoutedMessage, _ stored: inout Int64) {
+        guard stored == 0 else { return }
+        stored = journal.nextMessage()
+        note(
+            .message(
+                StoredMessage(
+                    id: stored, message: message.message, publisher: message.publisher ?? "",
+                    deadline: message.deadline)))
+    }
+}

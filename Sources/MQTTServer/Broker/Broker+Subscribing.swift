@@ -1,0 +1,116 @@
+internal import MQTTWire
+internal import NIOCore
+
+extension Broker {
+    mutating func subscribe(_ subscribe: Subscribe, from id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id) else { return }
+        let identifier = subscribe.properties.subscriptionIdentifiers.first
+        var codes: [ReasonCode] = []
+        var offers: [Subscription] = []
+        for wanted in subscribe.subscriptions {
+            var subscription = wanted
+            let verdict = judge(&subscription, connection)
+            guard verdict == .accept else {
+                if case .refuse(let code) = verdict {
+                    codes.append(code.isError ? code : .unspecifiedError)
+                } else {
+                    codes.append(ReasonCode(rawValue: subscription.qos.rawValue))
+                }
+                continue
+            }
+            let isNew = add(
+                StoredSubscription(subscription: subscription, identifier: identifier), to: connection.session)
+            codes.append(ReasonCode(rawValue: subscription.qos.rawValue))
+            tell(.subscribed(client: connection.information.identifier, subscription))
+            let handling = subscription.retainHandling
+            if !subscription.filter.isShared, handling == .onSubscribe || handling == .onNewSubscribe && isNew {
+                offers.append(subscription)
+            }
+        }
+        let isStored = sessions[connection.session]?.isStored ?? false
+        send(
+            .suback(SubAck(packetIdentifier: subscribe.packetIdentifier, reasonCodes: codes)), on: id,
+            durably: isStored)
+        for subscription in offers {
+            offerRetained(subscription, identifier: identifier, to: connection.session, at: now)
+        }
+    }
+
+    private func judge(
+        _ subscription: inout Subscription, _ connection: BrokerConnection
+    ) -> ServerHooks.Verdict {
+        let filter = subscription.filter
+        if filter.isShared, !limits.areSharedSubscriptionsAvailable { return .refuse(.sharedSubscriptionsNotSupported) }
+        if filter.hasWildcards, !limits.areWildcardsAvailable { return .refuse(.wildcardSubscriptionsNotSupported) }
+        if filter.string.topicLevelCount > limits.topicLevels { return .refuse(.topicFilterInvalid) }
+        if connection.client.policy?.mayEverReceive(filter) == false { return .refuse(.notAuthorized) }
+        if sessions[connection.session]?.subscriptions[filter] == nil,
+            sessions[connection.session]?.subscriptions.count ?? 0 >= limits.subscriptions
+                || subscriptions.count >= limits.totalSubscriptions
+        {
+            return .refuse(.quotaExceeded)
+        }
+        subscription.qos = min(subscription.qos, connection.client.maximumQoS)
+        let verdict = configuration.hooks.interceptSubscription?(&subscription, connection.information) ?? .accept
+        subscription.filter = filter
+        return verdict
+    }
+
+    /// - Returns: whether the session had no subscription with this filter.
+    @discardableResult
+    mutating func add(_ stored: StoredSubscription, to place: Int) -> Bool {
+        guard let session = sessions[place] else { return false }
+        let filter = stored.subscription.filter
+        let isNew = sessions[place]?.subscriptions.updateValue(stored, forKey: filter) == nil
+        subscriptions.insert(stored, session: place, isNew: isNew)
+        subscriptionsChanged()
+        if session.isStored { note(.subscribed(session.id, stored)) }
+        return isNew
+    }
+
+    private mutating func subscriptionsChanged() {
+        statistics.subscriptions = subscriptions.count
+        routes.removeAll(keepingCapacity: true)
+    }
+
+    mutating func unsubscribe(_ unsubscribe: Unsubscribe, from id: ConnectionID) {
+        guard let connection = connection(id) else { return }
+        var codes: [ReasonCode] = []
+        for filter in unsubscribe.filters {
+            switch configuration.hooks.interceptUnsubscription?(filter, connection.information) ?? .accept {
+            case .accept:
+                codes.append(remove(filter, from: connection.session) ? .success : .noSubscriptionExisted)
+            case .refuse(let code): codes.append(code.isError ? code : .unspecifiedError)
+            case .swallow: codes.append(.success)
+            }
+        }
+        if connection.version == .v3_1_1 { codes = [] }
+        let isStored = sessions[connection.session]?.isStored ?? false
+        send(
+            .unsuback(UnsubAck(packetIdentifier: unsubscribe.packetIdentifier, reasonCodes: codes)), on: id,
+            durably: isStored)
+    }
+
+    private mutating func remove(_ filter: TopicFilter, from place: Int) -> Bool {
+        guard let session = sessions[place], sessions[place]?.subscriptions.removeValue(forKey: filter) != nil else {
+            return false
+        }
+        subscriptions.remove(filter, session: place)
+        if filter.isShared { turns.removeAll() }
+        subscriptionsChanged()
+        if session.isStored { note(.unsubscribed(session.id, filter)) }
+        tell(.unsubscribed(client: session.clientIdentifier, filter))
+        return true
+    }
+
+    /// All of a session's, when it ends.
+    mutating func removeSubscriptions(of place: Int) {
+        guard let filters = sessions[place]?.subscriptions.keys, !filters.isEmpty else { return }
+        for filter in Array(filters) {
+            subscriptions.remove(filter, session: place)
+            if filter.isShared { turns.removeAll() }
+        }
+        sessions[place]?.subscriptions = [:]
+        subscriptionsChanged()
+    }
+}

@@ -1,0 +1,248 @@
+internal import DequeModule
+internal import MQTTWire
+internal import NIOCore
+
+/// The server's side of one session (5.0 §4.1, §4.3, §4.4, §4.9) as a value: the messages that wait for a client or are on
+/// their way to it, and the identifiers of those that come from it. It knows no connection, clock or store.
+struct ServerSession: Sendable {
+    /// A message in the queue, or on its way.
+    struct Entry: Sendable {
+        enum Stage: Sendable {
+            /// Not sent to anybody yet.
+            case fresh
+            /// An earlier connection, or an earlier process, may have sent it.
+            case sent
+            /// The client has it (PUBREC): PUBREL is to be, or was, sent.
+            case released
+        }
+
+        let message: RoutedMessage
+        /// Rises by one with each message, and gives the packet identifier: a later process repeats a message under the
+        /// one it had, without having been told.
+        let sequence: Int64
+        let qos: QoS
+        let retain: Bool
+        let identifiers: [UInt32]
+        /// The message's number in the store; 0: it is not stored.
+        fileprivate(set) var stored: Int64
+        var stage = Stage.fresh
+
+        var packetIdentifier: PacketIdentifier {
+            PacketIdentifier(rawValue: UInt16(1 + max(sequence, 0) % 65_535)) ?? .first
+        }
+    }
+
+    let id: SessionID
+    let clientIdentifier: String
+    /// Of the present connection, or of the last one.
+    var version: ProtocolVersion
+    var username: String?
+    /// Seconds; 0: the session ends with its connection, `UInt32.max`: never.
+    var expiryInterval: UInt32
+    /// When it ends unless its client comes back.
+    var deadline: NIODeadline?
+    /// The connection's place in the broker's table.
+    var connection: Int?
+    /// It outlives its connection, and so the process.
+    var isStored: Bool
+    var subscriptions: [TopicFilter: StoredSubscription] = [:]
+    var policy: (any ClientPolicy)?
+    /// A will that waits, and for how long.
+    var will: (message: Will, deadline: NIODeadline)?
+
+    private(set) var queue: Deque<Entry> = []
+    private(set) var inFlight: [PacketIdentifier: Entry] = [:]
+    /// QoS 0 messages that wait for the socket.
+    private(set) var passing: Deque<Entry> = []
+    /// Retained messages that are still to be given out for a subscription.
+    var retainedBacklog: Deque<(entry: RetainedMessages.Entry, qos: QoS, identifier: UInt32?)> = []
+    /// Of `queue`, `inFlight` and `passing`.
+    private(set) var bytes = 0
+    private(set) var nextSequence: Int64 = 0
+    /// Incoming QoS 2 messages whose PUBREL has not come.
+    var received: Set<PacketIdentifier> = []
+
+    init(
+        id: SessionID, clientIdentifier: String, version: ProtocolVersion, username: String?, expiryInterval: UInt32
+    ) {
+        self.id = id
+        self.clientIdentifier = clientIdentifier
+        self.version = version
+        self.username = username
+        self.expiryInterval = expiryInterval
+        isStored = expiryInterval > 0
+    }
+
+    var record: StoredSession {
+        StoredSession(
+            id: id, clientIdentifier: clientIdentifier, username: username, version: version,
+            expiryInterval: expiryInterval, deadline: deadline)
+    }
+
+    // MARK: Messages to the client
+
+    /// Waiting for a place among those on their way.
+    var queued: Int { queue.count }
+    var hasPassing: Bool { !passing.isEmpty }
+    var waiting: Int { queue.count + passing.count }
+    /// Everything that has not been delivered.
+    var pending: Int { queue.count + inFlight.count + passing.count }
+
+    /// Puts a message at the end of the queue.
+    @discardableResult
+    mutating func append(
+        _ message: RoutedMessage, qos: QoS, retain: Bool, identifiers: [UInt32], stored: Int64
+    ) -> Entry {
+        let entry = Entry(
+            message: message, sequence: nextSequence, qos: qos, retain: retain, identifiers: identifiers,
+            stored: stored)
+        nextSequence += 1
+        bytes += message.size
+        queue.append(entry)
+        return entry
+    }
+
+    /// A QoS 0 message that the socket cannot take yet.
+    mutating func appendPassing(_ message: RoutedMessage, retain: Bool, identifiers: [UInt32]) {
+        bytes += message.size
+        passing.append(
+            Entry(
+                message: message, sequence: -1, qos: .atMostOnce, retain: retain, identifiers: identifiers, stored: 0))
+    }
+
+    mutating func popPassing() -> Entry? {
+        guard let entry = passing.popFirst() else { return nil }
+        bytes -= entry.message.size
+        return entry
+    }
+
+    /// Makes room by letting the oldest go that was never sent.
+    mutating func evictOldest() -> Entry? {
+        guard let index = queue.firstIndex(where: { $0.stage == .fresh }) else { return nil }
+        return take(index)
+    }
+
+    /// Lets go of all queued messages, not of those on their way, that are of no use any more.
+    mutating func evict(where isUseless: (Entry) -> Bool) -> [Entry] {
+        var evicted: [Entry] = []
+        queue.removeAll {
+            guard $0.stage == .fresh, isUseless($0) else { return false }
+            evicted.append($0)
+            return true
+        }
+        for entry in evicted { bytes -= entry.message.size }
+        return evicted
+    }
+
+    private mutating func take(_ index: Int) -> Entry {
+        let entry = queue.remove(at: index)
+        bytes -= entry.message.size
+        return entry
+    }
+
+    /// What is to be sent next, or nil when there is nothing or the window is full. It counts as on its way from now on,
+    /// unless it is QoS 0.
+    ///
+    /// - Parameter window: how many may be on their way.
+    mutating func next(window: Int) -> Entry? {
+        guard let first = queue.first else { return nil }
+        guard first.qos > .atMostOnce else {
+            bytes -= first.message.size
+            return queue.popFirst()
+        }
+        // An identifier can only be taken after 65,535 messages.
+        let identifier = first.packetIdentifier
+        guard inFlight.count < window, inFlight[identifier] == nil else { return nil }
+        inFlight[identifier] = queue.removeFirst()
+        return first
+    }
+
+    enum Answer {
+        /// It is done; the entry is out of the session.
+        case done(Entry)
+        /// The client has a QoS 2 message: send PUBREL.
+        case release(Entry)
+        /// As `release`, and it was known already.
+        case releaseAgain
+        /// No such message is on its way, or it is at another step.
+        case unknown
+    }
+
+    /// PUBACK came.
+    mutating func acknowledged(_ identifier: PacketIdentifier) -> Answer {
+        guard let entry = inFlight[identifier], entry.qos == .atLeastOnce else { return .unknown }
+        return .done(finish(identifier, entry))
+    }
+
+    /// PUBREC came.
+    mutating func recorded(_ identifier: PacketIdentifier, isError: Bool) -> Answer {
+        guard var entry = inFlight[identifier], entry.qos == .exactlyOnce else { return .unknown }
+        if entry.stage == .released { return .releaseAgain }
+        if isError { return .done(finish(identifier, entry)) }
+        entry.stage = .released
+        inFlight[identifier] = entry
+        return .release(entry)
+    }
+
+    /// PUBCOMP came.
+    mutating func completed(_ identifier: PacketIdentifier) -> Answer {
+        guard let entry = inFlight[identifier], entry.stage == .released else { return .unknown }
+        return .done(finish(identifier, entry))
+    }
+
+    private mutating func finish(_ identifier: PacketIdentifier, _ entry: Entry) -> Entry {
+        inFlight[identifier] = nil
+        bytes -= entry.message.size
+        return entry
+    }
+
+    /// A message that is on its way turned out not to be deliverable.
+    mutating func withdraw(_ entry: Entry) {
+        guard entry.qos > .atMostOnce, inFlight.removeValue(forKey: entry.packetIdentifier) != nil else { return }
+        bytes -= entry.message.size
+    }
+
+    // MARK: The connection
+
+    /// The connection is gone: what was on its way goes back to the front, to be repeated in the order of old
+    /// ([MQTT-4.4.0-1], [MQTT-4.6.0-1]).
+    ///
+    /// - Returns: QoS 0 messages that are lost with it.
+    mutating func connectionLost() -> [Entry] {
+        connection = nil
+        let repeated = inFlight.values.sorted { $0.sequence < $1.sequence }.map { entry in
+            var entry = entry
+            if entry.stage == .fresh { entry.stage = .sent }
+            return entry
+        }
+        inFlight = [:]
+        queue.prepend(contentsOf: repeated)
+        let lost = Array(passing)
+        for entry in lost { bytes -= entry.message.size }
+        passing = []
+        retainedBacklog = []
+        return lost
+    }
+
+    /// Takes over what an earlier process has left.
+    ///
+    /// - Parameter mayHaveBeenSent: how many at the front may have been sent by it.
+    mutating func restore(_ entries: [Entry], nextSequence: Int64, mayHaveBeenSent: Int) {
+        queue = Deque(entries)
+        for index in queue.indices.prefix(mayHaveBeenSent) where queue[index].stage == .fresh {
+            queue[index].stage = .sent
+        }
+        bytes = entries.reduce(0) { $0 + $1.message.size }
+        self.nextSequence = nextSequence
+    }
+
+    /// The store has been told to forget the session, which goes on in memory.
+    mutating func forgetStored() {
+        for index in queue.indices { queue[index].stored = 0 }
+        for identifier in inFlight.keys { inFlight[identifier]?.stored = 0 }
+        isStored = false
+    }
+
+    /// All messages, in the order of sending; for a session that ends.
+    var entries: [Entry] { inFlight.values.sorted { $0.sequence < $1.sequence } + queue + passing }
+}
