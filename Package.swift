@@ -68,8 +68,8 @@ let package = Package(
         .target(
             name: "MQTTServer",
             dependencies: [
-                "COpenSSL", "MQTTWire", "OpenSSLTransport", "WebSocketTransport", "SQLite", "Units", nioCore, nioPosix,
-                logging, deque,
+                "COpenSSL", "MQTTWire", "OpenSSLTransport", "WebSocketTransport", "SQLite", "Settings", "Units", nioCore,
+                nioPosix, logging, deque,
             ],
             swiftSettings: settings),
 

@@ -14,7 +14,7 @@ extension Broker {
         var hadWill = orphanedWills.removeValue(forKey: identifier) != nil
         var place = sessionByClient[identifier]
         if let old = place {
-            hadWill = hadWill || sessions[old]?.will != nil
+            hadWill = hadWill || sessions[old].will != nil
             takeOver(old, by: connect, at: now)
         }
         // A session that was to end with its connection has gone with it.
@@ -32,14 +32,14 @@ extension Broker {
         let session = place ?? addSession(for: client.information, version: connect.version, expiry: expiry)
         let keepAlive = agreedKeepAlive(connect)
         client.information.keepAlive = keepAlive
-        sessions[session]?.connection = id.slot
-        sessions[session]?.version = connect.version
-        sessions[session]?.username = client.information.username
-        sessions[session]?.policy = client.policy
-        sessions[session]?.deadline = nil
-        sessions[session]?.expiryInterval = expiry
+        sessions[session].connection = id.slot
+        sessions[session].version = connect.version
+        sessions[session].username = client.information.username
+        sessions[session].policy = client.policy
+        sessions[session].deadline = nil
+        sessions[session].expiryInterval = expiry
         if expiry > 0 {
-            if let record = sessions[session]?.record { note(.session(record)) }
+            note(.session(sessions[session].record))
         } else if isPresent {
             // It was to be kept, and is not any more.
             forgetStored(session)
@@ -49,7 +49,8 @@ extension Broker {
 
         put(
             BrokerConnection(
-                id: id, client: client, session: session, version: connect.version, will: connect.will,
+                id: id, peer: BrokerConnection.Peer(client, will: connect.will), session: session,
+                version: connect.version,
                 patience: keepAlive > 0 ? .milliseconds(Int64(keepAlive) * 1_500) : nil, lastHeard: now,
                 window: window(of: connect),
                 maximumPacketSize: Int(connect.properties.maximumPacketSize ?? UInt32(Int32.max))))
@@ -99,11 +100,11 @@ extension Broker {
 
     /// The same client is here already, or has a session ([MQTT-3.1.4-3]).
     private mutating func takeOver(_ session: Int, by connect: Connect, at now: NIODeadline) {
-        if let slot = sessions[session]?.connection, let old = connections[slot] {
+        if let slot = sessions[session].connection, let old = connections[slot] {
             end(old.id, .byServer(.sessionTakenOver), at: now, isTakenOver: !connect.cleanStart)
-        } else if !connect.cleanStart, sessions[session]?.will != nil {
+        } else if !connect.cleanStart, sessions[session].will != nil {
             // It is back in time ([MQTT-3.1.3-9]).
-            sessions[session]?.will = nil
+            sessions[session].will = nil
         }
     }
 
@@ -118,14 +119,7 @@ extension Broker {
     }
 
     mutating func insert(_ session: ServerSession) -> Int {
-        let place: Int
-        if let free = freeSessions.popLast() {
-            place = free
-            sessions[place] = session
-        } else {
-            place = sessions.endIndex
-            sessions.append(session)
-        }
+        let place = sessions.insert(session)
         sessionByClient[session.clientIdentifier] = place
         return place
     }
@@ -179,18 +173,18 @@ extension Broker {
 
     /// A session that was stored is one in memory now.
     private mutating func forgetStored(_ place: Int) {
-        guard let session = sessions[place], session.isStored else { return }
-        if storesChanges { journal.forget(session.id, session.entries) }
-        note(.sessionDeleted(session.id))
-        sessions[place]?.forgetStored()
+        guard sessions[place].isStored else { return }
+        if storesChanges { journal.forget(sessions[place].id, sessions[place].entries) }
+        note(.sessionDeleted(sessions[place].id))
+        sessions[place].forgetStored()
     }
 
     /// Brings a session that has its connection back up to what its client may see now, and sends what waits.
     private mutating func resume(_ place: Int, at now: NIODeadline) {
-        if let policy = sessions[place]?.policy,
-            let denied = sessions[place]?.evict(where: { !policy.mayReceive($0.message.message.topic) })
-        {
-            for entry in denied { letGo(entry, of: place, .refused) }
+        if let policy = sessions[place].policy {
+            for entry in sessions[place].evict(where: { !policy.mayReceive($0.message.message.topic) }) {
+                letGo(entry, of: place, .refused)
+            }
         }
         pump(place, at: now)
     }

@@ -8,32 +8,32 @@ extension Broker {
         _ message: RoutedMessage, to place: Int, qos: QoS, retain: Bool, identifiers: [UInt32], _ stored: inout Int64,
         at now: NIODeadline
     ) {
-        guard let client = sessions[place]?.clientIdentifier else { return }
-        if let intercept = configuration.hooks.interceptEnqueue, !intercept(message.message, client) { return }
-        let slot = sessions[place]?.connection
+        if let intercept = configuration.hooks.interceptEnqueue,
+            !intercept(message.message, sessions[place].clientIdentifier)
+        {
+            return
+        }
+        let slot = sessions[place].connection
         if qos == .atMostOnce, slot != nil || !limits.queuesQoS0 {
             guard let slot else { return }
             pass(message, to: place, on: slot, retain: retain, identifiers: identifiers, at: now)
             return
         }
         guard makeRoom(for: message, in: place, at: now) else { return }
-        let isStored = storesChanges && sessions[place]?.isStored == true
+        let isStored = storesChanges && sessions[place].isStored
         if isStored { store(message, &stored) }
-        guard
-            let entry = sessions[place]?.append(
-                message, qos: qos, retain: retain, identifiers: identifiers, stored: isStored ? stored : 0),
-            let session = sessions[place]?.id
-        else { return }
+        let entry = sessions[place].append(
+            message, qos: qos, retain: retain, identifiers: identifiers, stored: isStored ? stored : 0)
         count(message, 1)
         if isStored {
             note(
                 .queued(
-                    session,
+                    sessions[place].id,
                     StoredEntry(
                         sequence: entry.sequence, message: stored, qos: qos, retain: retain,
                         subscriptionIdentifiers: identifiers)))
         }
-        tell(.messageEnqueued(message.message, client: client))
+        if wantsEvents { tell(.messageEnqueued(message.message, client: sessions[place].clientIdentifier)) }
         if slot != nil { pump(place, at: now) }
     }
 
@@ -42,32 +42,31 @@ extension Broker {
         _ message: RoutedMessage, to place: Int, on slot: Int, retain: Bool, identifiers: [UInt32], at now: NIODeadline
     ) {
         guard let connection = connections[slot] else { return }
-        let waiting = sessions[place]?.waiting ?? 0
-        if connection.budget > 0, sessions[place]?.hasPassing == false {
-            tell(.messageEnqueued(message.message, client: connection.information.identifier))
+        if connection.budget > 0, !sessions[place].hasPassing {
+            if wantsEvents { tell(.messageEnqueued(message.message, client: connection.information.identifier)) }
             send(
-                message, on: connection, qos: .atMostOnce, identifier: nil, isDuplicate: false, retain: retain,
-                identifiers: identifiers, at: now)
+                Delivery(message: message, qos: .atMostOnce, retain: retain), identifiers, on: connection, at: now)
             return
         }
-        guard waiting < limits.queuedMessages, (sessions[place]?.bytes ?? 0) + message.size <= limits.queuedBytes,
+        guard sessions[place].waiting < limits.queuedMessages,
+            sessions[place].bytes + message.size <= limits.queuedBytes,
             statistics.queuedBytes + message.size <= limits.totalQueuedBytes
         else { return dropped(message, for: connection.information.identifier, .notReading) }
-        sessions[place]?.appendPassing(message, retain: retain, identifiers: identifiers)
+        sessions[place].appendPassing(message, retain: retain, identifiers: identifiers)
         count(message, 1)
-        tell(.messageEnqueued(message.message, client: connection.information.identifier))
+        if wantsEvents { tell(.messageEnqueued(message.message, client: connection.information.identifier)) }
     }
 
     /// Sees to it that one more message fits, as the limits say.
     private mutating func makeRoom(for message: RoutedMessage, in place: Int, at now: NIODeadline) -> Bool {
         if fits(message, in: place) == nil { return true }
         // Nobody wants those any more.
-        for entry in sessions[place]?.evict(where: { $0.message.isExpired(at: now) }) ?? [] {
+        for entry in sessions[place].evict(where: { $0.message.isExpired(at: now) }) {
             letGo(entry, of: place, .expired)
         }
         while let cause = fits(message, in: place) {
-            guard limits.eviction == .oldest, cause == .queueFull, let oldest = sessions[place]?.evictOldest() else {
-                if let client = sessions[place]?.clientIdentifier { dropped(message, for: client, cause) }
+            guard limits.eviction == .oldest, cause == .queueFull, let oldest = sessions[place].evictOldest() else {
+                dropped(message, for: sessions[place].clientIdentifier, cause)
                 return false
             }
             letGo(oldest, of: place, .queueFull)
@@ -77,20 +76,19 @@ extension Broker {
 
     /// - Returns: which limit forbids it; nil when none does.
     private func fits(_ message: RoutedMessage, in place: Int) -> DropCause? {
-        guard let session = sessions[place] else { return .sessionEnded }
         if statistics.queuedBytes + message.size > limits.totalQueuedBytes { return .memoryFull }
         // One message is always taken, so that small limits do not mean that nothing ever arrives.
-        if session.queued >= max(limits.queuedMessages, session.connection == nil ? 0 : 1) { return .queueFull }
-        if session.pending > 0, session.bytes + message.size > limits.queuedBytes { return .queueFull }
+        let least = sessions[place].connection == nil ? 0 : 1
+        if sessions[place].queued >= max(limits.queuedMessages, least) { return .queueFull }
+        if sessions[place].pending > 0, sessions[place].bytes + message.size > limits.queuedBytes { return .queueFull }
         return nil
     }
 
     /// A message leaves a session undelivered.
     mutating func letGo(_ entry: ServerSession.Entry, of place: Int, _ cause: DropCause) {
-        guard let session = sessions[place] else { return }
         count(entry.message, -1)
-        if storesChanges { journal.dequeue(session.id, entry) }
-        dropped(entry.message, for: session.clientIdentifier, cause)
+        if storesChanges { journal.dequeue(sessions[place].id, entry) }
+        dropped(entry.message, for: sessions[place].clientIdentifier, cause)
     }
 
     mutating func count(_ message: RoutedMessage, _ sign: Int) {
@@ -109,18 +107,18 @@ extension Broker {
 
     /// Sends what a session has, as far as its client and its socket can take it.
     mutating func pump(_ place: Int, at now: NIODeadline) {
-        guard let slot = sessions[place]?.connection else { return }
+        guard let slot = sessions[place].connection else { return }
         while let connection = connections[slot], connection.budget > 0 {
-            if let entry = sessions[place]?.popPassing() {
+            if let entry = sessions[place].popPassing() {
                 count(entry.message, -1)
                 if entry.message.isExpired(at: now) {
                     dropped(entry.message, for: connection.information.identifier, .expired)
                 } else {
                     send(
-                        entry.message, on: connection, qos: .atMostOnce, identifier: nil, isDuplicate: false,
-                        retain: entry.retain, identifiers: entry.identifiers, at: now)
+                        Delivery(message: entry.message, qos: .atMostOnce, retain: entry.retain), entry.identifiers,
+                        on: connection, at: now)
                 }
-            } else if let entry = sessions[place]?.next(window: connection.window) {
+            } else if let entry = sessions[place].next(window: connection.window) {
                 send(entry, of: place, on: connection, at: now)
             } else if !deliverRetained(to: place, at: now) {
                 return
@@ -136,55 +134,52 @@ extension Broker {
         }
         // What may have been sent is completed whatever its age: the client may be waiting for it ([MQTT-3.3.2-5]).
         if entry.stage == .fresh, entry.message.isExpired(at: now) {
-            sessions[place]?.withdraw(entry)
+            sessions[place].withdraw(entry)
             return letGo(entry, of: place, .expired)
         }
         let isSent = send(
-            entry.message, on: connection, qos: entry.qos,
-            identifier: entry.qos > .atMostOnce ? entry.packetIdentifier : nil, isDuplicate: entry.stage == .sent,
-            retain: entry.retain, identifiers: entry.identifiers, isStored: entry.stored > 0, at: now)
-        if !isSent {
-            sessions[place]?.withdraw(entry)
-            count(entry.message, -1)
-            if storesChanges, let session = sessions[place]?.id { journal.dequeue(session, entry) }
-        } else if entry.qos == .atMostOnce {
-            count(entry.message, -1)
-            if storesChanges, let session = sessions[place]?.id { journal.dequeue(session, entry) }
-        }
+            Delivery(
+                message: entry.message, qos: entry.qos, retain: entry.retain, isDuplicate: entry.stage == .sent,
+                packetIdentifier: entry.qos > .atMostOnce ? entry.packetIdentifier : nil),
+            entry.identifiers, on: connection, isStored: entry.stored > 0, at: now)
+        if isSent, entry.qos > .atMostOnce { return }
+        sessions[place].withdraw(entry)
+        count(entry.message, -1)
+        if storesChanges { journal.dequeue(sessions[place].id, entry) }
     }
 
     /// - Returns: false when the client takes no packet of that size; it is counted then.
     @discardableResult
     private mutating func send(
-        _ message: RoutedMessage, on connection: BrokerConnection, qos: QoS, identifier: PacketIdentifier?,
-        isDuplicate: Bool, retain: Bool, identifiers: [UInt32], isStored: Bool = false, at now: NIODeadline
+        _ delivery: Delivery, _ identifiers: [UInt32], on connection: BrokerConnection, isStored: Bool = false,
+        at now: NIODeadline
     ) -> Bool {
-        var properties: Properties = []
+        var delivery = delivery
+        let message = delivery.message
         if connection.version == .v5 {
-            properties = message.message.properties
-            for number in identifiers { properties.append(.subscriptionIdentifier(number)) }
+            delivery.properties = message.message.properties
+            for number in identifiers { delivery.properties.append(.subscriptionIdentifier(number)) }
             if let deadline = message.deadline {
                 // Rounded up: 0 would mean that it has expired.
                 let left = (deadline - now).nanoseconds
-                properties.messageExpiryInterval = UInt32(clamping: max(1, (left + 999_999_999) / 1_000_000_000))
+                delivery.properties.messageExpiryInterval = UInt32(
+                    clamping: max(1, (left + 999_999_999) / 1_000_000_000))
             }
         }
-        let publish = Publish(
-            topic: message.message.topic, payload: message.message.payload, qos: qos, retain: retain,
-            duplicate: isDuplicate, packetIdentifier: identifier, properties: properties)
         if message.size + 16 * identifiers.count + 64 > connection.maximumPacketSize,
-            let size = try? Packet.publish(publish).encodedSize(version: connection.version),
-            size > connection.maximumPacketSize
+            delivery.encodedSize(version: connection.version) > connection.maximumPacketSize
         {
             // As if it had been delivered ([MQTT-3.1.2-25]).
             dropped(message, for: connection.information.identifier, .tooLarge)
             return false
         }
         connections[connection.id.slot]?.budget -= message.size
+        statistics.packetsSent += 1
         statistics.messagesSent += 1
         statistics.payloadBytesSent += message.message.payload.readableBytes
         // QoS 2: the identifier must mean this message for ever, also to a later process.
-        send(.publish(publish), on: connection.id, durably: isStored && qos == .exactlyOnce)
+        let waits = isStored && delivery.qos == .exactlyOnce
+        effects.append(.deliver(connection.id, delivery, after: waits ? journal.needed : 0))
         return true
     }
 
@@ -195,17 +190,17 @@ extension Broker {
         _ subscription: Subscription, identifier: UInt32?, to place: Int, at now: NIODeadline
     ) {
         guard retained.count > 0 else { return }
-        let policy = sessions[place]?.policy
-        var room = max(0, 4 * limits.retainedMessages - (sessions[place]?.retainedBacklog.count ?? 0))
+        let policy = sessions[place].policy
+        var room = max(0, 4 * limits.retainedMessages - sessions[place].retainedBacklog.count)
         for entry in retained.matching(subscription.filter) {
             let message = entry.message
             if message.isExpired(at: now) || policy?.mayReceive(message.message.topic) == false { continue }
             guard room > 0 else {
-                if let client = sessions[place]?.clientIdentifier { dropped(message, for: client, .queueFull) }
+                dropped(message, for: sessions[place].clientIdentifier, .queueFull)
                 continue
             }
             room -= 1
-            sessions[place]?.retainedBacklog.append((entry, min(message.message.qos, subscription.qos), identifier))
+            sessions[place].retainedBacklog.append((entry, min(message.message.qos, subscription.qos), identifier))
         }
         pump(place, at: now)
     }
@@ -214,7 +209,7 @@ extension Broker {
     ///
     /// - Returns: false when there is none, or no place for it.
     private mutating func deliverRetained(to place: Int, at now: NIODeadline) -> Bool {
-        guard sessions[place]?.queued == 0, let first = sessions[place]?.retainedBacklog.popFirst() else {
+        guard sessions[place].queued == 0, let first = sessions[place].retainedBacklog.popFirst() else {
             return false
         }
         let message = first.entry.message
@@ -231,24 +226,24 @@ extension Broker {
 
     mutating func acknowledged(_ acknowledgement: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
         guard let connection = connection(id) else { return }
-        if case .done(let entry)? = sessions[connection.session]?.acknowledged(acknowledgement.packetIdentifier) {
+        if case .done(let entry) = sessions[connection.session].acknowledged(acknowledgement.packetIdentifier) {
             finish(entry, of: connection, acknowledgement.reasonCode)
         }
         pump(connection.session, at: now)
     }
 
     mutating func recorded(_ acknowledgement: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
-        guard let connection = connection(id), let session = sessions[connection.session]?.id else { return }
+        guard let connection = connection(id) else { return }
         let identifier = acknowledgement.packetIdentifier
         var release = Acknowledgement(packetIdentifier: identifier)
         let isError = acknowledgement.reasonCode.isError
-        switch sessions[connection.session]?.recorded(identifier, isError: isError) ?? .unknown {
+        switch sessions[connection.session].recorded(identifier, isError: isError) {
         case .done(let entry):
             finish(entry, of: connection, acknowledgement.reasonCode)
             return pump(connection.session, at: now)
         case .release(let entry):
             // Before PUBREL goes out: a later process must not send the message again.
-            if entry.stored > 0 { note(.released(session, sequence: entry.sequence)) }
+            if entry.stored > 0 { note(.released(sessions[connection.session].id, sequence: entry.sequence)) }
             send(.pubrel(release), on: id, durably: entry.stored > 0)
         case .releaseAgain: send(.pubrel(release), on: id, durably: true)
         case .unknown:
@@ -260,7 +255,7 @@ extension Broker {
 
     mutating func completed(_ acknowledgement: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
         guard let connection = connection(id) else { return }
-        if case .done(let entry)? = sessions[connection.session]?.completed(acknowledgement.packetIdentifier) {
+        if case .done(let entry) = sessions[connection.session].completed(acknowledgement.packetIdentifier) {
             // 0x92 only says that the client has finished with it before.
             finish(entry, of: connection, .success)
         }
@@ -271,7 +266,7 @@ extension Broker {
         _ entry: ServerSession.Entry, of connection: BrokerConnection, _ reason: ReasonCode
     ) {
         count(entry.message, -1)
-        if storesChanges, let session = sessions[connection.session]?.id { journal.dequeue(session, entry) }
+        if storesChanges { journal.dequeue(sessions[connection.session].id, entry) }
         let client = connection.information.identifier
         if reason.isError {
             dropped(entry.message, for: client, .refused)

@@ -12,7 +12,7 @@ extension Broker {
     mutating func disconnected(_ disconnect: Disconnect, from id: ConnectionID, at now: NIODeadline) {
         guard let connection = connection(id) else { return }
         if connection.version == .v5, let wanted = disconnect.properties.sessionExpiryInterval {
-            if wanted > 0, sessions[connection.session]?.expiryInterval == 0 {
+            if wanted > 0, sessions[connection.session].expiryInterval == 0 {
                 return refuse(
                     .protocolError, "a session that was to end cannot be kept after all (MQTT-3.14.2.2.2)", on: id,
                     at: now)
@@ -25,10 +25,10 @@ extension Broker {
     }
 
     private mutating func setExpiry(_ interval: UInt32, of place: Int) {
-        guard let session = sessions[place], session.expiryInterval != interval else { return }
-        sessions[place]?.expiryInterval = interval
+        guard sessions[place].expiryInterval != interval else { return }
+        sessions[place].expiryInterval = interval
         // A session that is to end now is deleted with its connection; until then it stays stored.
-        if interval > 0, let record = sessions[place]?.record { note(.session(record)) }
+        if interval > 0 { note(.session(sessions[place].record)) }
     }
 
     /// The peer broke a rule, or something else forbids going on (5.0 §4.13).
@@ -60,13 +60,13 @@ extension Broker {
         connections[id.slot] = nil
         statistics.connectedClients -= 1
         let client = connection.information.identifier
-        for entry in sessions[place]?.connectionLost() ?? [] {
+        for entry in sessions[place].connectionLost() {
             count(entry.message, -1)
             dropped(entry.message, for: client, .notReading)
         }
         tell(.clientDisconnected(connection.information, cause))
 
-        let expiry = sessions[place]?.expiryInterval ?? 0
+        let expiry = sessions[place].expiryInterval
         var will = connection.will
         if will != nil { note(.will(client: client, nil)) }
         if !publishesWill { will = nil }
@@ -74,7 +74,7 @@ extension Broker {
             // It is not published if the client comes back in time ([MQTT-3.1.3-9]).
             if !isTakenOver {
                 let deadline = now + .seconds(Int64(min(delay, expiry)))
-                sessions[place]?.will = (waiting, deadline)
+                sessions[place].will = (waiting, deadline)
                 note(
                     .will(
                         client: client,
@@ -88,8 +88,8 @@ extension Broker {
             deleteSession(place, .disconnected, at: now)
         } else if expiry < .max {
             let deadline = now + .seconds(Int64(expiry))
-            sessions[place]?.deadline = deadline
-            if let record = sessions[place]?.record { note(.session(record)) }
+            sessions[place].deadline = deadline
+            note(.session(sessions[place].record))
             wake(at: deadline)
         }
         if let will { publishWill(will, of: client, policy: connection.client.policy, at: now) }
@@ -98,9 +98,10 @@ extension Broker {
     // MARK: Sessions
 
     mutating func deleteSession(_ place: Int, _ cause: SessionEnd, at now: NIODeadline) {
-        guard let session = sessions[place] else { return }
+        let session = sessions[place]
+        guard session.isInUse else { return }
         if let slot = session.connection, let connection = connections[slot] {
-            sessions[place]?.expiryInterval = 0
+            sessions[place].expiryInterval = 0
             return end(connection.id, .byServer(.administrativeAction), at: now)
         }
         removeSubscriptions(of: place)
@@ -113,9 +114,8 @@ extension Broker {
             journal.forget(session.id, entries)
             note(.sessionDeleted(session.id))
         }
-        sessions[place] = nil
+        sessions.remove(place)
         sessionByClient[session.clientIdentifier] = nil
-        freeSessions.append(place)
         statistics.sessions = sessionByClient.count
         tell(.sessionDeleted(client: session.clientIdentifier, cause))
         // A will that waits goes out at the latest now (5.0 §3.1.3.2.2).
@@ -127,7 +127,7 @@ extension Broker {
 
     /// - Returns: whether there was such a client.
     mutating func disconnect(_ identifier: String, _ reason: ReasonCode, at now: NIODeadline) -> Bool {
-        guard let place = sessionByClient[identifier], let slot = sessions[place]?.connection,
+        guard let place = sessionByClient[identifier], let slot = sessions[place].connection,
             let connection = connections[slot]
         else { return false }
         end(connection.id, .byServer(reason), at: now)
@@ -156,14 +156,14 @@ extension Broker {
         let place = connection.session
         connections[connection.id.slot] = nil
         statistics.connectedClients -= 1
-        for entry in sessions[place]?.connectionLost() ?? [] { count(entry.message, -1) }
+        for entry in sessions[place].connectionLost() { count(entry.message, -1) }
         tell(.clientDisconnected(connection.information, .byServer(.serverShuttingDown)))
-        let expiry = sessions[place]?.expiryInterval ?? 0
+        let expiry = sessions[place].expiryInterval
         if expiry == 0 {
             deleteSession(place, .disconnected, at: now)
         } else if expiry < .max {
-            sessions[place]?.deadline = now + .seconds(Int64(expiry))
-            if let record = sessions[place]?.record { note(.session(record)) }
+            sessions[place].deadline = now + .seconds(Int64(expiry))
+            note(.session(sessions[place].record))
         }
     }
 }

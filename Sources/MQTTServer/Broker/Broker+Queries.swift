@@ -5,7 +5,8 @@ extension Broker {
     /// In the order of their client identifiers.
     var clientStates: [ClientStatus] {
         connections.compactMap { connection -> ClientStatus? in
-            guard let connection, let session = sessions[connection.session] else { return nil }
+            guard let connection else { return nil }
+            let session = sessions[connection.session]
             return ClientStatus(
                 client: connection.information, isCleanStart: session.expiryInterval == 0,
                 subscriptions: session.subscriptions.count, pendingMessages: session.pending,
@@ -14,9 +15,8 @@ extension Broker {
     }
 
     func sessionStates(at now: NIODeadline) -> [SessionStatus] {
-        sessions.compactMap { session -> SessionStatus? in
-            guard let session else { return nil }
-            return SessionStatus(
+        sessions.all.map { session in
+            SessionStatus(
                 clientIdentifier: session.clientIdentifier, username: session.username,
                 isConnected: session.connection != nil, isPersistent: session.isStored,
                 remaining: session.deadline.map { .nanoseconds(max(0, ($0 - now).nanoseconds)) },
@@ -33,8 +33,8 @@ extension Broker {
 
     /// - Parameter client: nil: of all.
     func subscriptionStates(of client: String?) -> [SubscriptionStatus] {
-        sessions.flatMap { session -> [SubscriptionStatus] in
-            guard let session, client == nil || client == session.clientIdentifier else { return [] }
+        sessions.all.flatMap { session -> [SubscriptionStatus] in
+            guard client == nil || client == session.clientIdentifier else { return [] }
             return session.subscriptions.values.map {
                 SubscriptionStatus(
                     clientIdentifier: session.clientIdentifier, subscription: $0.subscription, identifier: $0.identifier

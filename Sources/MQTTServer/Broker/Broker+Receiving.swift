@@ -51,9 +51,9 @@ extension Broker {
         }
         // The second time a QoS 2 message comes, it only is answered ([MQTT-4.3.3-10]).
         if publish.qos == .exactlyOnce, let identifier = publish.packetIdentifier,
-            sessions[connection.session]?.received.contains(identifier) == true
+            sessions[connection.session].received.contains(identifier)
         {
-            let isStored = sessions[connection.session]?.isStored ?? false
+            let isStored = sessions[connection.session].isStored
             return send(.pubrec(Acknowledgement(packetIdentifier: identifier)), on: id, durably: isStored)
         }
 
@@ -105,7 +105,7 @@ extension Broker {
 
     /// - Returns: what a publisher of 5.0 is told.
     private mutating func publish(_ message: ServerMessage, from session: Int?, at now: NIODeadline) -> ReasonCode {
-        let publisher = session.flatMap { sessions[$0]?.clientIdentifier }
+        let publisher = session.flatMap { sessions[$0].clientIdentifier }
         let routed = RoutedMessage(message, publisher: publisher, at: now)
         var code = ReasonCode.success
         var stored: Int64 = 0
@@ -123,15 +123,15 @@ extension Broker {
         // Under 3.1.1 there is no way to refuse a message but to close; it is taken and goes nowhere ([MQTT-3.3.5-2]).
         let code = connection.version == .v5 ? outcome : .success
         let acknowledgement = Acknowledgement(packetIdentifier: identifier, reasonCode: code)
-        let isStored = sessions[connection.session]?.isStored ?? false
+        let isStored = sessions[connection.session].isStored
         let isChanged = !journal.isEmpty
         guard publish.qos == .exactlyOnce else {
             return send(.puback(acknowledgement), on: connection.id, durably: isStored || isChanged)
         }
         if !code.isError {
-            sessions[connection.session]?.received.insert(identifier)
+            sessions[connection.session].received.insert(identifier)
             connections[connection.id.slot]?.unreleased += 1
-            if isStored, let session = sessions[connection.session]?.id { note(.received(session, identifier)) }
+            if isStored { note(.received(sessions[connection.session].id, identifier)) }
         }
         send(.pubrec(acknowledgement), on: connection.id, durably: isStored || isChanged)
     }
@@ -140,10 +140,10 @@ extension Broker {
         guard let connection = connection(id) else { return }
         let identifier = release.packetIdentifier
         var complete = Acknowledgement(packetIdentifier: identifier)
-        let isStored = sessions[connection.session]?.isStored ?? false
-        if sessions[connection.session]?.received.remove(identifier) != nil {
+        let isStored = sessions[connection.session].isStored
+        if sessions[connection.session].received.remove(identifier) != nil {
             connections[id.slot]?.unreleased = max(0, connection.unreleased - 1)
-            if isStored, let session = sessions[connection.session]?.id { note(.receivedReleased(session, identifier)) }
+            if isStored { note(.receivedReleased(sessions[connection.session].id, identifier)) }
         } else if connection.version == .v5 {
             complete.reasonCode = .packetIdentifierNotFound
         }

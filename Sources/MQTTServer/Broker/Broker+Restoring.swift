@@ -37,7 +37,7 @@ extension Broker {
             wake(at: session.deadline)
             let place = insert(session)
             for subscription in contents.subscriptions {
-                sessions[place]?.subscriptions[subscription.subscription.filter] = subscription
+                sessions[place].subscriptions[subscription.subscription.filter] = subscription
                 subscriptions.insert(subscription, session: place, isNew: true)
             }
         }
@@ -71,7 +71,7 @@ extension Broker {
                 StoredMessage(
                     id: id, message: message.message, publisher: message.publisher ?? "", deadline: message.deadline))
         }
-        for case let session? in sessions where session.isStored {
+        for session in sessions.all where session.isStored {
             var contents = StoredState.SessionContents(session: session.record)
             contents.subscriptions = Array(session.subscriptions.values)
             contents.received = Array(session.received)

@@ -70,7 +70,7 @@ extension Broker {
         var route = Route(groups: match.groups)
         var places: [Int: Int] = [:]
         for subscriber in match.subscribers {
-            if let policy = sessions[subscriber.session]?.policy, !policy.mayReceive(topic) { continue }
+            if let policy = sessions[subscriber.session].policy, !policy.mayReceive(topic) { continue }
             if let place = places[subscriber.session] {
                 route.recipients[place].terms.add(subscriber)
                 if !subscriber.noLocal {
@@ -103,9 +103,10 @@ extension Broker {
         var best: (member: SubscriptionTrie.Subscriber, rank: Int)?
         for offset in members.indices {
             let member = members[(turn &+ offset) % members.count]
-            guard let session = sessions[member.session], session.policy?.mayReceive(topic) != false else { continue }
-            let rank =
-                session.connection == nil ? 0 : session.queued > 0 ? session.queued < limits.queuedMessages ? 2 : 1 : 3
+            guard sessions[member.session].policy?.mayReceive(topic) != false else { continue }
+            let isConnected = sessions[member.session].connection != nil
+            let queued = sessions[member.session].queued
+            let rank = !isConnected ? 0 : queued >= limits.queuedMessages ? 1 : queued > 0 ? 2 : 3
             if rank > best?.rank ?? -1 { best = (member, rank) }
             if rank == 3 { break }
         }

@@ -27,7 +27,7 @@ extension Broker {
                 offers.append(subscription)
             }
         }
-        let isStored = sessions[connection.session]?.isStored ?? false
+        let isStored = sessions[connection.session].isStored
         send(
             .suback(SubAck(packetIdentifier: subscribe.packetIdentifier, reasonCodes: codes)), on: id,
             durably: isStored)
@@ -44,8 +44,8 @@ extension Broker {
         if filter.hasWildcards, !limits.areWildcardsAvailable { return .refuse(.wildcardSubscriptionsNotSupported) }
         if filter.string.topicLevelCount > limits.topicLevels { return .refuse(.topicFilterInvalid) }
         if connection.client.policy?.mayEverReceive(filter) == false { return .refuse(.notAuthorized) }
-        if sessions[connection.session]?.subscriptions[filter] == nil,
-            sessions[connection.session]?.subscriptions.count ?? 0 >= limits.subscriptions
+        if sessions[connection.session].subscriptions[filter] == nil,
+            sessions[connection.session].subscriptions.count >= limits.subscriptions
                 || subscriptions.count >= limits.totalSubscriptions
         {
             return .refuse(.quotaExceeded)
@@ -59,12 +59,11 @@ extension Broker {
     /// - Returns: whether the session had no subscription with this filter.
     @discardableResult
     mutating func add(_ stored: StoredSubscription, to place: Int) -> Bool {
-        guard let session = sessions[place] else { return false }
         let filter = stored.subscription.filter
-        let isNew = sessions[place]?.subscriptions.updateValue(stored, forKey: filter) == nil
+        let isNew = sessions[place].subscriptions.updateValue(stored, forKey: filter) == nil
         subscriptions.insert(stored, session: place, isNew: isNew)
         subscriptionsChanged()
-        if session.isStored { note(.subscribed(session.id, stored)) }
+        if sessions[place].isStored { note(.subscribed(sessions[place].id, stored)) }
         return isNew
     }
 
@@ -85,32 +84,30 @@ extension Broker {
             }
         }
         if connection.version == .v3_1_1 { codes = [] }
-        let isStored = sessions[connection.session]?.isStored ?? false
+        let isStored = sessions[connection.session].isStored
         send(
             .unsuback(UnsubAck(packetIdentifier: unsubscribe.packetIdentifier, reasonCodes: codes)), on: id,
             durably: isStored)
     }
 
     private mutating func remove(_ filter: TopicFilter, from place: Int) -> Bool {
-        guard let session = sessions[place], sessions[place]?.subscriptions.removeValue(forKey: filter) != nil else {
-            return false
-        }
+        guard sessions[place].subscriptions.removeValue(forKey: filter) != nil else { return false }
         subscriptions.remove(filter, session: place)
         if filter.isShared { turns.removeAll() }
         subscriptionsChanged()
-        if session.isStored { note(.unsubscribed(session.id, filter)) }
-        tell(.unsubscribed(client: session.clientIdentifier, filter))
+        if sessions[place].isStored { note(.unsubscribed(sessions[place].id, filter)) }
+        tell(.unsubscribed(client: sessions[place].clientIdentifier, filter))
         return true
     }
 
     /// All of a session's, when it ends.
     mutating func removeSubscriptions(of place: Int) {
-        guard let filters = sessions[place]?.subscriptions.keys, !filters.isEmpty else { return }
-        for filter in Array(filters) {
+        guard !sessions[place].subscriptions.isEmpty else { return }
+        for filter in Array(sessions[place].subscriptions.keys) {
             subscriptions.remove(filter, session: place)
             if filter.isShared { turns.removeAll() }
         }
-        sessions[place]?.subscriptions = [:]
+        sessions[place].subscriptions = [:]
         subscriptionsChanged()
     }
 }

@@ -16,9 +16,7 @@ struct Broker: Sendable {
     var effects: [Effect] = []
     var statistics = ServerStatistics()
 
-    // By place; freed places are used again.
-    var sessions: [ServerSession?] = []
-    var freeSessions: [Int] = []
+    var sessions = SessionTable()
     var sessionByClient: [String: Int] = [:]
     var connections: [BrokerConnection?] = []
     var nextSessionID: SessionID = 1
@@ -48,8 +46,8 @@ struct Broker: Sendable {
 
     // MARK: Small things that all parts use
 
-    mutating func note(_ change: @autoclosure () -> Change) {
-        if storesChanges { journal.append(change()) }
+    mutating func note(_ change: Change) {
+        if storesChanges { journal.append(change) }
     }
 
     /// - Parameter durably: only once everything noted so far is on disk.
@@ -58,13 +56,14 @@ struct Broker: Sendable {
         effects.append(.send(id, packet, after: durably && storesChanges ? journal.needed : 0))
     }
 
-    mutating func tell(_ event: @autoclosure () -> ServerEvent) {
-        if wantsEvents { effects.append(.event(event())) }
+    /// Events of messages are not made for nobody: ask ``wantsEvents`` before.
+    mutating func tell(_ event: ServerEvent) {
+        if wantsEvents { effects.append(.event(event)) }
     }
 
     mutating func dropped(_ message: RoutedMessage, for client: String, _ cause: DropCause) {
         statistics.messagesDropped[cause, default: 0] += 1
-        tell(.messageDropped(message.message, client: client, cause))
+        if wantsEvents { tell(.messageDropped(message.message, client: client, cause)) }
     }
 
     mutating func wake(at deadline: NIODeadline?) {
@@ -99,18 +98,18 @@ struct Broker: Sendable {
                 wake(at: deadline)
             }
         }
-        for place in sessions.indices {
-            guard let session = sessions[place] else { continue }
-            if let will = session.will {
+        for place in Array(sessions.places) {
+            if let will = sessions[place].will {
                 if will.deadline <= now {
-                    sessions[place]?.will = nil
-                    note(.will(client: session.clientIdentifier, nil))
-                    publishWill(will.message, of: session.clientIdentifier, policy: session.policy, at: now)
+                    sessions[place].will = nil
+                    let client = sessions[place].clientIdentifier
+                    note(.will(client: client, nil))
+                    publishWill(will.message, of: client, policy: sessions[place].policy, at: now)
                 } else {
                     wake(at: will.deadline)
                 }
             }
-            guard let deadline = session.deadline else { continue }
+            guard let deadline = sessions[place].deadline else { continue }
             if deadline <= now {
                 statistics.expiredSessions += 1
                 deleteSession(place, .expired, at: now)

@@ -3,12 +3,22 @@ internal import NIOCore
 
 /// What the broker knows of one connection, beyond the session behind it.
 struct BrokerConnection: Sendable {
+    /// What stays as it was at CONNECT, in one piece, so that a connection is cheap to pass around.
+    final class Peer: Sendable {
+        let accepted: AcceptedClient
+        let will: Will?
+
+        init(_ accepted: AcceptedClient, will: Will?) {
+            self.accepted = accepted
+            self.will = will
+        }
+    }
+
     let id: ConnectionID
-    let client: AcceptedClient
+    let peer: Peer
     /// The session's place in the broker's table.
     let session: Int
     let version: ProtocolVersion
-    var will: Will?
     /// 1.5 times the agreed keep-alive ([MQTT-3.1.2-22]); nil: off.
     let patience: TimeAmount?
     var lastHeard: NIODeadline
@@ -25,5 +35,7 @@ struct BrokerConnection: Sendable {
 
     static let fullBudget = 128 << 10
 
-    var information: ClientInformation { client.information }
+    var client: AcceptedClient { peer.accepted }
+    var information: ClientInformation { peer.accepted.information }
+    var will: Will? { peer.will }
 }

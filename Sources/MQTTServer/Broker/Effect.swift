@@ -12,6 +12,8 @@ enum Effect: Sendable {
     ///
     /// - Parameter after: the batch of ``Change``s that must be on disk first; 0 needs none.
     case send(ConnectionID, Packet, after: Int)
+    /// As `send`, with PUBLISH.
+    case deliver(ConnectionID, Delivery, after: Int)
     /// Send what there is, then close. The broker has forgotten the connection.
     case close(ConnectionID)
     case event(ServerEvent)

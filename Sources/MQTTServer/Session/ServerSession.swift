@@ -73,6 +73,13 @@ struct ServerSession: Sendable {
         isStored = expiryInterval > 0
     }
 
+    /// What stands at a place that is free.
+    static let unused = ServerSession(
+        id: 0, clientIdentifier: "", version: .v5, username: nil, expiryInterval: 0)
+
+    /// Real sessions count from 1.
+    var isInUse: Bool { id > 0 }
+
     var record: StoredSession {
         StoredSession(
             id: id, clientIdentifier: clientIdentifier, username: username, version: version,

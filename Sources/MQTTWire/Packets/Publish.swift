@@ -87,3 +87,30 @@ extension Publish {
         payload = reader.readRest()
     }
 }
+
+extension Publish {
+    /// Appends a PUBLISH without properties to a buffer; what ``Packet/encode(into:version:)`` does, for a server that sends
+    /// one message to many.
+    ///
+    /// - Throws: ``EncodingError`` when it would be too large, or has a packet identifier at QoS 0 or none above.
+    public static func encode(
+        topic: TopicName, payload: ByteBuffer, qos: QoS, retain: Bool, duplicate: Bool,
+        packetIdentifier: PacketIdentifier?, into buffer: inout ByteBuffer, version: ProtocolVersion
+    ) throws(EncodingError) {
+        let sizer = PacketSizer(packet: .publish, version: version)
+        if qos == .atMostOnce, packetIdentifier != nil { throw sizer.failure(.packetIdentifierWithQoS0) }
+        if qos > .atMostOnce, packetIdentifier == nil { throw sizer.failure(.packetIdentifierMissing) }
+        let length =
+            sizer.size(of: topic) + (packetIdentifier == nil ? 0 : 2) + (version == .v5 ? 1 : 0) + payload.readableBytes
+        if length > VariableByteInteger.maximum { throw sizer.failure(.packetTooLarge, found: length) }
+        buffer.reserveCapacity(minimumWritableBytes: 5 + length)
+        buffer.writeInteger(
+            PacketType.publish.rawValue << 4 | (duplicate ? PublishFlag.duplicate : 0) | qos.rawValue << 1
+                | (retain ? PublishFlag.retain : 0))
+        buffer.writeVariableByteInteger(length)
+        buffer.writePrefixed(topic.string)
+        if let packetIdentifier { buffer.writeInteger(packetIdentifier.rawValue) }
+        if version == .v5 { buffer.writeInteger(0 as UInt8) }
+        buffer.writeImmutableBuffer(payload)
+    }
+}

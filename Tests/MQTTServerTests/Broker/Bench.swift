@@ -103,16 +103,22 @@ struct Bench {
         for effect in effects {
             switch effect {
             case .send(let id, let packet, let after):
-                if after <= committed, !held.contains(where: { $0.slot == id.slot }) {
-                    sent[id.slot, default: []].append(packet)
-                } else {
-                    held.append((max(after, held.last?.after ?? 0), id.slot, packet))
-                }
+                release(packet, to: id.slot, after: after)
+            case .deliver(let id, let delivery, let after):
+                release(.publish(delivery.publish), to: id.slot, after: after)
             case .close(let id): closed.insert(id.slot)
             case .event(let event): events.append(event)
             }
         }
         if commitsAtOnce, broker.storesChanges, !broker.journal.isEmpty { commit() }
+    }
+
+    private mutating func release(_ packet: Packet, to slot: Int, after: Int) {
+        if after <= committed, !held.contains(where: { $0.slot == slot }) {
+            sent[slot, default: []].append(packet)
+        } else {
+            held.append((max(after, held.last?.after ?? 0), slot, packet))
+        }
     }
 
     /// What was sent to a client since the last time.
