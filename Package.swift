@@ -52,6 +52,9 @@ let package = Package(
         // The way of a message, from the wire upwards.
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
         .target(name: "MQTTWire", dependencies: [nioCore], swiftSettings: settings),
+        // What the queue's database and the broker's have in common.
+        .target(
+            name: "Database", dependencies: ["SQLite", "MQTTWire", "Units", nioCore], swiftSettings: settings),
         .target(name: "OpenSSLTransport", dependencies: ["COpenSSL", nioCore], swiftSettings: settings),
         .target(name: "WebSocketTransport", dependencies: ["COpenSSL", nioCore], swiftSettings: settings),
         .target(
@@ -61,14 +64,16 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "StoreForward", dependencies: ["MQTT", "MQTTWire", "SQLite", "Units", nioCore, logging],
+            name: "StoreForward",
+            dependencies: ["MQTT", "MQTTWire", "Database", "SQLite", "Units", nioCore, logging],
             swiftSettings: settings),
 
         // The embedded broker.
         .target(
             name: "MQTTServer",
             dependencies: [
-                "COpenSSL", "MQTTWire", "OpenSSLTransport", "WebSocketTransport", "SQLite", "Settings", "Units", nioCore,
+                "COpenSSL", "MQTTWire", "OpenSSLTransport", "WebSocketTransport", "Database", "SQLite", "Settings",
+                "Units", nioCore,
                 nioPosix, logging, deque,
             ],
             swiftSettings: settings),
@@ -136,7 +141,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "StoreForwardTests",
-            dependencies: ["StoreForward", "MQTT", "MQTTWire", "SQLite", "Units", "TestSupport", nioCore],
+            dependencies: ["StoreForward", "Database", "MQTT", "MQTTWire", "SQLite", "Units", "TestSupport", nioCore],
             swiftSettings: settings),
         .testTarget(
             name: "SensingTests", dependencies: ["Sensing", "Settings", "Units", "TestSupport"],

@@ -1,3 +1,4 @@
+internal import Database
 internal import Logging
 internal import MQTT
 internal import MQTTWire

@@ -1,3 +1,4 @@
+internal import Database
 public import MQTT
 internal import MQTTWire
 internal import SQLite
@@ -25,7 +26,7 @@ extension Outbox {
             state: state, queued: try pendingCount(), inFlight: inFlight.count,
             unsaved: unsaved.count, bytesUsed: (try? database?.bytesUsed()) ?? 0, oldest: nil,
             nextSequence: ledger.nextSequence, losses: ledger.losses, commits: commits, damage: damage,
-            damagedFiles: DamagedFiles(queue: path).all())
+            damagedFiles: DamagedFiles(database: path).all())
         let saved = try? database?.oldest(skipping: done)
         status.oldest = [saved, unsaved.first?.accepted].compactMap(\.self).min()
         return status
@@ -105,7 +106,7 @@ extension Outbox {
         let status = OutboxStatus(
             state: .observed, queued: ledger.rows, inFlight: 0, unsaved: 0, bytesUsed: try database.bytesUsed(),
             oldest: try database.oldest(skipping: RowRanges()), nextSequence: ledger.nextSequence,
-            losses: ledger.losses, commits: 0, damage: nil, damagedFiles: DamagedFiles(queue: path).all())
+            losses: ledger.losses, commits: 0, damage: nil, damagedFiles: DamagedFiles(database: path).all())
         return (status, try database.list(limit: limit, skipping: RowRanges()))
     }
 }

@@ -1,8 +1,15 @@
+internal import Database
 internal import Logging
 internal import MQTT
 internal import MQTTWire
 internal import SQLite
 internal import Units
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 extension Outbox {
     func start() throws {
@@ -28,14 +35,36 @@ extension Outbox {
     /// The file's connection; opened now when there was none.
     func openDatabase() throws -> QueueDatabase {
         if let database { return database }
-        if lock == nil { lock = try QueueLock(queue: path) }
-        DamagedFiles(queue: path).finishRepair()
-        // The payloads are nobody else's business; SQLite gives its other files the same permissions.
-        QueueFile.create(path)
+        if lock == nil { lock = try takeLock() }
+        DamagedFiles(database: path).finishRepair()
+        DatabaseFile.create(path, mode: Self.fileMode)
         let opened = try QueueDatabase(path: path, durability: options.durability)
         try adopt(try opened.load(), of: opened)
         database = opened
         return opened
+    }
+
+    /// The payloads are the business of its owner and its group.
+    static let fileMode: mode_t = 0o640
+
+    private func takeLock() throws -> DatabaseLock {
+        do {
+            return try DatabaseLock(database: path, mode: Self.fileMode)
+        } catch .inUse(let pid) {
+            throw OutboxError.inUse(path: path, pid: pid)
+        } catch .system(let code, let file) {
+            let reason = String(cString: strerror(code))
+            switch code {
+            case ENOENT, ENOTDIR, EACCES, EISDIR, ENAMETOOLONG:
+                throw OutboxError.notAccessible(path: file, reason: reason)
+            default: throw LockUnavailable(reason: "\(file): \(reason)")
+            }
+        }
+    }
+
+    /// The disk does not let the lock be taken.
+    private struct LockUnavailable: Error {
+        var reason: String
     }
 
     /// Brings the numbers of a file that was just opened together with those in memory.
@@ -93,7 +122,7 @@ extension Outbox {
 
     /// Goes on in memory.
     func degrade(_ error: any Error) {
-        let reason = (error as? QueueLock.Unavailable)?.reason ?? "\(error)"
+        let reason = (error as? LockUnavailable)?.reason ?? "\(error)"
         if state == .durable {
             logger.error("the queue's disk fails; new messages wait in memory", metadata: ["reason": "\(reason)"])
         }
@@ -112,16 +141,16 @@ extension Outbox {
         logger.error("the queue's file is damaged", metadata: ["path": "\(path)", "reason": "\(error.message)"])
         let expected = isLedgerKnown ? ledger.rows : nil
         database = nil
-        let files = DamagedFiles(queue: path)
+        let files = DamagedFiles(database: path)
         var salvaged: Salvage.Result?
         do {
             salvaged = try Salvage.run(from: path, to: files.repaired, skipping: done)
         } catch {
             logger.error("nothing could be salvaged", metadata: ["reason": "\(error)"])
-            QueueFile.remove(files.repaired)
+            DatabaseFile.remove(files.repaired)
         }
         guard let moved = files.moveAside(now()) else {
-            QueueFile.remove(files.repaired)
+            DatabaseFile.remove(files.repaired)
             return degrade(error)
         }
         files.finishRepair()

@@ -1,3 +1,4 @@
+internal import Database
 public import Logging
 public import MQTT
 internal import MQTTWire
@@ -35,13 +36,13 @@ public import Units
 public actor Outbox: SessionStore {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    nonisolated let thread: QueueThread
+    nonisolated let thread: DatabaseThread
     let path: String
     let options: OutboxOptions
     let now: @Sendable () -> Timestamp
     let logger: Logger
 
-    var lock: QueueLock?
+    var lock: DatabaseLock?
     var database: QueueDatabase?
     var state = OutboxStatus.State.durable
     var isClosed = false
@@ -110,13 +111,17 @@ public actor Outbox: SessionStore {
     ) async throws -> Outbox {
         try options.validate()
         let outbox = Outbox(path: path, options: options, logger: logger, now: now)
-        try outbox.thread.start { [weak outbox] in outbox?.assumeIsolated { $0.commit() } }
+        do {
+            try outbox.thread.start { [weak outbox] in outbox?.assumeIsolated { $0.commit() } }
+        } catch {
+            throw OutboxError.threadNotStarted(reason: error.reason)
+        }
         try await outbox.start()
         return outbox
     }
 
     private init(path: String, options: OutboxOptions, logger: Logger, now: @escaping @Sendable () -> Timestamp) {
-        thread = QueueThread()
+        thread = DatabaseThread(name: "fieldpost-queue")
         self.path = path
         self.options = options
         self.logger = logger

@@ -1,3 +1,4 @@
+internal import Database
 public import MQTTWire
 
 /// Why the Outbox refuses something. Disk failures are not among these: the Outbox lives through them.
@@ -23,6 +24,16 @@ public enum OutboxError: Error, Sendable, Hashable {
     case threadNotStarted(reason: String)
     /// After `close`.
     case closed
+}
+
+extension OutboxError {
+    init(_ mismatch: DatabaseFormat.Mismatch, path: String) {
+        switch mismatch {
+        case .foreign: self = .notAQueue(path: path)
+        case .newer(let found):
+            self = .newerSchema(path: path, found: found, known: QueueDatabase.format.schema)
+        }
+    }
 }
 
 extension OutboxError: CustomStringConvertible {

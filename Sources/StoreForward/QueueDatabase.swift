@@ -1,3 +1,4 @@
+internal import Database
 internal import MQTT
 internal import MQTTWire
 internal import NIOCore
@@ -9,16 +10,16 @@ internal import Units
 /// No secondary index, rows in the order of their identifiers, deletion in ranges: so a batched message of 150 bytes
 /// costs little more than itself in writes.
 final class QueueDatabase {
-    /// What `PRAGMA user_version` says.
-    static let schema: Int64 = 1
-    /// What `PRAGMA application_id` says: "FPOB".
-    static let applicationID: Int64 = 0x4650_4F42
-    /// Bytes. A commit writes whole pages: small ones halve what a single message of 150 bytes costs in writes.
-    static let pageSize = 1024
-    /// The write-ahead log is moved into the file when it has so many pages (1 MiB) …
-    private static let checkpointPages = 1024
-    /// … and shrinks to so many bytes when it had to grow beyond.
-    private static let logLimit = 2 * 1024 * 1024
+    /// A commit writes whole pages: small ones halve what a single message of 150 bytes costs in writes.
+    static let format = DatabaseFormat(
+        applicationID: 0x4650_4F42 /* FPOB */, schema: 1, pageSize: 1024,
+        tables: """
+            CREATE TABLE message (id INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, flags INTEGER NOT NULL,
+                expiry INTEGER, topic TEXT NOT NULL, payload BLOB NOT NULL, properties BLOB);
+            CREATE TABLE released (id INTEGER PRIMARY KEY);
+            CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+            """)
+    private static let cache = 512 * 1024
 
     let connection: Connection
     private let insertion: Statement
@@ -36,49 +37,26 @@ final class QueueDatabase {
 
     /// Opens a queue for writing, and creates what is missing.
     convenience init(path: String, durability: OutboxOptions.Durability) throws {
-        let connection = try Connection(path: path)
-        let applicationID = try connection.pragma("application_id")
-        let isEmpty = try connection.pragma("schema_version") == 0
-        if isEmpty, applicationID == 0 {
-            try connection.pragma("page_size", Self.pageSize)
-        } else {
-            try Self.check(connection)
+        do {
+            let connection = try Self.format.open(path, isSynchronous: durability == .strict, cache: Self.cache)
+            // Came later than the rest; an older agent leaves it alone.
+            try connection.execute("CREATE TABLE IF NOT EXISTS seen (id INTEGER PRIMARY KEY)")
+            try self.init(connection)
+        } catch let mismatch as DatabaseFormat.Mismatch {
+            throw OutboxError(mismatch, path: path)
         }
-        try connection.pragma("journal_mode", "WAL")
-        try connection.pragma("synchronous", durability == .strict ? "FULL" : "NORMAL")
-        try connection.pragma("cache_size", -512)
-        try connection.pragma("mmap_size", 0)
-        // Debian builds SQLite to overwrite what it deletes, which costs a second write.
-        try connection.pragma("secure_delete", "OFF")
-        try connection.pragma("cell_size_check", "ON")
-        try connection.pragma("wal_autocheckpoint", Self.checkpointPages)
-        try connection.pragma("journal_size_limit", Self.logLimit)
-        if isEmpty {
-            try connection.transaction {
-                try connection.execute(
-                    """
-                    CREATE TABLE message (id INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, flags INTEGER NOT NULL,
-                        expiry INTEGER, topic TEXT NOT NULL, payload BLOB NOT NULL, properties BLOB);
-                    CREATE TABLE released (id INTEGER PRIMARY KEY);
-                    CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-                    """)
-                try connection.pragma("application_id", Self.applicationID)
-                try connection.pragma("user_version", Self.schema)
-            }
-        }
-        // Came later than the rest; an older agent leaves it alone.
-        try connection.execute("CREATE TABLE IF NOT EXISTS seen (id INTEGER PRIMARY KEY)")
-        try self.init(connection)
     }
 
     /// Opens a queue to look into it, also while its agent runs.
     convenience init(reading path: String, mode: Connection.Mode) throws {
         let connection = try Connection(path: path, mode: mode)
         // Its agent is just about to create it.
-        if try connection.pragma("schema_version") == 0, try connection.pragma("application_id") == 0 {
-            throw OutboxError.noSuchQueue(path: path)
+        if try Self.format.isEmpty(connection) { throw OutboxError.noSuchQueue(path: path) }
+        do {
+            try Self.format.check(connection)
+        } catch let mismatch as DatabaseFormat.Mismatch {
+            throw OutboxError(mismatch, path: path)
         }
-        try Self.check(connection)
         try self.init(connection)
     }
 
@@ -98,16 +76,6 @@ final class QueueDatabase {
         written = [:]
         let meta = try connection.prepare("SELECT name, value FROM meta")
         while try meta.step() { written[meta.text(0)] = meta.integer(1) }
-    }
-
-    private static func check(_ connection: Connection) throws {
-        guard try connection.pragma("application_id") == applicationID else {
-            throw OutboxError.notAQueue(path: connection.path)
-        }
-        let found = try connection.pragma("user_version")
-        guard found <= schema else {
-            throw OutboxError.newerSchema(path: connection.path, found: found, known: schema)
-        }
     }
 
     /// A queue's numbers as they truly are, and each priority's last row (its floor when it has none).
@@ -139,7 +107,7 @@ final class QueueDatabase {
             freePages.reset()
         }
         guard try pageCount.step(), try freePages.step() else { return 0 }
-        return Int(pageCount.integer(0) - freePages.integer(0)) * Self.pageSize
+        return Int(pageCount.integer(0) - freePages.integer(0)) * Self.format.pageSize
     }
 
     /// - Returns: false when the row was there already.

@@ -1,3 +1,4 @@
+internal import Database
 internal import MQTT
 internal import SQLite
 
@@ -18,8 +19,8 @@ enum Salvage {
     /// - Parameter done: rows that are not wanted any more.
     /// - Throws: when the new file cannot be written; then it is incomplete.
     static func run(from damaged: String, to repaired: String, skipping done: RowRanges) throws -> Result {
-        QueueFile.remove(repaired)
-        QueueFile.create(repaired)
+        DatabaseFile.remove(repaired)
+        DatabaseFile.create(repaired, mode: Outbox.fileMode)
         // Its own durability does not matter before it is complete: the checkpoint at the end synchronizes.
         let target = try QueueDatabase(path: repaired, durability: .relaxed)
         var result = Result()

@@ -1,3 +1,4 @@
+import Database
 import Glibc
 import MQTT
 import MQTTWire
@@ -57,7 +58,7 @@ import Units
         await outbox.close()
         var bytes = try Folder.read(folder.queue)
         // The root of the table of messages is the second page: everything hangs on it.
-        let size = QueueDatabase.pageSize
+        let size = QueueDatabase.format.pageSize
         bytes.replaceSubrange(size..<2 * size, with: repeatElement(0xA5, count: size))
         try Folder.write(bytes, to: folder.queue)
         outbox = try await Outbox.opened(folder)
@@ -69,7 +70,7 @@ import Units
 
     @Test func `what lies around damaged pages is taken over in order (D6)`() async throws {
         var bytes = try await prepare()
-        let size = QueueDatabase.pageSize
+        let size = QueueDatabase.format.pageSize
         let pages = bytes.count / size
         for part in [1, 2, 3] {
             // A leaf of a table (sqlite.org/fileformat2.html, 1.6); it holds one or two messages.
@@ -110,7 +111,7 @@ import Units
         #expect(given.count == 100)
         try await outbox.acknowledge(given.prefix(60).map(\.id))
         // Somebody writes over the file's end, where rows lie that were not read yet.
-        for offset in bytes.count - 2 * QueueDatabase.pageSize..<bytes.count { bytes[offset] = 0x77 }
+        for offset in bytes.count - 2 * QueueDatabase.format.pageSize..<bytes.count { bytes[offset] = 0x77 }
         try Folder.write(bytes, to: folder.queue)
         let found = numbers(try await outbox.texts())
         #expect(found.first == 101)

@@ -1,3 +1,4 @@
+import Database
 import Glibc
 import MQTT
 import MQTTWire
@@ -63,7 +64,7 @@ import Testing
         _ = try await outbox.append((1...30).map { _ in try message(String(repeating: "x", count: 500)) })
         await outbox.close()
         var bytes = try Folder.read(folder.queue)
-        let size = QueueDatabase.pageSize
+        let size = QueueDatabase.format.pageSize
         bytes.replaceSubrange(size..<2 * size, with: repeatElement(0xA5, count: size))
         try Folder.write(bytes, to: folder.queue)
         let after = try await Outbox.opened(folder)

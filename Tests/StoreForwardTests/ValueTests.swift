@@ -1,3 +1,4 @@
+import Database
 import MQTT
 import MQTTWire
 import NIOCore

@@ -42,13 +42,13 @@ extension Broker {
         _ message: RoutedMessage, to place: Int, on slot: Int, retain: Bool, identifiers: [UInt32], at now: NIODeadline
     ) {
         guard let connection = connections[slot] else { return }
-        if connection.budget > 0, !sessions[place].hasPassing {
+        if connection.budget > 0, sessions[place].passing.isEmpty {
             if wantsEvents { tell(.messageEnqueued(message.message, client: connection.information.identifier)) }
             send(
                 Delivery(message: message, qos: .atMostOnce, retain: retain), identifiers, on: connection, at: now)
             return
         }
-        guard sessions[place].waiting < limits.queuedMessages,
+        guard sessions[place].queue.count + sessions[place].passing.count < limits.queuedMessages,
             sessions[place].bytes + message.size <= limits.queuedBytes,
             statistics.queuedBytes + message.size <= limits.totalQueuedBytes
         else { return dropped(message, for: connection.information.identifier, .notReading) }
@@ -79,8 +79,12 @@ extension Broker {
         if statistics.queuedBytes + message.size > limits.totalQueuedBytes { return .memoryFull }
         // One message is always taken, so that small limits do not mean that nothing ever arrives.
         let least = sessions[place].connection == nil ? 0 : 1
-        if sessions[place].queued >= max(limits.queuedMessages, least) { return .queueFull }
-        if sessions[place].pending > 0, sessions[place].bytes + message.size > limits.queuedBytes { return .queueFull }
+        if sessions[place].queue.count >= max(limits.queuedMessages, least) { return .queueFull }
+        if (!sessions[place].queue.isEmpty || !sessions[place].inFlight.isEmpty),
+            sessions[place].bytes + message.size > limits.queuedBytes
+        {
+            return .queueFull
+        }
         return nil
     }
 
@@ -209,7 +213,7 @@ extension Broker {
     ///
     /// - Returns: false when there is none, or no place for it.
     private mutating func deliverRetained(to place: Int, at now: NIODeadline) -> Bool {
-        guard sessions[place].queued == 0, let first = sessions[place].retainedBacklog.popFirst() else {
+        guard sessions[place].queue.isEmpty, let first = sessions[place].retainedBacklog.popFirst() else {
             return false
         }
         let message = first.entry.message

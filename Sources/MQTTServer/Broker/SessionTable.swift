@@ -1,7 +1,8 @@
 /// The sessions by place; a place is used again once its session has gone.
 ///
 /// There is a session at every place, an empty one where none is in use, so that each can be reached where it lies: an
-/// optional one would be copied with all that it holds for every look at it.
+/// optional one would be copied with all that it holds for every look at it. (So it is by a computed property: on the way
+/// of each message only stored ones are asked.)
 struct SessionTable: Sendable {
     private var sessions: [ServerSession] = []
     private var free: [Int] = []

@@ -82,7 +82,7 @@ struct StoredState: Sendable {
         var subscriptions: [StoredSubscription] = []
         /// In the order of their sequence.
         var queue: [StoredEntry] = []
-        /// One more than any that was ever given.
+        /// Higher than any that was ever given.
         var nextSequence: Int64 = 0
         var received: [PacketIdentifier] = []
     }
@@ -91,7 +91,7 @@ struct StoredState: Sendable {
     var messages: [StoredMessage] = []
     var retained: [(topic: TopicName, message: Int64)] = []
     var wills: [(client: String, will: StoredWill)] = []
-    /// One more than any that was ever given.
+    /// Higher than any that was ever given.
     var nextSessionID: SessionID = 1
     var nextMessageID: Int64 = 1
 }

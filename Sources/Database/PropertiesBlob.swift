@@ -1,13 +1,14 @@
-internal import MQTTWire
-internal import NIOCore
+package import MQTTWire
+package import NIOCore
 
-/// The properties of a message as the queue keeps them: one after the other, the specification's identifier byte
+/// The properties of a message as a database keeps them: one after the other, the specification's identifier byte
 /// (5.0 §2.2.2.2) and then the value; strings and bytes with a length of four bytes before them, numbers big-endian.
 ///
 /// Not the wire's encoding, which may change its mind without asking what lies on disk.
-enum PropertiesBlob {
-    /// - Throws: the first property that may not stand in a queued message.
-    static func encode(_ properties: Properties) throws(Refused) -> ByteBuffer {
+package enum PropertiesBlob {
+    /// - Parameter isWill: whether they are those of a will, which has one more.
+    /// - Throws: the first property that may not stand in a message that is kept.
+    package static func encode(_ properties: Properties, isWill: Bool = false) throws(Refused) -> ByteBuffer {
         var blob = ByteBuffer()
         for property in properties.all {
             switch property {
@@ -18,6 +19,7 @@ enum PropertiesBlob {
             case .correlationData(let data):
                 blob.writeMultipleIntegers(0x09 as UInt8, UInt32(data.readableBytes))
                 blob.writeImmutableBuffer(data)
+            case .willDelayInterval(let seconds) where isWill: blob.writeMultipleIntegers(0x18 as UInt8, seconds)
             case .userProperty(let name, let value):
                 blob.write(0x26, name)
                 blob.write(nil, value)
@@ -29,7 +31,7 @@ enum PropertiesBlob {
     }
 
     /// - Returns: nil when the bytes are not what `encode` writes.
-    static func decode(_ blob: ByteBuffer) -> Properties? {
+    package static func decode(_ blob: ByteBuffer) -> Properties? {
         var blob = blob
         var properties = Properties()
         while let identifier = blob.readInteger(as: UInt8.self) {
@@ -39,8 +41,8 @@ enum PropertiesBlob {
         return properties
     }
 
-    struct Refused: Error {
-        var property: Property
+    package struct Refused: Error {
+        package var property: Property
     }
 }
 
@@ -58,6 +60,7 @@ extension ByteBuffer {
         case 0x03: readText().map(Property.contentType)
         case 0x08: readText().flatMap { try? TopicName($0) }.map(Property.responseTopic)
         case 0x09: readLengthPrefixedSlice(as: UInt32.self).map(Property.correlationData)
+        case 0x18: readInteger().map(Property.willDelayInterval)
         case 0x26: readText().flatMap { name in readText().map { .userProperty(name: name, value: $0) } }
         default: nil
         }

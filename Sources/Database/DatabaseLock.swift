@@ -1,32 +1,32 @@
 #if canImport(Glibc)
-internal import Glibc
+package import Glibc
 #elseif canImport(Musl)
-internal import Musl
+package import Musl
 #endif
 
-/// Holds `{queue}.lock` for as long as it lives, so that two agents never share one queue. The kernel lets go of it
+/// Holds `{database}.lock` for as long as it lives, so that two processes never share one database. The kernel lets go of it
 /// when the process dies, however it dies.
-struct QueueLock: ~Copyable {
+package struct DatabaseLock: ~Copyable {
     private let descriptor: Int32
 
-    /// - Throws: ``OutboxError/inUse(path:pid:)`` when somebody else holds it, ``OutboxError/notAccessible(path:reason:)``
-    ///   when the place is wrong, ``QueueLock/Unavailable`` when the disk fails.
-    init(queue path: String) throws {
+    package enum Failure: Error {
+        /// Another process holds it; 0: unknown which.
+        case inUse(pid: Int32)
+        /// The lock's file cannot be made or locked.
+        case system(code: Int32, path: String)
+    }
+
+    /// - Parameter mode: of the lock's file, before the umask.
+    package init(database: String, mode: mode_t) throws(Failure) {
+        let path = database + ".lock"
         // Becomes `self.descriptor` at the end only: what is thrown behind that would close it a second time.
-        let descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else {
-            switch errno {
-            case ENOENT, ENOTDIR, EACCES, EISDIR, ENAMETOOLONG:
-                throw OutboxError.notAccessible(path: path + ".lock", reason: String(cString: strerror(errno)))
-            default: throw Unavailable(reason: "\(path).lock: \(String(cString: strerror(errno)))")
-            }
-        }
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw .system(code: errno, path: path) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
             let pid = Self.readPID(descriptor)
             close(descriptor)
-            if code == EWOULDBLOCK { throw OutboxError.inUse(path: path, pid: pid) }
-            throw Unavailable(reason: "\(path).lock: \(String(cString: strerror(code)))")
+            throw code == EWOULDBLOCK ? .inUse(pid: pid) : .system(code: code, path: path)
         }
         // Only for the next one's error message: a full disk does not matter here.
         ftruncate(descriptor, 0)
@@ -40,11 +40,6 @@ struct QueueLock: ~Copyable {
         // becomes its program, and with it the lock.
         flock(descriptor, LOCK_UN)
         close(descriptor)
-    }
-
-    /// The disk does not let the lock be taken.
-    struct Unavailable: Error {
-        var reason: String
     }
 
     private static func readPID(_ descriptor: Int32) -> Int32 {

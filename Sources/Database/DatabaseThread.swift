@@ -12,7 +12,7 @@ internal import Musl
 /// `@unchecked Sendable`: every stored variable is read and written only between `lock` and `unlock`, apart from the
 /// mutex and the condition themselves, which exist to be shared, and `onTimer`, which is set once before the thread
 /// is started.
-final class QueueThread: SerialExecutor, @unchecked Sendable {
+package final class DatabaseThread: SerialExecutor, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wakeUp: UnsafeMutablePointer<pthread_cond_t>
     private var jobs: [UnownedJob] = []
@@ -21,8 +21,11 @@ final class QueueThread: SerialExecutor, @unchecked Sendable {
     private var isStopping = false
     private var thread = pthread_t()
     private var onTimer: (@Sendable () -> Void)?
+    private let name: StaticString
 
-    init() {
+    /// - Parameter name: what `top -H` shows, at most 15 bytes.
+    package init(name: StaticString) {
+        self.name = name
         mutex = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
         wakeUp = .allocate(capacity: 1)
@@ -43,7 +46,7 @@ final class QueueThread: SerialExecutor, @unchecked Sendable {
     /// Starts the thread, which keeps this object alive until `stop`.
     ///
     /// - Parameter onTimer: is called on the thread when the timer is due.
-    func start(onTimer: @escaping @Sendable () -> Void) throws(OutboxError) {
+    package func start(onTimer: @escaping @Sendable () -> Void = {}) throws(NotStarted) {
         lock()
         defer { unlock() }
         self.onTimer = onTimer
@@ -52,26 +55,30 @@ final class QueueThread: SerialExecutor, @unchecked Sendable {
         let code = pthread_create(
             &started, nil,
             { context in
-                if let context { Unmanaged<QueueThread>.fromOpaque(context).takeRetainedValue().run() }
+                if let context { Unmanaged<DatabaseThread>.fromOpaque(context).takeRetainedValue().run() }
                 return nil
             }, context.toOpaque())
         guard code == 0 else {
             context.release()
-            throw .threadNotStarted(reason: String(cString: strerror(code)))
+            throw NotStarted(reason: String(cString: strerror(code)))
         }
         thread = started
         pthread_detach(started)
     }
 
+    package struct NotStarted: Error {
+        package var reason: String
+    }
+
     /// Lets the thread end once its jobs are done.
-    func stop() {
+    package func stop() {
         lock()
         isStopping = true
         pthread_cond_signal(wakeUp)
         unlock()
     }
 
-    func enqueue(_ job: UnownedJob) {
+    package func enqueue(_ job: UnownedJob) {
         // Once it is in the list, the job may run, end, and let go of the actor and of this object with it, while
         // `unlock` still looks at the mutex.
         let alive = Unmanaged.passRetained(self)
@@ -82,14 +89,14 @@ final class QueueThread: SerialExecutor, @unchecked Sendable {
         unlock()
     }
 
-    func checkIsolated() {
+    package func checkIsolated() {
         lock()
         defer { unlock() }
-        precondition(pthread_equal(thread, pthread_self()) != 0, "not on the queue's thread")
+        precondition(pthread_equal(thread, pthread_self()) != 0, "not on the database's thread")
     }
 
     /// Sets the timer, unless it is set to an earlier time already.
-    func setTimer(after delay: Duration) {
+    package func setTimer(after delay: Duration) {
         let (seconds, attoseconds) = delay.components
         let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let due = overflow ? Int64.max : Self.now() &+ nanoseconds &+ attoseconds / 1_000_000_000
@@ -98,7 +105,7 @@ final class QueueThread: SerialExecutor, @unchecked Sendable {
         unlock()
     }
 
-    func clearTimer() {
+    package func clearTimer() {
         lock()
         deadline = nil
         unlock()
@@ -106,7 +113,7 @@ final class QueueThread: SerialExecutor, @unchecked Sendable {
 
     /// Jobs go before the timer: what has gathered while the disk was busy is then committed together.
     private func run() {
-        Self.name("fieldpost-queue")
+        showName()
         lock()
         while true {
             if !jobs.isEmpty {
@@ -147,8 +154,8 @@ final class QueueThread: SerialExecutor, @unchecked Sendable {
     private func lock() { pthread_mutex_lock(mutex) }
     private func unlock() { pthread_mutex_unlock(mutex) }
 
-    /// What `top -H` shows, at most 15 bytes. (Glibc hides pthread_setname_np from Swift.)
-    private static func name(_ name: StaticString) {
+    /// Glibc hides pthread_setname_np from Swift.
+    private func showName() {
         let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         _ = write(descriptor, name.utf8Start, name.utf8CodeUnitCount)
