@@ -12,7 +12,8 @@ public struct PacketDecoder: Sendable {
     /// Nil until a server's decoder has seen CONNECT.
     public private(set) var version: ProtocolVersion?
     /// Bytes, the fixed header included.
-    public let maximumPacketSize: Int
+    /// A server may allow more, or less, once it knows who its client is.
+    public var maximumPacketSize: Int
 
     /// A client's decoder.
     ///

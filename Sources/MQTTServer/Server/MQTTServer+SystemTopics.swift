@@ -1,0 +1,20 @@
+internal import MQTTWire
+internal import NIOCore
+
+extension MQTTServer {
+    func startSystemTopics() {
+        guard configuration.systemInterval > .zero else { return }
+        systemTopics = SystemTopics(startedAt: .now())
+        publishSystemTopics()
+    }
+
+    private func publishSystemTopics() {
+        let now = NIODeadline.now()
+        for (topic, value) in systemTopics.update(broker.statistics, connections: clientsLetIn, at: now) {
+            guard let topic = try? TopicName("$SYS/broker/\(topic)") else { continue }
+            broker.publish(ServerMessage(topic: topic, payload: ByteBuffer(string: value), retain: true), at: now)
+        }
+        drain(at: now)
+        systemTimer = after(configuration.systemInterval) { $0.publishSystemTopics() }
+    }
+}
