@@ -1,7 +1,8 @@
 internal import Glibc
 internal import TestSupport
 
-/// Our client against libmosquitto and Paho C, at the same Mosquitto, with messages of 100 bytes.
+/// Our client against libmosquitto and Paho C, at the same Mosquitto, and our broker against Mosquitto, with messages
+/// of 100 bytes.
 @main struct Benchmarks {
     static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
@@ -14,12 +15,16 @@ internal import TestSupport
                 exit(1)
             }
         }
-        guard let folder = arguments.first else {
-            say("usage: Benchmarks FOLDER [ROUNDS [RACE]], or Tests/Benchmarks/run.sh, which builds what is in FOLDER")
+        guard arguments.count >= 2, ["clients", "brokers"].contains(arguments[0]) else {
+            say("usage: Benchmarks clients|brokers FOLDER [ROUNDS [RACE]], or Tests/Benchmarks/run.sh")
             exit(64)
         }
-        let rounds = max(arguments.dropFirst().first.flatMap { Int($0) } ?? 5, 1)
-        let wanted = arguments.dropFirst(2).first ?? ""
+        let folder = arguments[1]
+        let rounds = max(arguments.dropFirst(2).first.flatMap { Int($0) } ?? 5, 1)
+        let wanted = arguments.dropFirst(3).first ?? ""
+        if arguments[0] == "brokers" {
+            return await (try Brokers(folder: folder, rounds: rounds, wanted: wanted)).run()
+        }
         let cast = try Cast(folder: folder)
         await Machine.describe(cast.peers.map(\.program), rounds: rounds)
         // Nothing is dropped, however much waits for a receiver.
