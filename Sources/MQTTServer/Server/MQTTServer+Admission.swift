@@ -11,7 +11,7 @@ extension MQTTServer {
     private static let wrongPasswordDelay = Duration.milliseconds(500)
 
     func greet(_ connect: Connect, on connection: ClientConnection, at now: NIODeadline) {
-        let door = doors[connection.door]
+        let door = connection.door
         connection.deadline = nil
         connection.version = connect.version
         connection.wantsProblemInformation = connect.properties.requestProblemInformation ?? true
@@ -52,7 +52,7 @@ extension MQTTServer {
 
     /// Certificate, password, or neither.
     private func judge(_ candidate: Candidate, on connection: ClientConnection, at now: NIODeadline) {
-        let door = doors[connection.door]
+        let door = connection.door
         if door.listener.certificateIdentity != .notUsed, let certificate = connection.certificate {
             let name =
                 door.listener.certificateIdentity == .commonName ? certificate.commonName : certificate.subject
@@ -143,7 +143,7 @@ extension MQTTServer {
     // MARK: In
 
     private func letIn(_ connection: ClientConnection, _ candidate: Candidate, at now: NIODeadline) {
-        let door = doors[connection.door]
+        let door = connection.door
         let connect = candidate.connect
         let information = candidate.information
         let size = door.listener.maximumPacketSize ?? limits.maximumPacketSize
@@ -205,7 +205,7 @@ extension MQTTServer {
         broker.statistics.packetsSent += 1
         refused(
             code, text ?? code.description, address: address(of: connection.channel),
-            listener: doors[connection.door].name, client: information?.identifier ?? "")
+            listener: connection.door.name, client: information?.identifier ?? "")
         if broker.wantsEvents, let information {
             tell(
                 .connectionRefused(
@@ -225,7 +225,7 @@ extension MQTTServer {
         if error.rule == .unsupportedProtocolVersion, let level = error.found {
             // In the form that the client may understand: 3.1.1's return code 1, or 5.0's 0x84 ([MQTT-3.1.2-2]).
             connection.output.append(raw: level < 5 ? [0x20, 2, 0, 1] : [0x20, 3, 0, 0x84, 0])
-            refused(error.reasonCode, "\(error)", address: address, listener: doors[connection.door].name)
+            refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
             return leave(connection, at: now)
         }
         let version = connection.phase == .authenticating ? connection.version : bytes.statedVersion
@@ -240,7 +240,7 @@ extension MQTTServer {
             return refuse(.clientIdentifierNotValid, "\(error)", on: connection, at: now)
         default:
             // 3.1.1 has no answer to what is no CONNECT, and others would not understand one.
-            refused(error.reasonCode, "\(error)", address: address, listener: doors[connection.door].name)
+            refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
             leave(connection, at: now)
         }
     }

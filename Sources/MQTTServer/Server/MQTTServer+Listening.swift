@@ -43,7 +43,7 @@ extension MQTTServer {
                 do {
                     doors[door].channels.append(try await listen(socket, door))
                 } catch {
-                    sockets[index...].forEach { $0.close() }
+                    sockets[index...].forEach { $0.abandon() }
                     throw ServerError(.cannotListen, listener: doors[door].name, "cannot listen: \(error)")
                 }
                 logger.info(
@@ -54,7 +54,6 @@ extension MQTTServer {
     }
 
     private func listen(_ socket: BoundSocket, _ door: Int) async throws -> any Channel {
-        let isUnix = socket.address.protocol == .unix
         let channel = try await ServerBootstrap(group: eventLoop)
             .serverChannelOption(.maxMessagesPerRead, value: 32)
             .serverChannelInitializer { channel in
@@ -64,7 +63,7 @@ extension MQTTServer {
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try self.assumeIsolated { try $0.accept(channel, at: door, isUnix: isUnix) }
+                    try self.assumeIsolated { try $0.accept(channel, at: door) }
                 }
             }
             .withBoundSocket(socket.descriptor).get()
@@ -84,7 +83,7 @@ extension MQTTServer {
     // MARK: Accepting
 
     /// - Throws: when the connection is not wanted; SwiftNIO closes it then.
-    private func accept(_ channel: any Channel, at place: Int, isUnix: Bool) throws {
+    private func accept(_ channel: any Channel, at place: Int) throws {
         let door = doors[place]
         broker.statistics.socketConnections += 1
         guard phase == .running, networkConnections < limits.maximumConnections,
@@ -99,16 +98,15 @@ extension MQTTServer {
             handlers.append(WebSocketHandler(server: configuration.webSocket))
         }
         let options = channel.syncOptions
-        if !isUnix { try? options?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
         try options?.setOption(.maxMessagesPerRead, value: 1)
         try options?.setOption(.recvAllocator, value: ReceiveBuffers(receiveBuffers))
         try options?.setOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 128 << 10))
         let connection = ClientConnection(
-            server: self, id: connections.nextID, door: place, channel: channel, speech: door.listener.speech,
+            server: self, id: connections.nextID, door: door, channel: channel, speech: door.listener.speech,
             decoder: PacketDecoder(maximumPacketSize: limits.maximumConnectSize))
         connections.insert(.remote(connection))
         networkConnections += 1
-        doors[place].connections += 1
+        door.connections += 1
         handlers.append(connection)
         try channel.pipeline.syncOperations.addHandlers(handlers)
         connection.deadline = greetings.begin(connection.id, at: .now())
@@ -127,7 +125,7 @@ extension MQTTServer {
     func closed(_ id: ConnectionID) {
         guard let connection = connections.remote(id) else { return }
         let now = NIODeadline.now()
-        let door = doors[connection.door]
+        let door = connection.door
         switch connection.phase {
         case .greeting, .authenticating, .admitting:
             if phase == .running {
@@ -143,7 +141,7 @@ extension MQTTServer {
         connection.phase = .closing
         connections.remove(id)
         networkConnections -= 1
-        doors[connection.door].connections -= 1
+        connection.door.connections -= 1
         if connections.count == 0 { resumeEmptyWaiter() }
         drain(at: now)
     }
@@ -153,7 +151,7 @@ extension MQTTServer {
         logger.info(
             "disconnected",
             metadata: [
-                "client": "\(connection.clientIdentifier)", "listener": "\(doors[connection.door].name)",
+                "client": "\(connection.clientIdentifier)", "listener": "\(connection.door.name)",
                 "reason": "\(connection.ending ?? "connection lost")",
             ])
     }

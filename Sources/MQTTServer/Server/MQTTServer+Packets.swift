@@ -75,6 +75,7 @@ extension MQTTServer {
         case .auth(let auth): reauthenticate(auth, on: connection, at: now)
         default:
             if case .disconnect(let disconnect) = packet {
+                connection.hasSaidGoodbye = true
                 connection.ending = "by the client: \(disconnect.reasonCode)"
             }
             broker.receive(packet, from: connection.id, at: now)
@@ -170,7 +171,7 @@ extension MQTTServer {
             "connected",
             metadata: [
                 "client": "\(connection.clientIdentifier)", "address": "\(address(of: connection.channel))",
-                "listener": "\(doors[connection.door].name)", "session": "\(connack.sessionPresent)",
+                "listener": "\(connection.door.name)", "session": "\(connack.sessionPresent)",
             ])
     }
 
@@ -295,6 +296,8 @@ extension MQTTServer {
     private func sayGoodbye(_ connection: ClientConnection) {
         guard !connection.isLeaving else { return }
         connection.isLeaving = true
+        // Nothing was said, and the client has nothing more to say: it is gone, or as good as.
+        if connection.hasSaidGoodbye, !connection.isWebSocket { return connection.channel.close(promise: nil) }
         connection.pauses = []
         let (channel, id, isWebSocket) = (connection.channel, connection.id, connection.isWebSocket)
         let written = eventLoop.makePromise(of: Void.self)

@@ -146,7 +146,7 @@ public actor MQTTServer {
         do {
             for listener in configuration.listeners { sockets.append(try await BoundSocket.bind(listener)) }
         } catch {
-            sockets.joined().forEach { $0.close() }
+            sockets.joined().forEach { $0.abandon() }
             throw error
         }
         doors = zip(configuration.listeners, contexts).enumerated().map { index, pair in

@@ -78,8 +78,7 @@ import Musl
     @Test func aSocketThatAnEarlierProcessLeftIsReplaced() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory.path("broker.sock")
-            let old = try await BoundSocket.bind(Listener(address: .unix(path: path)))
-            old.forEach { $0.close() }
+            for old in try await BoundSocket.bind(Listener(address: .unix(path: path))) { close(old.descriptor) }
             #expect(directory.exists("broker.sock"))
             let server = try await start(Listener(address: .unix(path: path)))
             try await talk(to: SocketAddress(unixDomainSocketPath: path))

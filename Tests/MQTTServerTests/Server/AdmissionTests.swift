@@ -110,7 +110,8 @@ import Testing
             }
         }
         try await withServer(configuration) { server in
-            #expect(try await answer(server, version: .v3_1_1, "ann", "wrong") == .success)
+            let guest = try await RawClient.connect(port: try await server.port)
+            try await guest.connect("a") { $0.username = "ann" }
             #expect(await server.clients().map(\.client.username) == ["guest"])
             let client = try await RawClient.connect(port: try await server.port)
             let connack = try await client.connect("a") {
