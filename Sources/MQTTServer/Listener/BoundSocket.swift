@@ -13,6 +13,9 @@ struct BoundSocket: Sendable {
     let descriptor: CInt
     let address: SocketAddress
 
+    /// Sets how many connections the kernel may hold ready.
+    func listen(backlog: Int) { systemListen(descriptor, CInt(clamping: max(1, backlog))) }
+
     /// When nobody is going to listen at it.
     func abandon() {
         _ = systemClose(descriptor)
@@ -226,5 +229,7 @@ private func systemBind(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, 
 private func systemConnect(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> CInt {
     connect(descriptor, address, size)
 }
+
+private func systemListen(_ descriptor: CInt, _ backlog: CInt) { listen(descriptor, backlog) }
 
 private func systemClose(_ descriptor: CInt) -> CInt { close(descriptor) }

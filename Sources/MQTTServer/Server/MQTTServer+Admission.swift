@@ -5,8 +5,6 @@ internal import OpenSSLTransport
 
 // From CONNECT to CONNACK.
 extension MQTTServer {
-    /// How long a program may take to decide.
-    static let hookTimeout = Duration.seconds(10)
     /// What a wrong password costs, so that guessing is slow; every refusal of that kind takes as long.
     private static let wrongPasswordDelay = Duration.milliseconds(500)
 
@@ -101,7 +99,7 @@ extension MQTTServer {
         connection.setPause(.admission, true)
         let id = connection.id
         Task {
-            let word = await patiently(Self.hookTimeout) { await validate(request) }
+            let word = await patiently(hookTimeout) { await validate(request) }
             let now = NIODeadline.now()
             guard let connection = connections.remote(id), connection.phase == .admitting else { return }
             switch word {
@@ -116,7 +114,7 @@ extension MQTTServer {
                     refuse(code, nil, properties, on: connection, at: now)
                 }
             case nil:
-                refuse(.serverUnavailable, "nobody decided within \(Self.hookTimeout)", on: connection, at: now)
+                refuse(.serverUnavailable, "nobody decided within \(hookTimeout)", on: connection, at: now)
             }
             drain(at: now)
         }

@@ -23,6 +23,20 @@ extension MQTTServer {
         }
     }
 
+    /// Connections need a file descriptor each.
+    func warnOfFewFiles() {
+        var limit = rlimit()
+        #if canImport(Glibc)
+        let result = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        #else
+        let result = getrlimit(RLIMIT_NOFILE, &limit)
+        #endif
+        guard result == 0, limit.rlim_cur < UInt(limits.maximumConnections + 64) else { return }
+        logger.notice(
+            "fewer files may be open than there may be connections; raise the limit (ulimit -n, LimitNOFILE= of systemd)",
+            metadata: ["files": "\(limit.rlim_cur)", "connections": "\(limits.maximumConnections)"])
+    }
+
     /// Files are read, so not on the event loop.
     @concurrent static func contexts(_ listeners: [Listener]) async throws(ServerError) -> [TLSServerContext?] {
         var contexts: [TLSServerContext?] = []
@@ -68,7 +82,7 @@ extension MQTTServer {
             }
             .withBoundSocket(socket.descriptor).get()
         // SwiftNIO has chosen a backlog of its own.
-        Glibc.listen(socket.descriptor, CInt(clamping: max(1, doors[door].listener.backlog)))
+        socket.listen(backlog: doors[door].listener.backlog)
         return channel
     }
 
@@ -128,10 +142,14 @@ extension MQTTServer {
         let door = connection.door
         switch connection.phase {
         case .greeting, .authenticating, .admitting:
-            if phase == .running {
-                refused(
-                    nil, connection.ending ?? "closed before it was let in", address: address(of: connection.channel),
-                    listener: door.name)
+            if let ending = connection.ending {
+                if phase == .running {
+                    refused(nil, ending, address: address(of: connection.channel), listener: door.name)
+                }
+            } else {
+                // Such as a look whether somebody listens: not worth a line.
+                broker.statistics.connectionsRefused += 1
+                logger.debug("closed before CONNECT", metadata: ["listener": "\(door.name)"])
             }
         case .up:
             broker.closed(id, at: now)
@@ -139,6 +157,7 @@ extension MQTTServer {
         case .closing: logEnd(of: connection)
         }
         connection.phase = .closing
+        inputBytes -= connection.input.readableBytes
         connections.remove(id)
         networkConnections -= 1
         connection.door.connections -= 1

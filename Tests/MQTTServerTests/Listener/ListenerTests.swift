@@ -118,7 +118,8 @@ import Musl
             Listener(name: "nowhere", address: .tcp(host: "192.0.2.1", port: 0)))
         #expect(error.code == .addressNotAvailable)
         #expect(!accepts(port: free))
-        let unknown = try await self.error(of: Listener(name: "x", address: .tcp(host: "no.such.host.invalid", port: 1)))
+        let unknown = try await self.error(
+            of: Listener(name: "x", address: .tcp(host: "no.such.host.invalid", port: 1)))
         #expect(unknown.code == .unknownHost)
         let twice = try await self.error(
             of: Listener(name: "x", address: .tcp(host: "127.0.0.1", port: 0)),

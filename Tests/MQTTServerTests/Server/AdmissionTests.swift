@@ -104,7 +104,9 @@ import Testing
         let configuration = try withPasswords {
             $0.hooks.validateConnection = { request in
                 switch request.client.identifier {
-                case "a": request.verdict.isError ? .acceptAs(username: "guest") : .refuse(.serverMoved, properties: [.serverReference("there")])
+                case "a":
+                    request.verdict.isError
+                        ? .acceptAs(username: "guest") : .refuse(.serverMoved, properties: [.serverReference("there")])
                 default: .accept
                 }
             }
@@ -121,6 +123,22 @@ import Testing
             #expect(connack.reasonCode == .serverMoved)
             #expect(connack.properties.serverReference == "there")
             #expect(try await answer(server, version: .v3_1_1, "ann", "secret") == .serverUnavailable)
+        }
+    }
+
+    @Test func aHookThatGivesNoAnswerLetsNobodyIn() async throws {
+        let gate = Gate()
+        var configuration = configuration()
+        configuration.hooks.validateConnection = { _ in
+            await gate.wait()
+            return .accept
+        }
+        try await withServer(configuration) { server in
+            await server.setHookTimeout(.milliseconds(50))
+            let client = try await RawClient.connect(port: try await server.port)
+            #expect(try await client.connect("a").reasonCode == .serverUnavailable)
+            await gate.open()
+            try await client.closed()
         }
     }
 
@@ -177,7 +195,9 @@ import Testing
             try await client.send(auth(.continueAuthentication, "whowho"))
             #expect(try await client.next() == auth(.success, "proof"))
             try await client.send(auth(.reauthenticate, "wrong"))
-            guard case .disconnect(let disconnect)? = try await client.closed().first else { throw RawClient.End.closed }
+            guard case .disconnect(let disconnect)? = try await client.closed().first else {
+                throw RawClient.End.closed
+            }
             #expect(disconnect.reasonCode == .notAuthorized)
         }
     }
@@ -218,8 +238,14 @@ import Testing
             let client = try await RawClient.connect(port: try await server.port)
             try await client.connect("a")
             try await client.send(auth(.reauthenticate, "hello"))
-            guard case .disconnect(let disconnect)? = try await client.closed().first else { throw RawClient.End.closed }
+            guard case .disconnect(let disconnect)? = try await client.closed().first else {
+                throw RawClient.End.closed
+            }
             #expect(disconnect.reasonCode == .protocolError)
         }
     }
+}
+
+extension MQTTServer {
+    fileprivate func setHookTimeout(_ timeout: Duration) { hookTimeout = timeout }
 }

@@ -176,7 +176,9 @@ import Testing
 
         func mend() { failure = nil }
 
-        func commit(_ changes: [Change], at now: NIODeadline) -> ServerStoreStatus { ServerStoreStatus(failure: failure) }
+        func commit(_ changes: [Change], at now: NIODeadline) -> ServerStoreStatus {
+            ServerStoreStatus(failure: failure)
+        }
 
         func replaceEverything(with state: StoredState, at now: NIODeadline) -> ServerStoreStatus {
             ServerStoreStatus(failure: failure)

@@ -27,7 +27,8 @@ import Testing
         try await withServer(configuration()) { server in
             let client = try await server.connectLocal(identifier: "bridge")
             #expect(!client.isSessionPresent)
-            let codes = try await client.subscribe([try subscription("t/#", qos), try subscription("u", qos)], identifier: 7)
+            let codes = try await client.subscribe(
+                [try subscription("t/#", qos), try subscription("u", qos)], identifier: 7)
             #expect(codes.map(\.rawValue) == [qos.rawValue, qos.rawValue])
             for number in 0..<100 {
                 #expect(try await client.publish(ServerMessage("t/\(number)", "x", qos)) == .success)
@@ -35,7 +36,10 @@ import Testing
             let messages = try await take(100, from: client)
             #expect(messages.map(\.message.topic.string) == (0..<100).map { "t/\($0)" })
             #expect(messages.allSatisfy { $0.message.qos == qos && $0.subscriptionIdentifiers == [7] })
-            #expect(try await client.unsubscribe([try TopicFilter("t/#"), try TopicFilter("v")]) == [.success, .noSubscriptionExisted])
+            #expect(
+                try await client.unsubscribe([try TopicFilter("t/#"), try TopicFilter("v")]) == [
+                    .success, .noSubscriptionExisted,
+                ])
             #expect(try await client.publish(ServerMessage("t/1", "x", .atLeastOnce)) == .noMatchingSubscribers)
             try await eventually("acknowledgements") { await server.statistics.queuedMessages == 0 }
             await client.disconnect()

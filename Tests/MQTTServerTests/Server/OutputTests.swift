@@ -64,6 +64,34 @@ import Testing
         }
     }
 
+    @Test func aClientThatTakesNothingIsGivenUp() async throws {
+        try await withServer(configuration()) { server in
+            await server.loseStalled(after: .milliseconds(100))
+            let deaf = try await connect(server, "deaf", subscribesTo: "t", reads: false)
+            let payload = ByteBuffer(repeating: 1, count: 64 << 10)
+            try await eventually("its end") {
+                try await server.publish(ServerMessage(topic: try TopicName("t"), payload: payload))
+                return await server.clients().isEmpty
+            }
+            withExtendedLifetime(deaf) {}
+        }
+    }
+
+    @Test func beginningsOfLargePacketsAreBounded() async throws {
+        try await withServer(configuration()) { server in
+            await server.allowInput(1_000_000)
+            var clients: [RawClient] = []
+            for number in 0..<3 {
+                clients.append(try await connect(server, "client \(number)"))
+                try await clients[number].send([0x30, 0x80, 0x80, 0x80, 0x01] + [UInt8](repeating: 0, count: 400_000))
+            }
+            try await eventually("what is too much") { await server.clients().count == 2 }
+            #expect(await server.inputBytes <= 1_000_000)
+            for client in clients { client.channel.close(promise: nil) }
+            try await eventually("nothing") { await server.inputBytes == 0 }
+        }
+    }
+
     @Test func topicsThatComeOftenTravelAsAliases() async throws {
         try await withServer(configuration()) { server in
             let client = try await connect(server, "a", subscribesTo: "#") { $0.properties.topicAliasMaximum = 1 }
@@ -115,6 +143,10 @@ extension MQTTServer {
             if case .remote(let connection) = $0 { connection.pauses.contains(.answers) } else { false }
         }
     }
+
+    fileprivate func loseStalled(after time: Duration) { stalls = Patience(time) }
+
+    fileprivate func allowInput(_ bytes: Int) { maximumInput = bytes }
 
     fileprivate func allowAnswers(_ bytes: Int) { maximumAnswers = bytes }
 

@@ -86,6 +86,14 @@ import Testing
         #expect(!accepts(port: port))
     }
 
+    @Test func runEndsWhenSomebodyStopsTheServer() async throws {
+        let server = MQTTServer(configuration(), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        let running = Task { try await server.run() }
+        try await eventually("a port") { await server.addresses.first != nil }
+        await server.stop()
+        try await within(.seconds(20), "the end") { try await running.value }
+    }
+
     @Test func eventsTellWhatHappens() async throws {
         try await withServer(configuration()) { server in
             let events = server.events
@@ -109,7 +117,8 @@ import Testing
                         told.append("connected \(client.identifier) \(sessionPresent)")
                     case .subscribed(let client, let subscription):
                         told.append("subscribed \(client) \(subscription.filter)")
-                    case .messageReceived(let message, let client): told.append("received \(message.topic) \(client ?? "")")
+                    case .messageReceived(let message, let client):
+                        told.append("received \(message.topic) \(client ?? "")")
                     case .messageEnqueued(let message, let client): told.append("enqueued \(message.topic) \(client)")
                     case .clientDisconnected(let client, let cause):
                         told.append("disconnected \(client.identifier) \(cause == .byClient(.success))")
