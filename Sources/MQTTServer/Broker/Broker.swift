@@ -18,7 +18,7 @@ struct Broker: Sendable {
 
     var sessions = SessionTable()
     var sessionByClient: [String: Int] = [:]
-    var connections: [BrokerConnection?] = []
+    var connections = PlaceTable<BrokerConnection?>(empty: nil)
     var nextSessionID: SessionID = 1
 
     var subscriptions = SubscriptionTrie()
