@@ -24,7 +24,10 @@ import Testing
     @Test("No more are on their way than the client takes, nor than we want", arguments: [2, 65_535] as [UInt16])
     func window(receiveMaximum: UInt16) throws {
         var bench = try bench(properties: [.receiveMaximum(receiveMaximum)]) { $0.limits.maximumInFlight = 3 }
-        for number in 0..<8 { try bench.publish(2, "t", "\(number)", qos: number % 2 == 0 ? .exactlyOnce : .atLeastOnce, id: UInt16(number + 1)) }
+        for number in 0..<8 {
+            try bench.publish(
+                2, "t", "\(number)", qos: number % 2 == 0 ? .exactlyOnce : .atLeastOnce, id: UInt16(number + 1))
+        }
         let first = bench.take(1)
         #expect(first.count == min(Int(receiveMaximum), 3))
         // QoS 0 is not concerned.
@@ -48,7 +51,9 @@ import Testing
 
     @Test("Packet identifiers rise, and begin again after 65,535 without one that is under way")
     func identifiers() throws {
-        var bench = try bench { $0.limits.maximumInFlight = 70_000; $0.limits.queuedMessages = 100_000 }
+        var bench = try bench {
+            $0.limits.maximumInFlight = 70_000; $0.limits.queuedMessages = 100_000
+        }
         bench.broker.wantsEvents = false
         try bench.publish(2, "t", "held", qos: .exactlyOnce)
         let held = bench.publishes(1)
@@ -317,7 +322,9 @@ import Testing
         #expect(got.map(\.properties.messageExpiryInterval) == [3, 93, nil])
     }
 
-    @Test("What has expired while it waited is dropped and counted, QoS 1 and 2 alike", arguments: [QoS.atLeastOnce, .exactlyOnce])
+    @Test(
+        "What has expired while it waited is dropped and counted, QoS 1 and 2 alike",
+        arguments: [QoS.atLeastOnce, .exactlyOnce])
     func expiresWaiting(qos: QoS) throws {
         var bench = try bench(storesChanges: true)
         bench.cut(1)

@@ -51,7 +51,9 @@ import Testing
         #expect(collect(&bench) == (eviction == .newest ? [0, 1, 2, 3, 4] : [3, 4, 5, 6, 7]))
     }
 
-    @Test("A queue that is full of bytes lets the newest go, or the oldest", arguments: [ServerLimits.Eviction.newest, .oldest])
+    @Test(
+        "A queue that is full of bytes lets the newest go, or the oldest",
+        arguments: [ServerLimits.Eviction.newest, .oldest])
     func bytes(eviction: ServerLimits.Eviction) throws {
         var bench = try bench {
             $0.queuedBytes = 5_000
@@ -132,7 +134,9 @@ import Testing
         var without = try bench { $0.queuesQoS0 = false }
         try fill(&without, 0..<3, qos: .atMostOnce)
         #expect(collect(&without) == [])
-        var with = try bench { $0.queuesQoS0 = true; $0.maximumInFlight = 1 }
+        var with = try bench {
+            $0.queuesQoS0 = true; $0.maximumInFlight = 1
+        }
         for number in 0..<4 { try fill(&with, number..<number + 1, qos: number % 2 == 0 ? .atLeastOnce : .atMostOnce) }
         with.restart()
         with.connect(1, clean: false, expiry: 600)
@@ -169,7 +173,10 @@ import Testing
         bench.flush(1)
         bench.flushesAtOnce = true
         let got = bench.consume(1)
-        #expect(got.filter { $0.qos == .atMostOnce }.map { String(buffer: $0.payload).filter(\.isNumber) } == ["4", "8", "9", "10", "11", "12", "13"])
+        #expect(
+            got.filter { $0.qos == .atMostOnce }.map { String(buffer: $0.payload).filter(\.isNumber) } == [
+                "4", "8", "9", "10", "11", "12", "13",
+            ])
         #expect(got.filter { $0.qos == .atLeastOnce }.map { String(buffer: $0.payload) } == ["5", "6", "7"])
         #expect(bench.broker.statistics.queuedMessages == 0)
         #expect(bench.broker.statistics.queuedBytes == 0)
@@ -190,7 +197,9 @@ import Testing
 
     // MARK: Retained messages
 
-    @Test("A retained message beyond the limits is not kept, and its publisher is told", arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
+    @Test(
+        "A retained message beyond the limits is not kept, and its publisher is told",
+        arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
     func retainedLimits(qos: QoS) throws {
         var bench = try bench(isAway: false) {
             $0.retainedMessages = 2
@@ -234,7 +243,9 @@ import Testing
         #expect(bench.consume(1).count == 1)
     }
 
-    @Test("More retained messages than the queue takes arrive whole, a window at a time", arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
+    @Test(
+        "More retained messages than the queue takes arrive whole, a window at a time",
+        arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
     func retainedBacklog(qos: QoS) throws {
         var bench = Bench(storesChanges: true) {
             $0.limits.queuedMessages = 5
@@ -244,7 +255,9 @@ import Testing
         }
         bench.connect(1, expiry: 600)
         bench.connect(2)
-        for number in 0..<300 { try bench.publish(2, "r/\(number)", "\(number)", qos: .exactlyOnce, retain: true, id: UInt16(number + 1)) }
+        for number in 0..<300 {
+            try bench.publish(2, "r/\(number)", "\(number)", qos: .exactlyOnce, retain: true, id: UInt16(number + 1))
+        }
         try bench.subscribe(1, "r/#", qos: qos)
         let got = bench.consume(1)
         #expect(got.count == 300)
@@ -302,7 +315,8 @@ import Testing
             let topic = try TopicName("r/\(number)")
             bench.perform { broker, now in
                 broker.publish(
-                    ServerMessage(topic: topic, payload: ByteBuffer(repeating: 0, count: 60), qos: .atLeastOnce, retain: true),
+                    ServerMessage(
+                        topic: topic, payload: ByteBuffer(repeating: 0, count: 60), qos: .atLeastOnce, retain: true),
                     at: now)
             }
         }

@@ -86,7 +86,8 @@ import Testing
         #expect(bench.store.faults == [])
     }
 
-    @Test("A session that was to end with its connection cannot be kept after all: a protocol error, and the will comes")
+    @Test(
+        "A session that was to end with its connection cannot be kept after all: a protocol error, and the will comes")
     func expiryFromNothing() throws {
         var bench = Bench()
         bench.connect(1, will: try .test("will"))
@@ -192,7 +193,8 @@ import Testing
         #expect(bench.broker.statistics.sessions == 2)
     }
 
-    @Test("Who says nothing for 1.5 times the keep-alive is disconnected; any packet counts, and progress of a large one")
+    @Test(
+        "Who says nothing for 1.5 times the keep-alive is disconnected; any packet counts, and progress of a large one")
     func keepAlive() {
         var bench = Bench()
         bench.connect(1, keepAlive: 10)

@@ -109,7 +109,9 @@ import Testing
         }
         bench.connect(1, policy: Forbidding(receiving: "secret/"))
         _ = bench.take(1)
-        let filters = ["a", "no", "odd", "swallowed", "lowered", "secret/x", "1/2/3/4"].compactMap { try? TopicFilter($0) }
+        let filters = ["a", "no", "odd", "swallowed", "lowered", "secret/x", "1/2/3/4"].compactMap {
+            try? TopicFilter($0)
+        }
         bench.receive(
             1,
             .subscribe(
