@@ -9,7 +9,7 @@ extension Broker {
         func compare<Value: Equatable>(_ name: String, _ counted: Value, _ actual: Value) {
             if counted != actual { found.append("\(name): \(counted) counted, \(actual) there") }
         }
-        let present = sessions.compactMap { $0 }
+        let present = Array(sessions.all)
         compare("queued messages", statistics.queuedMessages, present.reduce(0) { $0 + $1.pending })
         compare("queued bytes", statistics.queuedBytes, present.reduce(0) { $0 + $1.bytes })
         for session in present {
@@ -25,7 +25,7 @@ extension Broker {
         }
         compare("sessions", statistics.sessions, present.count)
         compare("sessions by name", sessionByClient.count, present.count)
-        compare("connections", statistics.connectedClients, connections.count { $0 != nil })
+        compare("connections", statistics.connectedClients, connections.all.count { $0 != nil })
         compare("sessions with connections", statistics.connectedClients, present.count { $0.connection != nil })
         let filters = present.flatMap(\.subscriptions.keys)
         compare("subscriptions", statistics.subscriptions, filters.count)
