@@ -96,10 +96,8 @@ extension Broker {
 
     /// A message leaves a session undelivered.
     mutating func letGo(_ entry: ServerSession.Entry, of place: Int, _ cause: DropCause) {
-        guard let session = sessions[place] else { return }
-        count(entry.message, -1)
-        if storesChanges { journal.dequeue(session.id, entry) }
-        dropped(entry.message, for: session.clientIdentifier, cause)
+        forget(entry, of: place)
+        if let client = sessions[place]?.clientIdentifier { dropped(entry.message, for: client, cause) }
     }
 
     mutating func count(_ message: RoutedMessage, _ sign: Int) {
@@ -148,18 +146,21 @@ extension Broker {
             sessions[place]?.withdraw(entry)
             return letGo(entry, of: place, .expired)
         }
+        // QoS 0 is done with before it goes out: a later process must not send it again.
+        if entry.qos == .atMostOnce { forget(entry, of: place) }
         let isSent = send(
             entry.message, on: connection, qos: entry.qos,
             identifier: entry.qos > .atMostOnce ? entry.packetIdentifier : nil, isDuplicate: entry.isDuplicate,
             retain: entry.retain, identifiers: entry.identifiers, isStored: entry.stored > 0, at: now)
-        if !isSent {
+        if !isSent, entry.qos > .atMostOnce {
             sessions[place]?.withdraw(entry)
-            count(entry.message, -1)
-            if storesChanges, let session = sessions[place]?.id { journal.dequeue(session, entry) }
-        } else if entry.qos == .atMostOnce {
-            count(entry.message, -1)
-            if storesChanges, let session = sessions[place]?.id { journal.dequeue(session, entry) }
+            forget(entry, of: place)
         }
+    }
+
+    private mutating func forget(_ entry: ServerSession.Entry, of place: Int) {
+        count(entry.message, -1)
+        if storesChanges, let session = sessions[place]?.id { journal.dequeue(session, entry) }
     }
 
     /// - Returns: false when the client takes no packet of that size; it is counted then.
@@ -193,7 +194,7 @@ extension Broker {
         statistics.messagesSent += 1
         statistics.payloadBytesSent += message.message.payload.readableBytes
         // QoS 2: the identifier must mean this message for ever, also to a later process.
-        send(.publish(publish), on: connection.id, durably: isStored && qos == .exactlyOnce)
+        send(.publish(publish), on: connection.id, durably: isStored && qos != .atLeastOnce)
         return true
     }
 
@@ -289,8 +290,7 @@ extension Broker {
     private mutating func finish(
         _ entry: ServerSession.Entry, of connection: BrokerConnection, _ reason: ReasonCode
     ) {
-        count(entry.message, -1)
-        if storesChanges, let session = sessions[connection.session]?.id { journal.dequeue(session, entry) }
+        forget(entry, of: connection.session)
         let client = connection.information.identifier
         if reason.isError {
             dropped(entry.message, for: client, .refused)
