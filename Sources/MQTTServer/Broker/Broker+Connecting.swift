@@ -134,7 +134,7 @@ extension Broker {
     }
 
     private mutating func put(_ connection: BrokerConnection) {
-        while connections.count <= connection.id.slot { connections.append(nil) }
+        connections.reach(connection.id.slot)
         connections[connection.id.slot] = connection
     }
 

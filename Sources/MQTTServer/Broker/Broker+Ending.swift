@@ -140,7 +140,7 @@ extension Broker {
 
     /// Says goodbye to all. Wills are not published: clients are told, and those of a stored broker come up again with it.
     mutating func shutDown(at now: NIODeadline) {
-        for case let connection? in connections {
+        for case let connection? in connections.all {
             if connection.version == .v5 {
                 send(.disconnect(Disconnect(reasonCode: .serverShuttingDown)), on: connection.id)
             }

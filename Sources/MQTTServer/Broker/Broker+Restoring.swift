@@ -61,11 +61,14 @@ extension Broker {
         let session = place.flatMap { sessions[$0] }
         let information = ClientInformation(
             identifier: client, username: stored.username, version: session?.version ?? .v5, listener: "", address: "")
-        var will = WaitingWill(message: stored.will, client: information, deadline: now + Self.grace)
-        if let place {
+        var deadline = now + Self.grace
+        if place != nil {
+            deadline = max(deadline, now + .seconds(Int64(stored.delay)))
             // At the latest with its session.
-            let deadline = max(will.deadline, now + .seconds(Int64(stored.delay)))
-            will.deadline = min(deadline, session?.deadline ?? deadline)
+            deadline = min(deadline, session?.deadline ?? deadline)
+        }
+        let will = WaitingWill(message: stored.will, client: information, deadline: deadline)
+        if let place {
             sessions[place].will = will
         } else {
             orphanedWills[client] = will
@@ -103,7 +106,7 @@ extension Broker {
                 state.wills.append((session.clientIdentifier, will.record))
             }
         }
-        for case let connection? in connections {
+        for case let connection? in connections.all {
             guard let will = connection.will, mayPublish(will, connection.client.policy) else { continue }
             let stored = StoredWill(
                 will: will, username: connection.information.username, delay: will.properties.willDelayInterval ?? 0)

@@ -49,6 +49,8 @@ final class ClientConnection: ChannelInboundHandler {
     var output = Output()
     var pauses: Pauses = []
     var isDirty = false
+    /// Messages were written, and the broker does not know yet that the socket has taken them.
+    var owesMessages = false
     /// It is among those that wait for the store.
     var isHolding = false
     /// The last bytes are on their way, and then the connection is closed.

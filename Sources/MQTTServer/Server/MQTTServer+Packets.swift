@@ -88,6 +88,10 @@ extension MQTTServer {
 
     /// Carries out what the broker wants done. To be called whenever it was told something.
     func drain(at now: NIODeadline) {
+        // Closing a channel may come back here; who began goes on to the end.
+        guard !isDraining else { return }
+        isDraining = true
+        defer { isDraining = false }
         while !broker.effects.isEmpty {
             swap(&effects, &broker.effects)
             for effect in effects {
@@ -224,7 +228,7 @@ extension MQTTServer {
             guard connection.channel.isWritable || connection.phase == .closing else {
                 return watchStall(connection, at: now)
             }
-            let hadMessages = connection.output.hasMessages
+            if connection.output.hasMessages { connection.owesMessages = true }
             let bytes = connection.output.take()
             broker.statistics.bytesSent += bytes.readableBytes
             connection.channel.writeAndFlush(bytes, promise: nil)
@@ -234,7 +238,8 @@ extension MQTTServer {
             if connection.phase == .up {
                 if !connection.channel.isWritable {
                     watchStall(connection, at: now)
-                } else if hadMessages, connection.output.isEmpty {
+                } else if connection.owesMessages, connection.output.isEmpty {
+                    connection.owesMessages = false
                     broker.flushed(connection.id, at: now)
                 }
             }
@@ -251,6 +256,7 @@ extension MQTTServer {
             markDirty(connection)
         } else {
             if connection.output.answers == 0 { connection.setPause(.answers, false) }
+            connection.owesMessages = false
             broker.flushed(id, at: now)
             drain(at: now)
         }

@@ -39,6 +39,7 @@ public actor MQTTServer {
     var dirty: [ConnectionID] = []
     var isTickScheduled = false
     var effects: [Effect] = []
+    var isDraining = false
 
     // Time.
     var advanceTimer: (deadline: NIODeadline, task: Scheduled<Void>)?
