@@ -8,13 +8,16 @@ extension Broker {
         let identifier = client.information.identifier
         let expiry = sessionExpiry(of: connect)
         statistics.packetsReceived += 1
-        if let code = refusal(ofWillIn: connect, client) { return refuse(id, connect, client, code) }
+        let keepAlive = agreedKeepAlive(connect)
+        client.information.keepAlive = keepAlive
+        let properties = answer(to: connect, client, expiry: expiry, keepAlive: keepAlive)
+        if let code = refusal(of: connect, client, properties) { return refuse(id, connect, client, code) }
 
-        // What an earlier process knew of the client is over: it is back.
-        var hadWill = orphanedWills.removeValue(forKey: identifier) != nil
         var place = sessionByClient[identifier]
+        let hadSession = place != nil
+        var hadWill = false
         if let old = place {
-            hadWill = hadWill || sessions[old].will != nil
+            hadWill = sessions[old].will != nil
             takeOver(old, by: connect, at: now)
         }
         // A session that was to end with its connection has gone with it.
@@ -24,14 +27,13 @@ extension Broker {
             place = nil
         }
         guard place != nil || sessionByClient.count < limits.maximumSessions else {
-            refuse(id, connect, client, .quotaExceeded)
-            return
+            return refuse(id, connect, client, .quotaExceeded)
         }
+        // What an earlier process knew of the client is over: it is back.
+        if orphanedWills.removeValue(forKey: identifier) != nil { hadWill = true }
 
         let isPresent = place != nil
         let session = place ?? addSession(for: client.information, version: connect.version, expiry: expiry)
-        let keepAlive = agreedKeepAlive(connect)
-        client.information.keepAlive = keepAlive
         sessions[session].connection = id.slot
         sessions[session].version = connect.version
         sessions[session].username = client.information.username
@@ -45,7 +47,7 @@ extension Broker {
             forgetStored(session)
         }
         // Rights may have changed.
-        if isPresent { routes.removeAll(keepingCapacity: true) }
+        if isPresent { forgetRoutes() }
 
         put(
             BrokerConnection(
@@ -53,9 +55,9 @@ extension Broker {
                 version: connect.version,
                 patience: keepAlive > 0 ? .milliseconds(Int64(keepAlive) * 1_500) : nil, lastHeard: now,
                 window: window(of: connect),
-                maximumPacketSize: Int(connect.properties.maximumPacketSize ?? UInt32(Int32.max))))
+                maximumPacketSize: maximumPacketSize(of: connect)))
         if let connection = connection(id), let patience = connection.patience { wake(at: now + patience) }
-        if let will = connect.will {
+        if let will = connect.will, mayPublish(will, client.policy) {
             note(
                 .will(
                     client: identifier,
@@ -73,8 +75,8 @@ extension Broker {
             .connack(
                 ConnAck(
                     sessionPresent: isPresent, reasonCode: .success,
-                    properties: answer(to: connect, client, expiry: expiry, keepAlive: keepAlive))),
-            on: id, durably: expiry > 0 || isPresent)
+                    properties: properties)),
+            on: id, durably: expiry > 0 || hadSession || connect.will != nil)
         tell(.clientConnected(client.information, sessionPresent: isPresent))
         if isPresent { resume(session, at: now) }
     }
@@ -94,6 +96,10 @@ extension Broker {
         return connect.keepAlive == 0 ? most : min(connect.keepAlive, most)
     }
 
+    private func maximumPacketSize(of connect: Connect) -> Int {
+        connect.properties.maximumPacketSize.map { Int(clamping: $0) } ?? .max
+    }
+
     private func window(of connect: Connect) -> Int {
         min(max(limits.maximumInFlight, 1), Int(connect.properties.receiveMaximum ?? .max))
     }
@@ -102,8 +108,11 @@ extension Broker {
     private mutating func takeOver(_ session: Int, by connect: Connect, at now: NIODeadline) {
         if let slot = sessions[session].connection, let old = connections[slot] {
             end(old.id, .byServer(.sessionTakenOver), at: now, isTakenOver: !connect.cleanStart)
-        } else if !connect.cleanStart, sessions[session].will != nil {
-            // It is back in time ([MQTT-3.1.3-9]).
+        } else if let will = sessions[session].will,
+            !connect.cleanStart || (will.message.properties.willDelayInterval ?? 0) == 0
+        {
+            // It is back in time ([MQTT-3.1.3-9]). A will without a delay waits only because the client lost its
+            // connection by our own restart.
             sessions[session].will = nil
         }
     }
@@ -125,13 +134,19 @@ extension Broker {
     }
 
     private mutating func put(_ connection: BrokerConnection) {
-        while connections.count <= connection.id.slot { connections.append(nil) }
+        connections.reach(connection.id.slot)
         connections[connection.id.slot] = connection
     }
 
     /// A will that could not be published as it was given ([MQTT-3.2.2-12], [MQTT-3.2.2-13]); under 3.1.1 it is lowered.
-    private func refusal(ofWillIn connect: Connect, _ client: AcceptedClient) -> ReasonCode? {
-        guard connect.version == .v5, let will = connect.will else { return nil }
+    /// And a client that could not even be answered ([MQTT-3.1.2-24]).
+    private func refusal(of connect: Connect, _ client: AcceptedClient, _ answer: Properties) -> ReasonCode? {
+        guard connect.version == .v5 else { return nil }
+        let accepted = Packet.connack(ConnAck(sessionPresent: false, reasonCode: .success, properties: answer))
+        if let size = try? accepted.encodedSize(version: .v5), size > maximumPacketSize(of: connect) {
+            return .packetTooLarge
+        }
+        guard let will = connect.will else { return nil }
         if will.qos > client.maximumQoS { return .qosNotSupported }
         return will.retain && !limits.isRetainAvailable ? .retainNotSupported : nil
     }
@@ -155,7 +170,7 @@ extension Broker {
         guard connect.version == .v5 else { return [] }
         var properties: Properties = []
         if expiry != connect.properties.sessionExpiryInterval ?? 0 { properties.sessionExpiryInterval = expiry }
-        if limits.receiveMaximum < .max { properties.receiveMaximum = limits.receiveMaximum }
+        if limits.receiveMaximum < .max { properties.receiveMaximum = max(limits.receiveMaximum, 1) }
         if client.maximumQoS < .exactlyOnce { properties.maximumQoS = client.maximumQoS }
         if !limits.isRetainAvailable { properties.retainAvailable = false }
         properties.maximumPacketSize = UInt32(clamping: client.maximumPacketSize)
@@ -174,8 +189,8 @@ extension Broker {
     /// A session that was stored is one in memory now.
     private mutating func forgetStored(_ place: Int) {
         guard sessions[place].isStored else { return }
-        if storesChanges { journal.forget(sessions[place].id, sessions[place].entries) }
         note(.sessionDeleted(sessions[place].id))
+        if storesChanges { journal.forget(sessions[place].id, sessions[place].entries) }
         sessions[place].forgetStored()
     }
 

@@ -14,12 +14,21 @@ extension Broker {
             return
         }
         let slot = sessions[place].connection
-        if qos == .atMostOnce, slot != nil || !limits.queuesQoS0 {
-            guard let slot else { return }
-            pass(message, to: place, on: slot, retain: retain, identifiers: identifiers, at: now)
-            return
+        if qos == .atMostOnce {
+            if !limits.queuesQoS0, slot == nil { return }
+            // What waited while the client was away goes first.
+            if let slot, !limits.queuesQoS0 || sessions[place].queue.isEmpty {
+                return pass(message, to: place, on: slot, retain: retain, identifiers: identifiers, at: now)
+            }
         }
         guard makeRoom(for: message, in: place, at: now) else { return }
+        enqueue(message, in: place, qos: qos, retain: retain, identifiers: identifiers, &stored)
+        if slot != nil { pump(place, at: now) }
+    }
+
+    private mutating func enqueue(
+        _ message: RoutedMessage, in place: Int, qos: QoS, retain: Bool, identifiers: [UInt32], _ stored: inout Int64
+    ) {
         let isStored = storesChanges && sessions[place].isStored
         if isStored { store(message, &stored) }
         let entry = sessions[place].append(
@@ -34,7 +43,6 @@ extension Broker {
                         subscriptionIdentifiers: identifiers)))
         }
         if wantsEvents { tell(.messageEnqueued(message.message, client: sessions[place].clientIdentifier)) }
-        if slot != nil { pump(place, at: now) }
     }
 
     /// QoS 0, to a client that is connected: it goes out at once, or waits for the socket.
@@ -61,11 +69,12 @@ extension Broker {
     private mutating func makeRoom(for message: RoutedMessage, in place: Int, at now: NIODeadline) -> Bool {
         if fits(message, in: place) == nil { return true }
         // Nobody wants those any more.
-        for entry in sessions[place].evict(where: { $0.message.isExpired(at: now) }) {
-            letGo(entry, of: place, .expired)
-        }
+        for entry in sessions[place].evictExpired(at: now) { letGo(entry, of: place, .expired) }
         while let cause = fits(message, in: place) {
-            guard limits.eviction == .oldest, cause == .queueFull, let oldest = sessions[place].evictOldest() else {
+            // What is too large for the whole queue is not worth emptying it.
+            guard limits.eviction == .oldest, cause == .queueFull, message.size <= limits.queuedBytes,
+                let oldest = sessions[place].evictOldest()
+            else {
                 dropped(message, for: sessions[place].clientIdentifier, cause)
                 return false
             }
@@ -124,7 +133,7 @@ extension Broker {
                 }
             } else if let entry = sessions[place].next(window: connection.window) {
                 send(entry, of: place, on: connection, at: now)
-            } else if !deliverRetained(to: place, at: now) {
+            } else if !deliverRetained(to: place, on: connection, at: now) {
                 return
             }
         }
@@ -137,13 +146,13 @@ extension Broker {
             return send(.pubrel(Acknowledgement(packetIdentifier: entry.packetIdentifier)), on: connection.id)
         }
         // What may have been sent is completed whatever its age: the client may be waiting for it ([MQTT-3.3.2-5]).
-        if entry.stage == .fresh, entry.message.isExpired(at: now) {
+        if entry.mayBeDropped, entry.message.isExpired(at: now) {
             sessions[place].withdraw(entry)
             return letGo(entry, of: place, .expired)
         }
         let isSent = send(
             Delivery(
-                message: entry.message, qos: entry.qos, retain: entry.retain, isDuplicate: entry.stage == .sent,
+                message: entry.message, qos: entry.qos, retain: entry.retain, isDuplicate: entry.isDuplicate,
                 packetIdentifier: entry.qos > .atMostOnce ? entry.packetIdentifier : nil),
             entry.identifiers, on: connection, isStored: entry.stored > 0, at: now)
         if isSent, entry.qos > .atMostOnce { return }
@@ -209,20 +218,30 @@ extension Broker {
         pump(place, at: now)
     }
 
-    /// Takes one retained message up, when nothing else waits: they do not count against the queue's limits.
+    /// Takes one retained message up, when nothing else waits. It goes straight on its way: the queue's limits do not
+    /// concern what is in memory anyway.
     ///
     /// - Returns: false when there is none, or no place for it.
-    private mutating func deliverRetained(to place: Int, at now: NIODeadline) -> Bool {
-        guard sessions[place].queue.isEmpty, let first = sessions[place].retainedBacklog.popFirst() else {
-            return false
-        }
+    private mutating func deliverRetained(to place: Int, on connection: BrokerConnection, at now: NIODeadline) -> Bool {
+        guard sessions[place].queue.isEmpty, let next = sessions[place].retainedBacklog.first,
+            next.qos == .atMostOnce || sessions[place].inFlight.count < connection.window,
+            let first = sessions[place].retainedBacklog.popFirst()
+        else { return false }
         let message = first.entry.message
-        // Another one has taken its place meanwhile, and was delivered as what was published.
-        guard retained[message.message.topic]?.message === message else { return true }
+        let topic = message.message.topic
+        // Another one may have taken its place meanwhile, which was delivered as what was published.
+        guard retained[topic]?.message === message, !message.isExpired(at: now),
+            connection.client.policy?.mayReceive(topic) != false,
+            configuration.hooks.interceptEnqueue?(message.message, connection.information.identifier) != false
+        else { return true }
+        let identifiers = first.identifier.map { [$0] } ?? []
+        if first.qos == .atMostOnce {
+            pass(message, to: place, on: connection.id.slot, retain: true, identifiers: identifiers, at: now)
+            return true
+        }
         var stored = first.entry.stored
-        deliver(
-            message, to: place, qos: first.qos, retain: true, identifiers: first.identifier.map { [$0] } ?? [], &stored,
-            at: now)
+        enqueue(message, in: place, qos: first.qos, retain: true, identifiers: identifiers, &stored)
+        if first.entry.stored == 0, stored > 0 { journal.release(stored) }
         return true
     }
 

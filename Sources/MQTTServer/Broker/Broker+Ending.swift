@@ -74,12 +74,9 @@ extension Broker {
             // It is not published if the client comes back in time ([MQTT-3.1.3-9]).
             if !isTakenOver {
                 let deadline = now + .seconds(Int64(min(delay, expiry)))
-                sessions[place].will = (waiting, deadline)
-                note(
-                    .will(
-                        client: client,
-                        StoredWill(
-                            will: waiting, username: connection.information.username, delay: min(delay, expiry))))
+                let will = WaitingWill(message: waiting, client: connection.information, deadline: deadline)
+                sessions[place].will = will
+                if mayPublish(waiting, connection.client.policy) { note(.will(client: client, will.record)) }
                 wake(at: deadline)
             }
             will = nil
@@ -92,18 +89,18 @@ extension Broker {
             note(.session(sessions[place].record))
             wake(at: deadline)
         }
-        if let will { publishWill(will, of: client, policy: connection.client.policy, at: now) }
+        if let will { publishWill(will, of: connection.information, policy: connection.client.policy, at: now) }
     }
 
     // MARK: Sessions
 
     mutating func deleteSession(_ place: Int, _ cause: SessionEnd, at now: NIODeadline) {
+        if let slot = sessions[place].connection, let connection = connections[slot] {
+            end(connection.id, .byServer(.administrativeAction), at: now)
+        }
+        // It may have ended with its connection.
         let session = sessions[place]
         guard session.isInUse else { return }
-        if let slot = session.connection, let connection = connections[slot] {
-            sessions[place].expiryInterval = 0
-            return end(connection.id, .byServer(.administrativeAction), at: now)
-        }
         removeSubscriptions(of: place)
         let entries = session.entries
         for entry in entries {
@@ -111,8 +108,8 @@ extension Broker {
             dropped(entry.message, for: session.clientIdentifier, .sessionEnded)
         }
         if storesChanges, session.isStored {
-            journal.forget(session.id, entries)
             note(.sessionDeleted(session.id))
+            journal.forget(session.id, entries)
         }
         sessions.remove(place)
         sessionByClient[session.clientIdentifier] = nil
@@ -121,7 +118,7 @@ extension Broker {
         // A will that waits goes out at the latest now (5.0 §3.1.3.2.2).
         if let will = session.will {
             note(.will(client: session.clientIdentifier, nil))
-            publishWill(will.message, of: session.clientIdentifier, policy: session.policy, at: now)
+            publishWill(will.message, of: will.client, policy: session.policy, at: now)
         }
     }
 
@@ -143,7 +140,7 @@ extension Broker {
 
     /// Says goodbye to all. Wills are not published: clients are told, and those of a stored broker come up again with it.
     mutating func shutDown(at now: NIODeadline) {
-        for case let connection? in connections {
+        for case let connection? in connections.all {
             if connection.version == .v5 {
                 send(.disconnect(Disconnect(reasonCode: .serverShuttingDown)), on: connection.id)
             }

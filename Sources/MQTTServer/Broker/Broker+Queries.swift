@@ -4,7 +4,7 @@ internal import NIOCore
 extension Broker {
     /// In the order of their client identifiers.
     var clientStates: [ClientStatus] {
-        connections.compactMap { connection -> ClientStatus? in
+        connections.all.compactMap { connection -> ClientStatus? in
             guard let connection else { return nil }
             let session = sessions[connection.session]
             return ClientStatus(

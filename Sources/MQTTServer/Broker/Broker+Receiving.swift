@@ -14,7 +14,7 @@ extension Broker {
         case .pubrel(let acknowledgement): released(acknowledgement, from: id, at: now)
         case .pubcomp(let acknowledgement): completed(acknowledgement, from: id, at: now)
         case .subscribe(let subscribe): self.subscribe(subscribe, from: id, at: now)
-        case .unsubscribe(let unsubscribe): self.unsubscribe(unsubscribe, from: id)
+        case .unsubscribe(let unsubscribe): self.unsubscribe(unsubscribe, from: id, at: now)
         case .pingreq: send(.pingresp, on: id)
         case .disconnect(let disconnect): self.disconnected(disconnect, from: id, at: now)
         case .connect: refuse(.protocolError, "a second CONNECT (MQTT-3.1.0-2)", on: id, at: now)
@@ -61,7 +61,9 @@ extension Broker {
             topic: topic, payload: publish.payload, qos: publish.qos, retain: publish.retain,
             properties: publish.properties)
         if !message.properties.isEmpty { message.properties.topicAlias = nil }
-        let outcome = accept(&message, from: connection, at: now)
+        // An error ends the exchange of a QoS 2 message, which may come again then: it must not have gone anywhere.
+        let mustRetain = publish.qos == .exactlyOnce && connection.version == .v5
+        let outcome = accept(&message, from: connection, mustRetain: mustRetain, at: now)
         answer(publish, outcome, connection)
     }
 
@@ -85,7 +87,7 @@ extension Broker {
     }
 
     private mutating func accept(
-        _ message: inout ServerMessage, from connection: BrokerConnection, at now: NIODeadline
+        _ message: inout ServerMessage, from connection: BrokerConnection, mustRetain: Bool, at now: NIODeadline
     ) -> ReasonCode {
         let information = connection.information
         if message.topic.belongsToServer || connection.client.policy?.mayPublish(to: message.topic) == false {
@@ -96,26 +98,34 @@ extension Broker {
         }
         switch configuration.hooks.interceptPublish?(&message, information) ?? .accept {
         case .accept: break
-        case .refuse(let code): return code.isError ? code : .unspecifiedError
+        case .refuse(let code): return code.asRefusal(in: .puback)
         case .swallow: return .success
         }
         tell(.messageReceived(message, client: information.identifier))
-        return publish(message, from: connection.session, at: now)
+        let (code, receivers) = distribute(
+            message, from: connection.session, publisher: information.identifier, mustRetain: mustRetain, at: now)
+        return code == .success && receivers == 0 ? .noMatchingSubscribers : code
     }
 
-    /// - Returns: what a publisher of 5.0 is told.
-    private mutating func publish(_ message: ServerMessage, from session: Int?, at now: NIODeadline) -> ReasonCode {
-        let publisher = session.flatMap { sessions[$0].clientIdentifier }
+    /// Retains a message, if that is wanted, and gives it to all who have subscribed.
+    ///
+    /// - Parameter mustRetain: it goes nowhere if it cannot be retained.
+    /// - Returns: an error when it could not be retained, and how many sessions it is for.
+    private mutating func distribute(
+        _ message: ServerMessage, from session: Int?, publisher: String?, mustRetain: Bool = false, at now: NIODeadline
+    ) -> (code: ReasonCode, receivers: Int) {
         let routed = RoutedMessage(message, publisher: publisher, at: now)
         var code = ReasonCode.success
         var stored: Int64 = 0
         if message.retain { code = retain(routed, &stored, at: now) }
-        if route(routed, from: session, &stored, at: now) == 0 {
+        if code.isError, mustRetain { return (code, 0) }
+        let count = route(routed, from: session, &stored, at: now)
+        if stored > 0 { journal.release(stored) }
+        if count == 0 {
             statistics.messagesNotConsumed += 1
             tell(.messageNotConsumed(message, client: publisher))
-            if code == .success { code = .noMatchingSubscribers }
         }
-        return code
+        return (code, count)
     }
 
     private mutating func answer(_ publish: Publish, _ outcome: ReasonCode, _ connection: BrokerConnection) {
@@ -158,31 +168,34 @@ extension Broker {
     @discardableResult
     mutating func publish(_ message: ServerMessage, at now: NIODeadline) -> Int? {
         var message = message
+        if !message.properties.isEmpty {
+            // Those of a message that was received elsewhere and is passed on.
+            message.properties.topicAlias = nil
+            message.properties.subscriptionIdentifiers = []
+        }
         if configuration.hooks.interceptPublish?(&message, nil) ?? .accept != .accept { return nil }
         tell(.messageReceived(message, client: nil))
-        let routed = RoutedMessage(message, publisher: nil, at: now)
-        var stored: Int64 = 0
-        if message.retain { _ = retain(routed, &stored, at: now) }
-        let count = route(routed, from: nil, &stored, at: now)
-        if count == 0 {
-            statistics.messagesNotConsumed += 1
-            tell(.messageNotConsumed(message, client: nil))
-        }
-        return count
+        return distribute(message, from: nil, publisher: nil, at: now).receivers
     }
 
     /// A will is published as its client would have done ([MQTT-3.1.2-8]).
     mutating func publishWill(
-        _ will: Will, of client: String, policy: (any ClientPolicy)?, at now: NIODeadline
+        _ will: Will, of client: ClientInformation, policy: (any ClientPolicy)?, at now: NIODeadline
     ) {
+        guard mayPublish(will, policy) else { return }
         var message = ServerMessage(
             topic: will.topic, payload: will.payload, qos: min(will.qos, limits.maximumQoS),
             retain: will.retain && limits.isRetainAvailable, properties: will.properties)
         message.properties.willDelayInterval = nil
-        if message.topic.belongsToServer || policy?.mayPublish(to: message.topic) == false { return }
-        if configuration.hooks.interceptPublish?(&message, nil) ?? .accept != .accept { return }
-        tell(.messageReceived(message, client: client))
-        _ = publish(message, from: sessionByClient[client], at: now)
+        if configuration.hooks.interceptPublish?(&message, client) ?? .accept != .accept { return }
+        tell(.messageReceived(message, client: client.identifier))
+        _ = distribute(
+            message, from: sessionByClient[client.identifier], publisher: client.identifier, at: now)
+    }
+
+    func mayPublish(_ will: Will, _ policy: (any ClientPolicy)?) -> Bool {
+        if will.retain, will.topic.string.topicLevelCount > limits.topicLevels { return false }
+        return !will.topic.belongsToServer && policy?.mayPublish(to: will.topic) != false
     }
 }
 

@@ -29,12 +29,14 @@ extension Broker {
                     identifiers: stored.subscriptionIdentifiers, stored: stored.message,
                     stage: stored.isReleased ? .released : .fresh)
             }
-            session.restore(entries, nextSequence: contents.nextSequence, mayHaveBeenSent: limits.maximumInFlight)
+            session.restore(entries, nextSequence: contents.nextSequence, window: max(limits.maximumInFlight, 1))
             // Who was connected has lost its connection with the process.
             let interval = contents.session.expiryInterval
             session.deadline =
                 contents.session.deadline ?? (interval < .max ? now + .seconds(Int64(interval)) : nil)
             wake(at: session.deadline)
+            // So that a machine that is switched off every night does not keep it for ever.
+            if contents.session.deadline == nil, session.deadline != nil { note(.session(session.record)) }
             let place = insert(session)
             for subscription in contents.subscriptions {
                 sessions[place].subscriptions[subscription.subscription.filter] = subscription
@@ -42,20 +44,36 @@ extension Broker {
             }
         }
         for (topic, id) in state.retained {
-            guard let message = messages[id], !message.isExpired(at: now) else { continue }
+            guard let message = messages[id] else { continue }
             references[id, default: 0] += 1
             retained.set(RetainedMessages.Entry(message: message, stored: id), for: topic)
         }
-        for (client, will) in state.wills {
-            let deadline = now + max(.seconds(Int64(will.delay)), Self.grace)
-            orphanedWills[client] = (will, deadline)
-            wake(at: deadline)
-        }
+        for (client, will) in state.wills { restore(will, of: client, at: now) }
         journal.restore(nextMessage: state.nextMessageID, references: references)
         statistics.sessions = sessionByClient.count
-        statistics.subscriptions = subscriptions.count
+        subscriptionsChanged()
         statistics.retainedMessages = retained.count
         statistics.retainedBytes = retained.bytes
+    }
+
+    private mutating func restore(_ stored: StoredWill, of client: String, at now: NIODeadline) {
+        let place = sessionByClient[client]
+        let session = place.flatMap { sessions[$0] }
+        let information = ClientInformation(
+            identifier: client, username: stored.username, version: session?.version ?? .v5, listener: "", address: "")
+        var deadline = now + Self.grace
+        if place != nil {
+            deadline = max(deadline, now + .seconds(Int64(stored.delay)))
+            // At the latest with its session.
+            deadline = min(deadline, session?.deadline ?? deadline)
+        }
+        let will = WaitingWill(message: stored.will, client: information, deadline: deadline)
+        if let place {
+            sessions[place].will = will
+        } else {
+            orphanedWills[client] = will
+        }
+        wake(at: will.deadline)
     }
 
     /// All that a later process needs, for a store that has lost track of it. What is noted already is in it.
@@ -84,20 +102,17 @@ extension Broker {
                         subscriptionIdentifiers: entry.identifiers, isReleased: entry.stage == .released))
             }
             state.sessions.append(contents)
-            if let will = session.will {
-                let stored = StoredWill(
-                    will: will.message, username: session.username,
-                    delay: will.message.properties.willDelayInterval ?? 0)
-                state.wills.append((session.clientIdentifier, stored))
+            if let will = session.will, mayPublish(will.message, session.policy) {
+                state.wills.append((session.clientIdentifier, will.record))
             }
         }
-        for case let connection? in connections {
-            guard let will = connection.will else { continue }
+        for case let connection? in connections.all {
+            guard let will = connection.will, mayPublish(will, connection.client.policy) else { continue }
             let stored = StoredWill(
                 will: will, username: connection.information.username, delay: will.properties.willDelayInterval ?? 0)
             state.wills.append((connection.information.identifier, stored))
         }
-        for (client, orphan) in orphanedWills { state.wills.append((client, orphan.will)) }
+        for (client, orphan) in orphanedWills { state.wills.append((client, orphan.record)) }
         for entry in retained.all where entry.stored > 0 {
             remember(entry.message, entry.stored)
             state.retained.append((entry.message.message.topic, entry.stored))

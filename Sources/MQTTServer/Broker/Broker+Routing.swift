@@ -33,6 +33,7 @@ struct Route: Sendable {
     var groups: [SubscriptionTrie.GroupPlace] = []
 
     fileprivate static let kept = 4_096
+    fileprivate static let keptRecipients = 65_536
 }
 
 extension Broker {
@@ -55,7 +56,7 @@ extension Broker {
                 at: now)
         }
         for group in route.groups {
-            guard let member = chooseMember(of: group, for: topic) else { continue }
+            guard let member = chooseMember(of: group, for: message.message) else { continue }
             count += 1
             deliver(
                 message, to: member.session, qos: min(message.message.qos, member.qos),
@@ -88,29 +89,51 @@ extension Broker {
                         session: subscriber.session, terms: terms, ownTerms: subscriber.noLocal ? nil : terms))
             }
         }
-        if routes.count >= Route.kept { routes.removeAll(keepingCapacity: true) }
+        if routes.count >= Route.kept || routedRecipients >= Route.keptRecipients { forgetRoutes() }
         routes[topic] = route
+        routedRecipients += route.recipients.count
         return route
+    }
+
+    mutating func forgetRoutes() {
+        routes.removeAll(keepingCapacity: true)
+        routedRecipients = 0
     }
 
     /// Members take turns; one that is connected and keeps up goes before one that is not (5.0 §4.8.2).
     private mutating func chooseMember(
-        of place: SubscriptionTrie.GroupPlace, for topic: TopicName
+        of place: SubscriptionTrie.GroupPlace, for message: ServerMessage
     ) -> SubscriptionTrie.Subscriber? {
         let members = subscriptions.members(of: place)
+        guard !members.isEmpty else { return nil }
         let turn = turns[place, default: 0]
-        turns[place] = turn &+ 1
-        var best: (member: SubscriptionTrie.Subscriber, rank: Int)?
+        var best: (index: Int, readiness: Readiness)?
         for offset in members.indices {
-            let member = members[(turn &+ offset) % members.count]
-            guard sessions[member.session].policy?.mayReceive(topic) != false else { continue }
-            let isConnected = sessions[member.session].connection != nil
-            let queued = sessions[member.session].queued
-            let rank = !isConnected ? 0 : queued >= limits.queuedMessages ? 1 : queued > 0 ? 2 : 3
-            if rank > best?.rank ?? -1 { best = (member, rank) }
-            if rank == 3 { break }
+            let index = (turn + offset) % members.count
+            let session = members[index].session
+            guard sessions[session].policy?.mayReceive(message.topic) != false else { continue }
+            let readiness = readiness(of: session, for: min(message.qos, members[index].qos))
+            if best.map({ readiness > $0.readiness }) ?? true { best = (index, readiness) }
+            if readiness == .keepsUp { break }
         }
-        return best?.member
+        guard let best else { return nil }
+        turns[place] = (best.index + 1) % members.count
+        return members[best.index]
+    }
+
+    /// How well a member of a group can take a message.
+    private enum Readiness: Int, Comparable {
+        case away, full, keeps, lagsBehind, keepsUp
+
+        static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    private func readiness(of session: Int, for qos: QoS) -> Readiness {
+        let hasRoom = sessions[session].queued < limits.queuedMessages
+        guard sessions[session].connection != nil else {
+            return hasRoom && (qos > .atMostOnce || limits.queuesQoS0) ? .keeps : .away
+        }
+        return sessions[session].queued == 0 ? .keepsUp : hasRoom ? .lagsBehind : .full
     }
 
     // MARK: Retained messages
@@ -164,9 +187,12 @@ extension Broker {
         }
     }
 
+    /// Whoever calls it releases the message when it knows no more takers.
     mutating func store(_ message: RoutedMessage, _ stored: inout Int64) {
         guard stored == 0 else { return }
         stored = journal.nextMessage()
+        // Held until it has been given to everybody: the first may be done with it at once.
+        journal.hold(stored)
         note(
             .message(
                 StoredMessage(

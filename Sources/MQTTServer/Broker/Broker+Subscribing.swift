@@ -3,7 +3,9 @@ internal import NIOCore
 
 extension Broker {
     mutating func subscribe(_ subscribe: Subscribe, from id: ConnectionID, at now: NIODeadline) {
-        guard let connection = connection(id) else { return }
+        guard let connection = connection(id),
+            canTakeCodes(subscribe.subscriptions.count, "SUBACK", connection, at: now)
+        else { return }
         let identifier = subscribe.properties.subscriptionIdentifiers.first
         var codes: [ReasonCode] = []
         var offers: [Subscription] = []
@@ -12,7 +14,7 @@ extension Broker {
             let verdict = judge(&subscription, connection)
             guard verdict == .accept else {
                 if case .refuse(let code) = verdict {
-                    codes.append(code.isError ? code : .unspecifiedError)
+                    codes.append(code.asRefusal(in: .suback))
                 } else {
                     codes.append(ReasonCode(rawValue: subscription.qos.rawValue))
                 }
@@ -67,19 +69,30 @@ extension Broker {
         return isNew
     }
 
-    private mutating func subscriptionsChanged() {
+    mutating func subscriptionsChanged() {
         statistics.subscriptions = subscriptions.count
-        routes.removeAll(keepingCapacity: true)
+        statistics.sharedSubscriptions = subscriptions.sharedCount
+        forgetRoutes()
     }
 
-    mutating func unsubscribe(_ unsubscribe: Unsubscribe, from id: ConnectionID) {
-        guard let connection = connection(id) else { return }
+    /// An answer with so many codes may be more than the client takes ([MQTT-3.1.2-24]).
+    private mutating func canTakeCodes(
+        _ count: Int, _ answer: String, _ connection: BrokerConnection, at now: NIODeadline
+    ) -> Bool {
+        if count <= connection.maximumPacketSize - 8 { return true }
+        refuse(.packetTooLarge, "\(answer) would be larger than the client takes", on: connection.id, at: now)
+        return false
+    }
+
+    mutating func unsubscribe(_ unsubscribe: Unsubscribe, from id: ConnectionID, at now: NIODeadline) {
+        guard let connection = connection(id), canTakeCodes(unsubscribe.filters.count, "UNSUBACK", connection, at: now)
+        else { return }
         var codes: [ReasonCode] = []
         for filter in unsubscribe.filters {
             switch configuration.hooks.interceptUnsubscription?(filter, connection.information) ?? .accept {
             case .accept:
                 codes.append(remove(filter, from: connection.session) ? .success : .noSubscriptionExisted)
-            case .refuse(let code): codes.append(code.isError ? code : .unspecifiedError)
+            case .refuse(let code): codes.append(code.asRefusal(in: .unsuback))
             case .swallow: codes.append(.success)
             }
         }
@@ -110,4 +123,9 @@ extension Broker {
         sessions[place].subscriptions = [:]
         subscriptionsChanged()
     }
+}
+
+extension ReasonCode {
+    /// What a hook answered, where the packet has a place for it.
+    func asRefusal(in packet: PacketType) -> ReasonCode { isError && isAllowed(in: packet) ? self : .unspecifiedError }
 }

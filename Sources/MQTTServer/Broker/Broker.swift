@@ -18,7 +18,7 @@ struct Broker: Sendable {
 
     var sessions = SessionTable()
     var sessionByClient: [String: Int] = [:]
-    var connections: [BrokerConnection?] = []
+    var connections = PlaceTable<BrokerConnection?>(empty: nil)
     var nextSessionID: SessionID = 1
 
     var subscriptions = SubscriptionTrie()
@@ -26,9 +26,12 @@ struct Broker: Sendable {
     /// Whose turn it is, by group and filter; rises for ever.
     var turns: [SubscriptionTrie.GroupPlace: Int] = [:]
     var routes: [TopicName: Route] = [:]
+    /// How many recipients there are in `routes`.
+    var routedRecipients = 0
 
-    /// Wills of clients that an earlier process knew, until they come back or the time is up.
-    var orphanedWills: [String: (will: StoredWill, deadline: NIODeadline)] = [:]
+    /// Wills of clients that an earlier process knew and whose sessions ended with it, until they come back or the time
+    /// is up.
+    var orphanedWills: [String: WaitingWill] = [:]
     var journal = Journal()
 
     /// When ``advance(to:)`` has something to do; nil: never.
@@ -102,9 +105,8 @@ struct Broker: Sendable {
             if let will = sessions[place].will {
                 if will.deadline <= now {
                     sessions[place].will = nil
-                    let client = sessions[place].clientIdentifier
-                    note(.will(client: client, nil))
-                    publishWill(will.message, of: client, policy: sessions[place].policy, at: now)
+                    note(.will(client: sessions[place].clientIdentifier, nil))
+                    publishWill(will.message, of: will.client, policy: sessions[place].policy, at: now)
                 } else {
                     wake(at: will.deadline)
                 }
@@ -124,7 +126,7 @@ struct Broker: Sendable {
             }
             orphanedWills[client] = nil
             note(.will(client: client, nil))
-            publishWill(orphan.will.will, of: client, policy: nil, at: now)
+            publishWill(orphan.message, of: orphan.client, policy: nil, at: now)
         }
         if let next = nextDeadline {
             // Many clients with keep-alives of their own must not have us look at all of them all the time.

@@ -40,16 +40,18 @@ struct Journal: Sendable {
 
     var nextMessageID: Int64 { lastMessage + 1 }
 
+    /// One more refers to a stored message; ``release(_:)`` takes it back.
+    mutating func hold(_ message: Int64) { references[message, default: 0] += 1 }
+
     mutating func append(_ change: Change) {
+        bytes += Self.weight(of: change)
         switch change {
-        case .message(let message):
-            bodies[message.id] = changes.endIndex
-            bytes += message.message.payload.readableBytes
+        case .message(let message): bodies[message.id] = changes.endIndex
         case .queued(let session, let entry):
-            references[entry.message, default: 0] += 1
+            hold(entry.message)
             queued[Key(session: session, sequence: entry.sequence)] = changes.endIndex
         case .retained(let topic, let message):
-            references[message, default: 0] += 1
+            hold(message)
             forget(topic)
             retained[topic] = changes.endIndex
         case .retainedRemoved(let topic):
@@ -58,15 +60,44 @@ struct Journal: Sendable {
         }
         changes.append(change)
         count += 1
-        bytes += 64
+    }
+
+    /// Bytes, roughly.
+    private static func weight(of change: Change) -> Int {
+        if case .message(let message) = change { 64 + message.message.payload.readableBytes } else { 64 }
+    }
+
+    /// Withdraws a change of this batch.
+    private mutating func cancel(_ index: Int) {
+        guard let change = changes[index] else { return }
+        bytes -= Self.weight(of: change)
+        changes[index] = nil
+        count -= 1
+        // While the store is slow, gaps must not fill the memory.
+        if changes.count >= 1_024, count < changes.count / 2 { compact() }
+    }
+
+    private mutating func compact() {
+        let all = changes
+        changes = []
+        changes.reserveCapacity(count)
+        for case let change? in all {
+            switch change {
+            case .message(let message): bodies[message.id] = changes.endIndex
+            case .queued(let session, let entry):
+                queued[Key(session: session, sequence: entry.sequence)] = changes.endIndex
+            case .retained(let topic, _): retained[topic] = changes.endIndex
+            default: break
+            }
+            changes.append(change)
+        }
     }
 
     /// A queue entry is done with.
     mutating func dequeue(_ session: SessionID, _ entry: ServerSession.Entry) {
         guard entry.stored > 0 else { return }
         if let index = queued.removeValue(forKey: Key(session: session, sequence: entry.sequence)) {
-            changes[index] = nil
-            count -= 1
+            cancel(index)
         } else {
             append(.dequeued(session, sequence: entry.sequence))
         }
@@ -83,8 +114,7 @@ struct Journal: Sendable {
         }
         references[message] = nil
         if let index = bodies.removeValue(forKey: message) {
-            changes[index] = nil
-            count -= 1
+            cancel(index)
         } else {
             append(.messageDeleted(message))
         }
@@ -92,16 +122,14 @@ struct Journal: Sendable {
 
     private mutating func forget(_ topic: TopicName) {
         guard let index = retained.removeValue(forKey: topic) else { return }
-        changes[index] = nil
-        count -= 1
+        cancel(index)
     }
 
-    /// A session is about to be deleted with all its entries.
+    /// A session was deleted with all its entries, which was noted.
     mutating func forget(_ session: SessionID, _ entries: [ServerSession.Entry]) {
         for entry in entries where entry.stored > 0 {
             if let index = queued.removeValue(forKey: Key(session: session, sequence: entry.sequence)) {
-                changes[index] = nil
-                count -= 1
+                cancel(index)
             }
             release(entry.stored)
         }

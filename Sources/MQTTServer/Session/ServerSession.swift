@@ -10,6 +10,8 @@ struct ServerSession: Sendable {
         enum Stage: Sendable {
             /// Not sent to anybody yet.
             case fresh
+            /// As `fresh`, but an earlier process may have sent it, with QoS 1.
+            case doubtful
             /// An earlier connection, or an earlier process, may have sent it.
             case sent
             /// The client has it (PUBREC): PUBREL is to be, or was, sent.
@@ -26,6 +28,11 @@ struct ServerSession: Sendable {
         /// The message's number in the store; 0: it is not stored.
         fileprivate(set) var stored: Int64
         var stage = Stage.fresh
+
+        /// Nobody waits for it to be completed.
+        var mayBeDropped: Bool { stage == .fresh || stage == .doubtful }
+        /// It may have been sent before ([MQTT-3.3.1-1]).
+        var isDuplicate: Bool { stage != .fresh && qos > .atMostOnce }
 
         var packetIdentifier: PacketIdentifier {
             PacketIdentifier(rawValue: UInt16(1 + max(sequence, 0) % 65_535)) ?? .first
@@ -47,8 +54,7 @@ struct ServerSession: Sendable {
     var isStored: Bool
     var subscriptions: [TopicFilter: StoredSubscription] = [:]
     var policy: (any ClientPolicy)?
-    /// A will that waits, and for how long.
-    var will: (message: Will, deadline: NIODeadline)?
+    var will: WaitingWill?
 
     private(set) var queue: Deque<Entry> = []
     private(set) var inFlight: [PacketIdentifier: Entry] = [:]
@@ -59,6 +65,8 @@ struct ServerSession: Sendable {
     /// Of `queue`, `inFlight` and `passing`.
     private(set) var bytes = 0
     private(set) var nextSequence: Int64 = 0
+    /// When the first of those that are queued expires, or sooner; nil: none does.
+    private var nextExpiry: NIODeadline?
     /// Incoming QoS 2 messages whose PUBREL has not come.
     var received: Set<PacketIdentifier> = []
 
@@ -106,7 +114,13 @@ struct ServerSession: Sendable {
         nextSequence += 1
         bytes += message.size
         queue.append(entry)
+        mind(message.deadline)
         return entry
+    }
+
+    private mutating func mind(_ deadline: NIODeadline?) {
+        guard let deadline else { return }
+        nextExpiry = min(nextExpiry ?? deadline, deadline)
     }
 
     /// A QoS 0 message that the socket cannot take yet.
@@ -125,15 +139,17 @@ struct ServerSession: Sendable {
 
     /// Makes room by letting the oldest go that was never sent.
     mutating func evictOldest() -> Entry? {
-        guard let index = queue.firstIndex(where: { $0.stage == .fresh }) else { return nil }
-        return take(index)
+        guard let index = queue.firstIndex(where: \.mayBeDropped) else { return nil }
+        let entry = queue.remove(at: index)
+        bytes -= entry.message.size
+        return entry
     }
 
     /// Lets go of all queued messages, not of those on their way, that are of no use any more.
     mutating func evict(where isUseless: (Entry) -> Bool) -> [Entry] {
         var evicted: [Entry] = []
         queue.removeAll {
-            guard $0.stage == .fresh, isUseless($0) else { return false }
+            guard $0.mayBeDropped, isUseless($0) else { return false }
             evicted.append($0)
             return true
         }
@@ -141,10 +157,13 @@ struct ServerSession: Sendable {
         return evicted
     }
 
-    private mutating func take(_ index: Int) -> Entry {
-        let entry = queue.remove(at: index)
-        bytes -= entry.message.size
-        return entry
+    /// Does not look at all of them when none can have expired.
+    mutating func evictExpired(at now: NIODeadline) -> [Entry] {
+        guard let next = nextExpiry, next <= now else { return [] }
+        let expired = evict { $0.message.isExpired(at: now) }
+        nextExpiry = nil
+        for entry in queue where entry.mayBeDropped { mind(entry.message.deadline) }
+        return expired
     }
 
     /// What is to be sent next, or nil when there is nothing or the window is full. It counts as on its way from now on,
@@ -212,14 +231,14 @@ struct ServerSession: Sendable {
     // MARK: The connection
 
     /// The connection is gone: what was on its way goes back to the front, to be repeated in the order of old
-    /// ([MQTT-4.4.0-1], [MQTT-4.6.0-1]).
+    /// ([MQTT-4.4.0-1], [MQTT-4.6.0-1]). Retained messages that were not given out yet wait as well.
     ///
     /// - Returns: QoS 0 messages that are lost with it.
     mutating func connectionLost() -> [Entry] {
         connection = nil
         let repeated = inFlight.values.sorted { $0.sequence < $1.sequence }.map { entry in
             var entry = entry
-            if entry.stage == .fresh { entry.stage = .sent }
+            if entry.mayBeDropped { entry.stage = .sent }
             return entry
         }
         inFlight = [:]
@@ -227,18 +246,24 @@ struct ServerSession: Sendable {
         let lost = Array(passing)
         for entry in lost { bytes -= entry.message.size }
         passing = []
-        retainedBacklog = []
+        retainedBacklog.removeAll { $0.qos == .atMostOnce }
         return lost
     }
 
     /// Takes over what an earlier process has left.
     ///
-    /// - Parameter mayHaveBeenSent: how many at the front may have been sent by it.
-    mutating func restore(_ entries: [Entry], nextSequence: Int64, mayHaveBeenSent: Int) {
+    /// - Parameter window: how many may have been on their way. That bounds those with QoS 2, which go out once all is on
+    ///   disk that made room for them; any with QoS 1 may have been sent, and nobody waits for it to be completed.
+    mutating func restore(_ entries: [Entry], nextSequence: Int64, window: Int) {
         queue = Deque(entries)
-        for index in queue.indices.prefix(mayHaveBeenSent) where queue[index].stage == .fresh {
-            queue[index].stage = .sent
+        for index in queue.indices where queue[index].stage == .fresh && queue[index].qos > .atMostOnce {
+            if queue[index].qos == .atLeastOnce {
+                queue[index].stage = .doubtful
+            } else if index < window {
+                queue[index].stage = .sent
+            }
         }
+        for entry in queue where entry.mayBeDropped { mind(entry.message.deadline) }
         bytes = entries.reduce(0) { $0 + $1.message.size }
         self.nextSequence = nextSequence
     }

@@ -45,6 +45,8 @@ struct SubscriptionTrie: Sendable {
     private var nodes = [Node(parent: -1, level: TopicLevel(bytes: []))]
     private var free: [Int] = []
     private(set) var count = 0
+    /// How many of `count` are shared.
+    private(set) var sharedCount = 0
 
     // MARK: Changing
 
@@ -64,6 +66,7 @@ struct SubscriptionTrie: Sendable {
         let subscriber = Subscriber(session: session, stored)
         if isNew { count += 1 }
         if let name = filter.shareName {
+            if isNew { sharedCount += 1 }
             let place = nodes[node].groups.firstIndex { $0.name.utf8.elementsEqual(name.utf8) }
             if place == nil { nodes[node].groups.append(Group(name: name)) }
             nodes[node].groups[place ?? nodes[node].groups.endIndex - 1].members.put(subscriber, isNew: isNew)
@@ -78,7 +81,10 @@ struct SubscriptionTrie: Sendable {
             guard let place = nodes[node].groups.firstIndex(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
                 return
             }
-            if nodes[node].groups[place].members.take(session) { count -= 1 }
+            if nodes[node].groups[place].members.take(session) {
+                count -= 1
+                sharedCount -= 1
+            }
             if nodes[node].groups[place].members.isEmpty { nodes[node].groups.remove(at: place) }
         } else if nodes[node].subscribers.take(session) {
             count -= 1

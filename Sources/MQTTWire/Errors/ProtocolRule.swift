@@ -136,6 +136,7 @@ extension ProtocolRule {
     func answer(in packet: PacketType?) -> ReasonCode {
         switch self {
         case .packetTooLarge: .packetTooLarge
+        case .topicEmpty where packet == .subscribe || packet == .unsubscribe: .topicFilterInvalid
         case .topicEmpty, .wildcardInTopicName, .wildcardInResponseTopic: .topicNameInvalid
         case .misplacedWildcard, .malformedShare: .topicFilterInvalid
         case .topicAliasZero: .topicAliasInvalid
