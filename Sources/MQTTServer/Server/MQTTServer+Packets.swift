@@ -227,7 +227,7 @@ extension MQTTServer {
             let hadMessages = connection.output.hasMessages
             let bytes = connection.output.take()
             broker.statistics.bytesSent += bytes.readableBytes
-            connection.channel.writeAndFlush(bytes, promise: nil)
+            connection.write(bytes)
             if connection.pauses.contains(.answers), connection.output.answers == 0, connection.channel.isWritable {
                 connection.setPause(.answers, false)
             }
