@@ -242,7 +242,7 @@ extension MQTTServer {
             if connection.output.hasMessages { connection.owesMessages = true }
             let bytes = connection.output.take()
             broker.statistics.bytesSent += bytes.readableBytes
-            connection.channel.writeAndFlush(bytes, promise: nil)
+            connection.write(bytes)
             if connection.pauses.contains(.answers), connection.output.answers == 0, connection.channel.isWritable {
                 connection.setPause(.answers, false)
             }
