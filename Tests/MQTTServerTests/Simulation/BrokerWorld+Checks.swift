@@ -91,7 +91,8 @@ extension BrokerWorld {
     }
 
     private func session(of link: Int) -> ServerSession? {
-        guard let place = broker.sessionByClient[clients[links[link].client].name], let session = broker.sessions[place],
+        guard let place = broker.sessionByClient[clients[links[link].client].name],
+            let session = broker.sessions[place],
             session.connection == link
         else { return nil }
         return session
@@ -329,7 +330,8 @@ extension BrokerWorld {
         let times = receivers.reduce(0) { $0 + (views[$1].processed[number] ?? 0) }
         let isExact =
             message.qos == .exactlyOnce && !message.mayDouble
-            && (message.publisher < 0 || setup.clients[message.publisher].isStored && !views[message.publisher].isMisled)
+            && (message.publisher < 0
+                || setup.clients[message.publisher].isStored && !views[message.publisher].isMisled)
             && receivers.allSatisfy {
                 setup.clients[$0].isStored && !views[$0].isMisled && wanted($0, message.topic) == .exactlyOnce
             }

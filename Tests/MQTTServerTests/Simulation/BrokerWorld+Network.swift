@@ -1,6 +1,7 @@
-import struct MQTT.ProtocolViolation
 import MQTTWire
 import NIOCore
+
+import struct MQTT.ProtocolViolation
 
 @testable import MQTTServer
 
@@ -21,7 +22,8 @@ extension BrokerWorld {
             willLinks[number] = links.count
             will = Will(
                 topic: Self.topics[1], payload: ByteBuffer(bytes: [UInt8(number)]), qos: .atLeastOnce,
-                properties: setup.clients[client].version == .v5 && argument >> 4 & 1 == 1 ? [.willDelayInterval(5)] : [])
+                properties: setup.clients[client].version == .v5 && argument >> 4 & 1 == 1
+                    ? [.willDelayInterval(5)] : [])
         }
         let id = ConnectionID(slot: links.count, generation: 1)
         links.append(SimulatedLink(client: client, id: id, process: process))
@@ -108,13 +110,14 @@ extension BrokerWorld {
             if argument >> 3 & 1 == 1 { links[link].toClient = [] }
         }
         // What was sent and is not on disk never was, for the broker.
-        let known = Set(store.sessions.values.flatMap { session in
-            session.queue.values.map { entry in
-                SentKey(
-                    session: session.record.id, identifier: Self.identifier(of: entry.sequence),
-                    number: Self.number(of: store.messages[entry.message]?.message.payload ?? ByteBuffer()))
-            }
-        })
+        let known = Set(
+            store.sessions.values.flatMap { session in
+                session.queue.values.map { entry in
+                    SentKey(
+                        session: session.record.id, identifier: Self.identifier(of: entry.sequence),
+                        number: Self.number(of: store.messages[entry.message]?.message.payload ?? ByteBuffer()))
+                }
+            })
         sent.formIntersection(known)
         for client in clients.indices { connectionEnded(client) }
         broker = Self.newBroker(setup, store.state, at: now)

@@ -1,7 +1,8 @@
-import struct MQTT.Message
-import struct MQTT.ProtocolViolation
 import MQTTWire
 import NIOCore
+
+import struct MQTT.Message
+import struct MQTT.ProtocolViolation
 
 @testable import MQTTServer
 
@@ -231,7 +232,9 @@ struct BrokerWorld {
         var properties: Properties = []
         if argument >> 3 & 7 == 5, setup.clients[client].version == .v5 { properties.messageExpiryInterval = 4 }
         messages.append(Published(publisher: client, topic: topic, qos: qos))
-        note("c\(client) publishes #\(number) to \(Self.topics[topic]), QoS \(qos.rawValue)\(isRetained ? ", retained" : "")")
+        note(
+            "c\(client) publishes #\(number) to \(Self.topics[topic]), QoS \(qos.rawValue)\(isRetained ? ", retained" : "")"
+        )
         let message = Message(
             topic: Self.topics[topic], payload: isLarge ? Self.large[number] : Self.small[number], qos: qos,
             retain: isRetained, properties: properties)
