@@ -159,6 +159,14 @@ let package = Package(
         .testTarget(
             name: "BrokerTests",
             dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioPosix], swiftSettings: settings),
+        // Other people's clients against the embedded broker.
+        .testTarget(
+            name: "InteropTests",
+            dependencies: [
+                "MQTTServer", "MQTT", "MQTTWire", "OpenSSLTransport", "TestSupport", subprocess, nioCore, nioPosix,
+                "fieldpost",
+            ],
+            exclude: ["Clients"], swiftSettings: settings),
         .testTarget(
             name: "EndToEnd",
             dependencies: ["TestSupport", "Relay", "MQTT", "MQTTWire", subprocess, nioCore, nioPosix, "fieldpost"],

@@ -12,6 +12,11 @@ need_swift
 want_build
 want mosquitto has_program mosquitto
 want mosquitto-clients has_program mosquitto_sub
+want python3-paho-mqtt test -e /usr/lib/python3/dist-packages/paho/mqtt/client.py
+want nodejs has_program node
+want node-mqtt test -e /usr/share/nodejs/mqtt/package.json
+want libpaho-mqtt-dev test -e /usr/include/MQTTAsync.h
+want libmosquitto-dev has_library libmosquitto
 want nats-server has_program nats-server
 want rabbitmq-server has_program rabbitmq-server
 want binutils has_program nm

@@ -45,7 +45,8 @@ extension Hostile {
                         }
                     }
                     guard loris.isEmpty else {
-                        throw Unexpected("\(loris.count) were not cut: kinds \(Set(loris.map { $0.number % 5 }).sorted())")
+                        throw Unexpected(
+                            "\(loris.count) were not cut: kinds \(Set(loris.map { $0.number % 5 }).sorted())")
                     }
                 }
             }
@@ -59,7 +60,8 @@ extension Hostile {
                     let publish = try Packet.publish("a/b", ByteBuffer(repeating: 1, count: 500)).bytes(.v3_1_1)
                     let halves: [[UInt8]] = [publish.dropLast(200), [0x30, 0xFF, 0xFF, 0x7F], [0x82], [0x62, 0x02, 0x00], []]
                     var clients = try (0..<200).map { number in
-                        let client = try RawConnection.client("half-\(number)", port: port, version: .v3_1_1, keepAlive: 2)
+                        let client = try RawConnection.client(
+                            "half-\(number)", port: port, version: .v3_1_1, keepAlive: 2)
                         try client.send(halves[number % halves.count])
                         return (number: number, connection: client)
                     }

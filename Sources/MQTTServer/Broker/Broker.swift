@@ -76,7 +76,9 @@ struct Broker: Sendable {
 
     /// The connection, unless it is one that the broker has let go of. (Not of a copy of the broker: hence mutating.)
     mutating func connection(_ id: ConnectionID) -> BrokerConnection? {
-        guard id.slot < connections.count, let connection = connections[id.slot], connection.id == id else { return nil }
+        guard id.slot < connections.count, let connection = connections[id.slot], connection.id == id else {
+            return nil
+        }
         return connection
     }
 

@@ -35,8 +35,7 @@ final class ClientConnection: ChannelInboundHandler {
 
     private let server: MQTTServer
     let id: ConnectionID
-    /// Its listener's place in the server's table.
-    let door: Int
+    let door: Door
     let channel: any Channel
     var phase = Phase.greeting
     var version = ProtocolVersion.v5
@@ -55,6 +54,8 @@ final class ClientConnection: ChannelInboundHandler {
     var isHolding = false
     /// The last bytes are on their way, and then the connection is closed.
     var isLeaving = false
+    /// It has sent DISCONNECT.
+    var hasSaidGoodbye = false
     var wantsProblemInformation = true
     /// When the present phase has lasted too long.
     var deadline: NIODeadline?
@@ -75,7 +76,7 @@ final class ClientConnection: ChannelInboundHandler {
     var authentication: Authentication?
 
     init(
-        server: MQTTServer, id: ConnectionID, door: Int, channel: any Channel, speech: Listener.Speech,
+        server: MQTTServer, id: ConnectionID, door: Door, channel: any Channel, speech: Listener.Speech,
         decoder: PacketDecoder
     ) {
         self.server = server

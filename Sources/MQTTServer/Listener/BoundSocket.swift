@@ -13,7 +13,14 @@ struct BoundSocket: Sendable {
     let descriptor: CInt
     let address: SocketAddress
 
-    func close() { _ = systemClose(descriptor) }
+    /// Sets how many connections the kernel may hold ready.
+    func listen(backlog: Int) { systemListen(descriptor, CInt(clamping: max(1, backlog))) }
+
+    /// When nobody is going to listen at it.
+    func abandon() {
+        _ = systemClose(descriptor)
+        if let path = address.pathname { unlink(path) }
+    }
 
     /// All sockets that a listener's address stands for. It may ask the network for a name, so it does not belong on an
     /// event loop.
@@ -36,7 +43,7 @@ struct BoundSocket: Sendable {
                     sockets.append(try bind(address, isAnyHost: host == "::", listener))
                 }
             } catch {
-                sockets.forEach { $0.close() }
+                sockets.forEach { $0.abandon() }
                 throw error
             }
             return sockets
@@ -81,6 +88,8 @@ struct BoundSocket: Sendable {
         let family = address.protocol == .inet6 ? AF_INET6 : AF_INET
         let descriptor = try open(family, listener.name)
         set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+        // Connections inherit it.
+        set(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
         if family == AF_INET6 { set(descriptor, CInt(IPPROTO_IPV6), IPV6_V6ONLY, isAnyHost ? 0 : 1) }
         let result = address.withSockAddr { systemBind(descriptor, $0, socklen_t($1)) }
         guard result == 0 else {
@@ -220,5 +229,7 @@ private func systemBind(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, 
 private func systemConnect(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> CInt {
     connect(descriptor, address, size)
 }
+
+private func systemListen(_ descriptor: CInt, _ backlog: CInt) { listen(descriptor, backlog) }
 
 private func systemClose(_ descriptor: CInt) -> CInt { close(descriptor) }

@@ -54,7 +54,7 @@ public final class LocalClient: Sendable {
         try await server.publish(message, on: id)
     }
 
-    /// - Parameter reason: ``ReasonCode/disconnectWithWill`` or another that a client may give.
+    /// Its session goes on for as long as it was asked for.
     public func disconnect() async { await server.disconnectLocal(id) }
 }
 

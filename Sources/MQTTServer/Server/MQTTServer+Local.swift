@@ -144,7 +144,8 @@ extension MQTTServer {
         }
         if connection.inboxBytes > LocalConnection.inboxLimit {
             connection.isDrained = false
-        } else {
+        } else if !connection.isDirty {
+            connection.isDirty = true
             dirty.append(connection.id)
         }
     }

@@ -28,7 +28,8 @@ extension Hostile {
                 let answers = report.answers.sorted { $0.value > $1.value }.map { "\($0.key): \($0.value)" }
                 print("\(state): \(report.connections) connections; \(answers.joined(separator: ", "))")
                 for (fault, example) in report.faults {
-                    Issue.record("\(state), seed \(Self.seed): \(fault); \(example.count) times, first to \(example.to)")
+                    Issue.record(
+                        "\(state), seed \(Self.seed): \(fault); \(example.count) times, first to \(example.to)")
                 }
                 #expect(report.connections > Int(Self.seconds), "otherwise this has shown nothing")
                 #expect(report.answers.count >= (state == .noise ? 1 : 2), "\(answers)")

@@ -62,7 +62,10 @@ func attack<Result: Sendable>(
         "\(what): it took \(megabytes(seen.peakMemory - before)) MiB, allowed are \(megabytes(memory))",
         sourceLocation: sourceLocation)
     if alive {
-        #expect(throws: Never.self, "\(broker.openDescriptors) are open, \(descriptors) were", sourceLocation: sourceLocation) {
+        #expect(
+            throws: Never.self, "\(broker.openDescriptors) are open, \(descriptors) were",
+            sourceLocation: sourceLocation
+        ) {
             try gone.get()
         }
     }

@@ -34,7 +34,8 @@ final class BrokerProcess: Sendable {
         let port = try freePort()
         let configuration = ["listener \(port) 127.0.0.1", "allow_anonymous true", "sys_interval 1"] + lines
         let file = try directory.write(
-            (configuration + (isOurs ? [] : ["user root", "set_tcp_nodelay true"])).joined(separator: "\n") + "\n", to: "mosquitto.conf")
+            (configuration + (isOurs ? [] : ["user root", "set_tcp_nodelay true"])).joined(separator: "\n") + "\n",
+            to: "mosquitto.conf")
         let program =
             switch kind {
             case .fieldpost:
