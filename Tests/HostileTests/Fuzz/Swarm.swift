@@ -87,6 +87,8 @@ private struct Player {
     }
 
     var hasPending: Bool { chunk < script.chunks.count }
+    /// Who has asked properly waits for the answer: a broker that is busy would otherwise hardly look at the rest.
+    private var awaitsAnswer: Bool { script.connect != nil && check.said.isEmpty }
 
     mutating func play(events: Int16, chunk buffer: UnsafeMutableRawBufferPointer, now: ContinuousClock.Instant) {
         guard isConnected || events != 0 else { return }
@@ -111,7 +113,7 @@ private struct Player {
                 if offset == script.chunks[chunk].count { (chunk, offset) = (chunk + 1, 0) }
                 lastEvent = now
             }
-        } else if !hasPending, script.ending == .halfClose, !hasSaidEnd {
+        } else if !hasPending, !awaitsAnswer, script.ending == .halfClose, !hasSaidEnd {
             hasSaidEnd = true
             shutdown(descriptor, CInt(SHUT_WR))
         }
@@ -121,8 +123,6 @@ private struct Player {
         // A broker that is busy may take a while to accept: the kernel asks again after one second, then two.
         guard isConnected else { return now - start > .seconds(4) }
         if isClosed || now - start > life { return true }
-        // Who has asked properly waits for the answer: a broker that is busy would otherwise hardly look at the rest.
-        let awaitsAnswer = script.connect != nil && check.said.isEmpty
         return !hasPending && !awaitsAnswer && now - lastEvent > quiet
     }
 

@@ -25,10 +25,12 @@ final class BrokerProcess: Sendable {
 
     /// Starts a broker on 127.0.0.1 for anonymous clients, and waits until it serves them.
     ///
-    /// - Parameter lines: more lines for its `mosquitto.conf`, which both brokers read.
-    static func start(lines: [String] = []) async throws -> BrokerProcess {
+    /// - Parameters:
+    ///   - lines: more lines for its `mosquitto.conf`, which both brokers read.
+    ///   - directory: where its files are; by default one of its own.
+    static func start(lines: [String] = [], in directory: TemporaryDirectory? = nil) async throws -> BrokerProcess {
         raiseDescriptorLimit()
-        let directory = try TemporaryDirectory()
+        let directory = try directory ?? TemporaryDirectory()
         let port = try freePort()
         let configuration = ["listener \(port) 127.0.0.1", "allow_anonymous true", "sys_interval 1"] + lines
         let file = try directory.write(

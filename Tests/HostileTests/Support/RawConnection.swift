@@ -145,6 +145,15 @@ final class RawConnection {
         return false
     }
 
+    /// Whether the broker has closed the connection by now; throws away what it sent, whatever that is.
+    func isEnded() -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, CInt(MSG_DONTWAIT))
+            if count <= 0 { return count == 0 || errno != EAGAIN }
+        }
+    }
+
     /// Sends CONNECT and takes CONNACK.
     @discardableResult
     func open(_ connect: Connect) throws -> ConnAck {
