@@ -147,8 +147,8 @@ let package = Package(
         .testTarget(
             name: "FieldpostAgentTests",
             dependencies: [
-                "FieldpostAgent", "Uplink", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTWire",
-                "OpenSSLTransport", "Units", "TestSupport", "Relay", logging,
+                "FieldpostAgent", "Uplink", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTServer", "MQTTWire",
+                "OpenSSLTransport", "Units", "TestSupport", "Relay", nioCore, logging,
             ],
             swiftSettings: settings),
         .testTarget(

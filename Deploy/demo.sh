@@ -7,7 +7,6 @@ source Deploy/lib.sh
 
 need_swift
 want_build
-want mosquitto has_program mosquitto
 install_missing
 
 say "building fieldpost (the first time takes some minutes)"

@@ -1,6 +1,6 @@
 extension Collection<String> {
     /// The name that was probably meant by `misspelled`: the one with the fewest changed letters, if they are few.
-    func nearest(to misspelled: String) -> String? {
+    package func nearest(to misspelled: String) -> String? {
         let folded = misspelled.lowercased()
         var nearest: (name: String, distance: Int)?
         for name in self {

@@ -39,6 +39,11 @@ extension SettingsReader {
         return results.count == elements.count ? results : nil
     }
 
+    /// Whether an array of two values or more stands under `key`.
+    public func isPlural(_ key: String) -> Bool {
+        if case .array(let elements)? = lookUp(key)?.kind { elements.count > 1 } else { false }
+    }
+
     // MARK: Tables
 
     /// A reader of the table under `key`; this one's ``finish()`` finishes it.

@@ -15,7 +15,9 @@ struct Fieldpost: AsyncParsableCommand {
             configuration.
             """,
         version: FieldpostVersion.string,
-        subcommands: [Run.self, Check.self, Read.self, Queue.self, Pub.self, Sub.self, Request.self, Demo.self])
+        subcommands: [
+            Run.self, Check.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self, Request.self, Demo.self,
+        ])
 
     static func main() async { await main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst()))) }
 }

@@ -17,32 +17,19 @@ public struct Service: Sendable {
     private let configuration: AgentConfiguration
     private let file: String
 
-    /// How long a clean stop may take.
-    private static let patience = Duration.milliseconds(4500)
-
     public init(_ configuration: AgentConfiguration, file: String) {
         self.configuration = configuration
         self.file = file
     }
 
-    /// - Throws: ``AgentError`` if the agent could not begin.
+    /// - Throws: ``AgentError`` if the agent could not begin, ``BrokerError`` if the broker inside it could not.
     public func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let wishes = Wishes()
         let listening = Task {
-            for await signal in signals {
-                switch signal {
-                case .sighup: await wishes.wishReload()
-                case .sigint: await wishes.wishStop(.interrupted)
-                default: await wishes.wishStop(.stopped)
-                }
-                guard signal != .sighup else { continue }
-                // In a task of its own: the one that stops the agent may be what hangs.
-                Task.detached {
-                    try await Task.sleep(for: Self.patience)
-                    Console.error("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
-                    _exit(0)
-                }
+            await wishes.follow(signals) {
+                Console.error("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
+                _exit(0)
             }
         }
         defer { listening.cancel() }
@@ -50,20 +37,25 @@ public struct Service: Sendable {
         var present = configuration
         /// What ran before a reload, to be gone back to.
         var former: AgentConfiguration?
+        var broker = InnerBroker()
         while true {
             let logger = Self.logger(present.log.level)
             let next = Reloaded()
             do {
-                try await Agent(present, logger: logger).run { await stopOrReload(wishes, into: next, logger) }
+                let connected = try await broker.adapt(to: present, logger: logger)
+                try await Agent(connected, logger: logger).run { await stopOrReload(wishes, into: next, logger) }
                 former = nil
             } catch {
                 // The file is good, but what it names is not: a queue in a folder that is not there.
-                guard let last = former else { throw error }
+                guard let last = former else {
+                    await broker.stop()
+                    throw error
+                }
                 logger.error("back to the configuration before", metadata: ["reason": "\(error)"])
                 (present, former) = (last, nil)
                 continue
             }
-            guard let reloaded = await next.configuration else { return }
+            guard let reloaded = await next.configuration else { return await broker.stop() }
             (present, former) = (reloaded, present)
         }
     }
@@ -80,31 +72,6 @@ public struct Service: Sendable {
                 Console.error("\(error)")
                 logger.error("not reloaded: going on with the old configuration", metadata: ["file": "\(file)"])
             }
-        }
-    }
-
-    /// What signals ask for. A wish to stop comes before all others and is not forgotten; several to reload are one.
-    private actor Wishes {
-        private var stop: StopReason?
-        private var reload = false
-        private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-
-        func wishStop(_ reason: StopReason) {
-            stop = stop ?? reason
-            bell.continuation.yield()
-        }
-
-        func wishReload() {
-            reload = true
-            bell.continuation.yield()
-        }
-
-        /// - Returns: why to stop; nil for a reload.
-        func next() async -> StopReason? {
-            var rings = bell.stream.makeAsyncIterator()
-            while stop == nil, !reload { await rings.next(isolation: self) }
-            if stop == nil { reload = false }
-            return stop
         }
     }
 

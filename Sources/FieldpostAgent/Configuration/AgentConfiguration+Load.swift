@@ -23,20 +23,8 @@ extension AgentConfiguration {
         path: String, environment: [String: String] = currentEnvironment, hostName: String = currentHostName,
         registry: DriverRegistry = .builtIn
     ) throws(ConfigurationErrors) -> (configuration: AgentConfiguration, warnings: [Problem]) {
-        let file: SmallFile
-        do {
-            file = try SmallFile(path: path, limit: 1 << 20)
-        } catch {
-            // The path stands in front of every problem already.
-            let message =
-                error.message.hasPrefix("\(path) ") ? String(error.message.dropFirst(path.count + 1)) : error.message
-            throw ConfigurationErrors(
-                cause: .unreadable, file: path,
-                problems: [Problem(at: "", position: nil, message: message, mend: error.mend)])
-        }
-        return try read(
-            file.bytes, path: path, isPublic: file.isPublic, environment: environment, hostName: hostName,
-            registry: registry)
+        let (document, isPublic) = try ConfigurationDocument.open(path, environment: environment)
+        return try read(document, isPublic: isPublic, hostName: hostName, registry: registry)
     }
 
     /// Reads a configuration's text as if it stood in the file at `path`, which need not be there.
@@ -46,28 +34,17 @@ extension AgentConfiguration {
         environment: [String: String] = currentEnvironment, hostName: String = currentHostName,
         registry: DriverRegistry = .builtIn
     ) throws(ConfigurationErrors) -> (configuration: AgentConfiguration, warnings: [Problem]) {
-        let table: Table
-        do {
-            table = try parseTOML(text)
-        } catch {
-            throw ConfigurationErrors(
-                cause: .malformed, file: path,
-                problems: [Problem(at: "", position: error.position, message: error.message, mend: error.mend)])
-        }
-        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let problems = Problems()
-        let root = SettingsReader(
-            table, keyPath: "", position: SourcePosition(line: 1, column: 1), problems: problems,
-            environment: environment, directory: directory)
+        try read(
+            ConfigurationDocument(text, path: path, environment: environment), isPublic: isPublic, hostName: hostName,
+            registry: registry)
+    }
+
+    private static func read(
+        _ document: ConfigurationDocument, isPublic: Bool, hostName: String, registry: DriverRegistry
+    ) throws(ConfigurationErrors) -> (configuration: AgentConfiguration, warnings: [Problem]) {
         let surroundings = Surroundings(
-            hostName: hostName, isPublic: isPublic,
-            stateDirectory: stateDirectory(configuration: directory, environment: environment), registry: registry)
-        let configuration = AgentConfiguration(root, surroundings)
-        root.finish()
-        guard let configuration, problems.errors.isEmpty else {
-            throw ConfigurationErrors(cause: .invalid, file: path, problems: problems.all, omitted: problems.omitted)
-        }
-        return (configuration, problems.warnings)
+            hostName: hostName, isPublic: isPublic, stateDirectory: document.stateDirectory, registry: registry)
+        return try document.finish(AgentConfiguration(document.root, surroundings))
     }
 
     /// What a configuration does not say itself.
@@ -76,13 +53,6 @@ extension AgentConfiguration {
         var isPublic: Bool
         var stateDirectory: String
         var registry: DriverRegistry
-    }
-
-    /// A shell that looks at the service's queue has no `STATE_DIRECTORY`, and must find the same place; so what belongs
-    /// to a configuration under /etc is where systemd would have it.
-    private static func stateDirectory(configuration directory: String, environment: [String: String]) -> String {
-        if let first = environment["STATE_DIRECTORY"]?.split(separator: ":").first { return String(first) }
-        return directory == "/etc" || directory.hasPrefix("/etc/") ? "/var/lib/fieldpost" : directory
     }
 
     /// The environment that this process was started with.

@@ -11,12 +11,18 @@ extension AgentConfiguration {
     /// - Returns: nil only after an error; what comes out after one counts for nothing.
     init?(_ root: SettingsReader, _ surroundings: Surroundings) {
         let device = Device(root, hostName: surroundings.hostName)
-        root.require("broker", mend: #"write [broker], and under it servers = ["mqtt://host:1883"]"#)
+        log = Log(root.table("log"))
+        server = BrokerConfiguration(root, stateDirectory: surroundings.stateDirectory)
+        server?.log.level = log.level
+        if server == nil {
+            root.require(
+                "broker",
+                mend: #"write [broker], and under it servers = ["mqtt://host:1883"]; or [server], for a broker of its own"#)
+        }
         broker = Broker(root.table("broker"), device: device.id, isPublic: surroundings.isPublic)
         queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory, version: broker.version)
         let status = Status(root.table("status"), device: device.id, broker: broker)
         let uplink = Uplink(root.table("uplink"))
-        log = Log(root.table("log"))
 
         var owners: [String: String] = [:]
         sensors = root.tables("sensor").compactMap { settings in
@@ -261,12 +267,12 @@ extension SettingsReader {
         parsed("topic") { text throws(InvalidText) in try TopicTemplate(parsing: text) }
     }
 
-    fileprivate func qos(_ key: String = "qos") -> QoS? {
+    func qos(_ key: String = "qos") -> QoS? {
         integer(key, in: 0...2).flatMap { QoS(rawValue: UInt8($0)) }
     }
 
     /// MQTT counts these in seconds.
-    fileprivate func wholeSeconds(_ key: String, in range: ClosedRange<Duration>) -> Duration? {
+    func wholeSeconds(_ key: String, in range: ClosedRange<Duration>) -> Duration? {
         guard let duration = duration(key, in: range) else { return nil }
         if duration.components.attoseconds == 0 { return duration }
         problem(

@@ -19,6 +19,9 @@ public struct AgentConfiguration: Sendable {
     public var status: Status
     public var uplink: Uplink
     public var log: Log
+    /// `[server]` and `[[listener]]`: a broker inside the agent, for the devices around it. Without `[broker]` the agent's
+    /// own messages go to it too. Default: there is none.
+    public var server: BrokerConfiguration?
     /// `[[sensor]]`, in the file's order.
     public var sensors: [Sensor]
 
@@ -39,9 +42,9 @@ public struct AgentConfiguration: Sendable {
         }
     }
 
-    /// `[broker]`, the only table that must be there.
+    /// `[broker]`, the only table that must be there, unless the agent has a broker of its own.
     public struct Broker: Sendable {
-        /// `servers = ["mqtts://host:8883"]`: where the broker is; at least one. `mqtt://` goes in the clear, and its port
+        /// `servers = ["mqtts://host:8883"]`: where the broker is; at least one, none if it is the agent's own. `mqtt://` goes in the clear, and its port
         /// is 1883 if none is given; that of `mqtts://`, with TLS, is 8883. `ws://host/path` and `wss://host/path` are
         /// WebSocket, at "/mqtt" if no path is given. After each failure the next one is tried.
         public var servers: [Endpoint] = []

@@ -40,7 +40,7 @@ public struct Demonstration: Sendable {
         let relay = try await TCPRelay.start(port: broker.port)
         let (configuration, _) = try AgentConfiguration.read(
             DemoConfiguration.text(port: relay.port).utf8, path: "\(folder)/demo.toml")
-        say("broker", "Mosquitto on port \(broker.port)")
+        say("broker", "fieldpost broker, a process of its own, on port \(broker.port)")
         say("agent", "\(configuration.sensors.count) sensors; reaches the broker through a relay on port \(relay.port)")
 
         let watcher = Watcher { status in
@@ -148,7 +148,7 @@ public struct Demonstration: Sendable {
         say("queue", "all that waited has arrived, up to number \(last)")
         try await showValues(watcher, for: Act.afterwards)
         if keepRunning {
-            say("agent", "goes on until Ctrl-C; watch it with: mosquitto_sub -p \(broker.port) -v -t 'fieldpost/#'")
+            say("agent", "goes on until Ctrl-C; watch it with: fieldpost sub -p \(broker.port) -v -t 'fieldpost/#'")
             try await showValues(watcher, for: nil)
         }
         return story
@@ -185,7 +185,7 @@ public struct Demonstration: Sendable {
               out of order   \(account.outOfOrder)
               twice          \(account.repeated)
               waited         up to \(story.waited) in SQLite, while the cable was out for \(Self.text(story.darkness))
-              the will       came \(Self.text(story.willAfter)) after the cut (the broker grants 1.5 x keep-alive, 3 s, and looks every 5 s)
+              the will       came \(Self.text(story.willAfter)) after the cut (the broker grants 1.5 x keep-alive: 3 s)
             \(isGood ? "Nothing was lost." : "This is not what was promised: please report it.")
             """)
         return isGood

@@ -1,7 +1,3 @@
-internal import NIOCore
-internal import NIOPosix
-internal import Relay
-internal import Settings
 internal import Subprocess
 
 #if canImport(Glibc)
@@ -12,7 +8,7 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// A Mosquitto of the demonstration's own: on loopback, on a free port, with its files in the demonstration's folder.
+/// A broker of the demonstration's own: `fieldpost broker`, a process apart from the agent, on a free port of loopback.
 struct LocalBroker {
     let port: Int
 
@@ -20,37 +16,37 @@ struct LocalBroker {
     static func with<Result: Sendable>(
         folder: String, _ body: (LocalBroker) async throws -> Result
     ) async throws -> Result {
-        guard
-            let program = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"].map({ $0 + "/mosquitto" })
-                .first(where: { access($0, X_OK) == 0 })
-        else { throw DemonstrationError.noMosquitto }
-        let port = try ReservedPort()
-        let log = "\(folder)/mosquitto.log"
-        let configuration = "\(folder)/mosquitto.conf"
+        let configuration = "\(folder)/broker.toml"
         try TemporaryFolder.write(
             """
-            listener \(port.number) 127.0.0.1
-            allow_anonymous true
-            log_dest file \(log)
-            \(geteuid() == 0 ? "user root" : "")
+            [[listener]]
+            bind = "127.0.0.1"
+            port = 0
+            [log]
+            level = "error"
             """, to: configuration)
         // Ctrl-C in a terminal is meant for us: the broker, in a process group of its own, must still hear our goodbye.
         // If we are killed, it goes too.
         var options = PlatformOptions()
         options.processGroupID = 0
-        let places =
-            (getenv("PATH").map { String(cString: $0) } ?? "") + ":/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
-        let arguments = ["-c", configuration]
+        let program = try ownProgram()
+        let arguments = ["broker", "--no-console", "--config", configuration]
+        // Either becomes the broker.
         let isGuarded = access("/usr/bin/setpriv", X_OK) == 0
         return try await Subprocess.run(
-            .name(isGuarded ? "setpriv" : "mosquitto"),
-            arguments: Arguments((isGuarded ? ["--pdeathsig", "KILL", "--", program] : []) + arguments),
-            environment: .inherit.updating(["PATH": places]), platformOptions: options,
-            input: .none, output: .discarded, error: .discarded
+            .name(isGuarded ? "setpriv" : "env"),
+            arguments: Arguments((isGuarded ? ["--pdeathsig", "KILL", "--"] : []) + [program] + arguments),
+            platformOptions: options,
+            input: .none, output: .sequence, error: .currentStandardError
         ) { execution in
             do {
-                try await connect(to: port.number, log: log)
-                let result = try await body(LocalBroker(port: port.number))
+                var port: Int?
+                for try await line in execution.standardOutput.strings() {
+                    port = Self.port(in: line)
+                    break
+                }
+                guard let port else { throw DemonstrationError.brokerFailed }
+                let result = try await body(LocalBroker(port: port))
                 try? execution.send(signal: .terminate)
                 return result
             } catch {
@@ -60,14 +56,16 @@ struct LocalBroker {
         }.closureResult
     }
 
-    private static func connect(to port: Int, log: String) async throws {
-        for _ in 1...100 {
-            let channel = try? await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connect(host: "127.0.0.1", port: port).get()
-            if let channel { return try await channel.close() }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        let text = (try? SmallFile(path: log, limit: 65_536)).map { String(decoding: $0.bytes, as: UTF8.self) }
-        throw DemonstrationError.brokerFailed(log: text ?? "it left no log")
+    /// As the broker says it: `listening at mqtt://127.0.0.1:40123: for everybody …`.
+    private static func port(in line: String) -> Int? {
+        line.split(at: "127.0.0.1:").flatMap { Int($0.1.prefix(while: \.isNumber)) }
+    }
+
+    /// The file that this process runs; /proc/self/exe would be another one in a process that becomes it later.
+    private static func ownProgram() throws -> String {
+        var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let length = readlink("/proc/self/exe", &target, target.count - 1)
+        guard length > 0 else { throw DemonstrationError.brokerFailed }
+        return String(decoding: target[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 }

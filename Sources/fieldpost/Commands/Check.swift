@@ -8,25 +8,70 @@ struct Check: ParsableCommand {
             "Touches neither sensors nor broker, but the files that it names. Exit code 0 if the configuration can be used, 1 if not."
     )
 
-    @Argument(help: "The configuration file.", completion: .file(extensions: ["toml"]))
-    var file: String
+    @Argument(help: "The configuration file, an agent's or a broker's.", completion: .file(extensions: ["toml"]))
+    var file: String?
+
+    @Option(
+        help: ArgumentHelp("A mosquitto.conf: what of it is honoured, and what is not.", valueName: "file"),
+        completion: .file(extensions: ["conf"]))
+    var mosquittoConf: String?
+
+    func validate() throws {
+        if (file == nil) == (mosquittoConf == nil) { throw ValidationError("name one file, FILE or --mosquitto-conf FILE") }
+    }
 
     func run() throws {
         do {
-            let (configuration, warnings) = try AgentConfiguration.read(file: file)
-            for warning in warnings { Console.print(warning) }
-            if let problem = configuration.trustProblem() {
-                Console.print("\(file): \(problem)")
-                throw ExitCode.negative
+            if let file {
+                try BrokerConfiguration.isAlone(inFile: file) ? checkBroker(file) : checkAgent(file)
+            } else if let mosquittoConf {
+                try checkMosquitto(mosquittoConf)
             }
-            let sensors = configuration.sensorNames.count
-            Console.print(
-                "\(file): good: device \"\(configuration.device.id)\", \(sensors) sensor\(sensors == 1 ? "" : "s")")
         } catch let exit as ExitCode {
             throw exit
         } catch {
             Console.print("\(error)")
             throw ExitCode.negative
         }
+    }
+
+    private func checkAgent(_ file: String) throws {
+        let (configuration, warnings) = try AgentConfiguration.read(file: file)
+        for warning in warnings { Console.print(warning) }
+        if let problem = configuration.trustProblem() {
+            Console.print("\(file): \(problem)")
+            throw ExitCode.negative
+        }
+        if let server = configuration.server { try check(server, file) }
+        let sensors = configuration.sensorNames.count
+        Console.print(
+            "\(file): good: device \"\(configuration.device.id)\", \(sensors) sensor\(sensors == 1 ? "" : "s")\(configuration.server == nil ? "" : ", a broker of its own")")
+    }
+
+    private func checkBroker(_ file: String) throws {
+        let (configuration, warnings) = try BrokerConfiguration.read(file: file)
+        for warning in warnings { Console.print(warning) }
+        try check(configuration, file)
+        Console.print("\(file): good: a broker")
+    }
+
+    private func checkMosquitto(_ file: String) throws {
+        let (configuration, honoured, findings) = try BrokerConfiguration.read(mosquitto: file)
+        for finding in findings { Console.print("\(finding)") }
+        try check(configuration, file)
+        let others = findings.count { $0.kind == .notHonoured && $0.line > 0 }
+        let needless = findings.count { $0.kind == .needless }
+        Console.print(
+            "\(file): good: \(honoured) directive\(honoured == 1 ? "" : "s") honoured, \(others) not, \(needless) not needed; fieldpost broker --mosquitto-conf \(file) --print-config shows it as TOML"
+        )
+    }
+
+    /// Loads what the broker's configuration names, and says who may come in.
+    private func check(_ broker: BrokerConfiguration, _ file: String) throws {
+        let (problems, warnings) = broker.check()
+        for warning in warnings { Console.print("\(file): warning: \(warning)") }
+        for problem in problems { Console.print("\(file): \(problem)") }
+        if !problems.isEmpty { throw ExitCode.negative }
+        for line in broker.announcement { Console.print("\(file): will listen at \(line)") }
     }
 }

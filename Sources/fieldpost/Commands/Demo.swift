@@ -5,8 +5,9 @@ struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Three garbage bins and this machine's own sensors, a cut cable, the will, the recovery.",
         discussion: """
-            Needs nothing but an installed Mosquitto: it starts one of its own on a free port, an agent that reaches \
-            it through a relay, and somebody who watches the broker. After some seconds the cable is cut. Takes about half a minute.
+            Needs nothing: it starts a broker (fieldpost broker, a process of its own) on a free port, an agent that \
+            reaches it through a relay, and somebody who watches at the broker. After some seconds the cable is cut. Takes \
+            about half a minute.
             """)
 
     @Flag(help: "Go on until Ctrl-C.")

@@ -77,7 +77,7 @@ import Uplink
         }
         #expect(
             empty?.description == #"""
-                bins.toml:1:1: broker: is missing: write [broker], and under it servers = ["mqtt://host:1883"]
+                bins.toml:1:1: broker: is missing: write [broker], and under it servers = ["mqtt://host:1883"]; or [server], for a broker of its own
                 bins.toml:1:1: warning: sensor: there is none: write one under [[sensor]]
                 """#)
     }
@@ -323,7 +323,9 @@ import Uplink
     @Test func `S3: an answer has an end`() {
         let lines = answer((0..<5000).map { "k\($0) = 1" }.joined(separator: "\n")).split(separator: "\n")
         #expect(lines.count == 101)
-        #expect(lines.first == "bins.toml:1:1: k0: unknown key: known here are also device, log, queue, status, uplink")
+        #expect(
+            lines.first
+                == "bins.toml:1:1: k0: unknown key: known here are also device, listener, log, queue, server, status, uplink")
         #expect(lines.last == "bins.toml: and 4900 more")
     }
 

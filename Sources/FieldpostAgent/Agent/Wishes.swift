@@ -1,0 +1,49 @@
+internal import UnixSignals
+
+/// What signals ask of a process. A wish to stop comes before all others and is not forgotten; several to reload are one.
+actor Wishes {
+    private var stop: StopReason?
+    private var reload = false
+    private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+
+    func wishStop(_ reason: StopReason) {
+        stop = stop ?? reason
+        bell.continuation.yield()
+    }
+
+    func wishReload() {
+        reload = true
+        bell.continuation.yield()
+    }
+
+    /// - Returns: why to stop; nil for a reload.
+    func next() async -> StopReason? {
+        var rings = bell.stream.makeAsyncIterator()
+        while stop == nil, !reload { await rings.next(isolation: self) }
+        if stop == nil { reload = false }
+        return stop
+    }
+
+    /// How long a clean stop may take.
+    private static let patience = Duration.milliseconds(4500)
+
+    /// Makes wishes of signals, until cancelled: of SIGHUP one to reload, of others one to stop.
+    ///
+    /// - Parameter leave: ends the process, some time after the first wish to stop: whatever hangs must not keep a
+    ///   service manager waiting.
+    nonisolated func follow(_ signals: UnixSignalsSequence, leave: @escaping @Sendable () -> Void) async {
+        for await signal in signals {
+            switch signal {
+            case .sighup: await wishReload()
+            case .sigint: await wishStop(.interrupted)
+            default: await wishStop(.stopped)
+            }
+            guard signal != .sighup else { continue }
+            // In a task of its own: the one that stops the process may be what hangs.
+            Task.detached {
+                try await Task.sleep(for: Self.patience)
+                leave()
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+internal import MQTTServer
+internal import OpenSSLTransport
+internal import Settings
+internal import Units
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
+extension BrokerConfiguration {
+    /// Loads everything that the configuration names, as the broker does when it starts.
+    ///
+    /// - Returns: all that is wrong with it, and what its owner should look at all the same.
+    public func check() -> (problems: [String], warnings: [String]) {
+        var problems: [String] = []
+        var warnings: [String] = []
+        for files in Set([access] + listenerAccess.values) {
+            do {
+                warnings += try files.load().warnings.map(\.description)
+            } catch {
+                problems += "\(error)".split(separator: "\n").map(String.init)
+            }
+        }
+        for listener in server.listeners {
+            if let tls = listener.tls {
+                do {
+                    _ = try TLSServerContext(tls)
+                } catch {
+                    problems.append("listener \(listener.name): \(error)")
+                }
+            }
+            if case .unix(let path) = listener.address, let problem = Self.problem(ofFolderOf: path) {
+                problems.append("listener \(listener.name): \(problem)")
+            }
+            if !isOpen(to: listener) {
+                warnings.append(
+                    "listener \(listener.name): nobody can come in: give it a password_file, client certificates as identity, or allow_anonymous = true"
+                )
+            }
+        }
+        for path in [server.persistence?.path, processFile] + log.files {
+            if let path, let problem = Self.problem(ofFolderOf: path) { problems.append("\(path): \(problem)") }
+        }
+        return (problems.sorted(), warnings)
+    }
+
+    private static func problem(ofFolderOf path: String) -> String? {
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        var status = stat()
+        guard stat(folder, &status) == 0 else {
+            return "its folder \(folder): \(String(cString: strerror(errno))); make it first"
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return "\(folder) is no folder" }
+        return Glibc.access(folder, W_OK) == 0 ? nil : "nothing may be written in \(folder) by this user; chown or chmod it"
+    }
+
+    // MARK: Who may come in
+
+    /// Whether anybody can come in there at all.
+    private func isOpen(to listener: Listener) -> Bool {
+        listener.allowsAnonymous == true || access(at: listener).passwordPath != nil
+            || listener.certificateIdentity != .notUsed
+    }
+
+    /// Whether anybody can come in anywhere.
+    public var isOpen: Bool { server.listeners.contains(where: isOpen) }
+
+    /// One line for each listener: where it is, and who may come in.
+    ///
+    /// - Parameter ports: those that listeners were given for port 0, by name.
+    func announcement(ports: [String: Int] = [:]) -> [String] {
+        server.listeners.filter { $0.name != AgentDoor.name }.map { listener in
+            var address = listener.address
+            if case .tcp(let host, 0) = address, let port = ports[listener.name] { address = .tcp(host: host, port: port) }
+            return "\(Self.scheme(listener))\(address): \(welcome(at: listener))"
+        }
+    }
+
+    public var announcement: [String] { announcement() }
+
+    private static func scheme(_ listener: Listener) -> String {
+        if case .unix = listener.address { return listener.speech == .webSocket ? "ws+unix:" : "unix:" }
+        return switch (listener.speech, listener.tls != nil) {
+        case (.webSocket, false): "ws://"
+        case (.webSocket, true): "wss://"
+        case (.mqtt, false): "mqtt://"
+        case (.mqtt, true): "mqtts://"
+        case (.both, false): "mqtt:// and ws://"
+        case (.both, true): "mqtts:// and wss://"
+        }
+    }
+
+    private func welcome(at listener: Listener) -> String {
+        let isLocal = listener.address.isLocal
+        let who = isLocal ? "everybody on this machine" : "everybody who can reach it"
+        var keys: [String] = []
+        if access(at: listener).passwordPath != nil { keys.append("a password") }
+        if listener.certificateIdentity != .notUsed { keys.append("a certificate") }
+        var text =
+            if listener.allowsAnonymous == true {
+                "for \(who)\(keys.isEmpty ? "" : ", with or without \(keys.joined(separator: " or "))")"
+            } else if keys.isEmpty {
+                "for nobody: anonymous clients are refused, and no password is known"
+            } else {
+                "for \(who) with \(keys.joined(separator: " or "))"
+            }
+        if isLocal { text += "; others cannot reach it" }
+        if case .required? = listener.tls?.clientCertificates, listener.certificateIdentity == .notUsed {
+            text += "; a certificate must be shown"
+        }
+        if !(listener.tls?.preSharedKeys.isEmpty ?? true) { text += "; a pre-shared key must be known" }
+        return text
+    }
+}

@@ -1,0 +1,93 @@
+public import Logging
+public import MQTTServer
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
+/// What the embedded broker is told: in `[server]` and `[[listener]]` of a configuration file, in a mosquitto.conf, or
+/// on the command line. Files that say who may do what are named here, and read when the broker starts.
+///
+/// The keys of `[server]` and `[[listener]]` are described at ``ServerSettings`` and ``ListenerSettings``.
+public struct BrokerConfiguration: Sendable {
+    /// All but the rules of ``access``.
+    public var server: ServerConfiguration
+    /// Who may do what, where a listener has no files of its own.
+    var access = AccessFiles()
+    /// By the listener's name.
+    var listenerAccess: [String: AccessFiles] = [:]
+    /// Where a listener's pre-shared keys come from, by its name.
+    var listenerPSKFiles: [String: String] = [:]
+    public var log = Log()
+    /// Holds the process's identifier while the broker runs. Default: there is none.
+    var processFile: String?
+
+    /// `[log]`, and what a mosquitto.conf says of logs.
+    public struct Log: Sendable, Hashable {
+        /// `level`: as in an agent's configuration.
+        public var level = Logger.Level.info
+        /// Files that lines are appended to; they are opened anew at each reload.
+        var files: [String] = []
+        /// Whether they go to standard error too.
+        var isOnStandardError = true
+    }
+
+    init(server: ServerConfiguration = ServerConfiguration()) { self.server = server }
+
+    /// One listener for whoever can reach the address, or for this machine, nothing on disk: what runs without a
+    /// configuration.
+    ///
+    /// - Parameters:
+    ///   - host: an address or a name; nil is 127.0.0.1.
+    ///   - port: nil is 1883; 0 takes a free one.
+    ///   - allowsAnonymous: nil: on this machine only.
+    public init(host: String? = nil, port: Int? = nil, allowsAnonymous: Bool? = nil, passwordFile: String? = nil) {
+        self.init()
+        access.passwordPath = passwordFile
+        server.listeners = [Listener(address: .tcp(host: host ?? "127.0.0.1", port: port ?? 1883))]
+        settle(allowsAnonymous: allowsAnonymous)
+    }
+
+    /// Logs more than the configuration says: debugging, or with 2 everything.
+    public mutating func raiseLogLevel(by steps: Int) { log.level = min(log.level, steps > 1 ? .trace : .debug) }
+
+    /// What says who may come in at a listener.
+    func access(at listener: Listener) -> AccessFiles { listenerAccess[listener.name] ?? access }
+
+    /// Gives each listener that was not told a decision on anonymous clients (S4): only where nobody else's machine
+    /// can reach it, and not where there are passwords.
+    mutating func settle(allowsAnonymous: Bool? = nil) {
+        for (index, listener) in server.listeners.enumerated() where listener.allowsAnonymous == nil {
+            server.listeners[index].allowsAnonymous =
+                allowsAnonymous ?? (listener.address.isLocal && access(at: listener).passwordPath == nil)
+        }
+    }
+}
+
+extension Listener.Address {
+    /// Whether only this machine can reach it.
+    var isLocal: Bool {
+        switch self {
+        case .unix: true
+        case .tcp(let host, _): host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        }
+    }
+
+    /// All addresses of this machine: `::`, which takes IPv4 as well, where the kernel knows IPv6, else `0.0.0.0`.
+    static func everywhere(port: Int) -> Listener.Address {
+        #if canImport(Musl)
+        let descriptor = socket(AF_INET6, SOCK_STREAM, 0)
+        #elseif canImport(Glibc)
+        let descriptor = socket(AF_INET6, CInt(SOCK_STREAM.rawValue), 0)
+        #else
+        let descriptor = socket(AF_INET6, SOCK_STREAM, 0)
+        #endif
+        guard descriptor >= 0 else { return .tcp(host: "0.0.0.0", port: port) }
+        close(descriptor)
+        return .tcp(host: "::", port: port)
+    }
+}

@@ -1,0 +1,164 @@
+internal import Logging
+internal import MQTTServer
+internal import NIOCore
+internal import Settings
+internal import UnixSignals
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
+/// `fieldpost broker`: the embedded broker as a process of its own.
+///
+/// SIGTERM and SIGINT stop it within five seconds, come what may; SIGHUP reads passwords, access rules and certificates
+/// again. Whoever types at its terminal is served by a console.
+public struct BrokerService: Sendable {
+    public enum ConsoleChoice: Sendable, Hashable {
+        /// Where somebody can type.
+        case atTerminal
+        /// Commands come from standard input, whatever it is; its end is the broker's.
+        case always
+        case never
+    }
+
+    private let configuration: BrokerConfiguration
+    /// What was read, and is looked at again at a reload.
+    private let file: String?
+    private let console: ConsoleChoice
+    private let hint: String?
+
+    /// - Parameters:
+    ///   - file: where the configuration comes from.
+    ///   - hint: goes behind the line that says where it listens.
+    public init(_ configuration: BrokerConfiguration, file: String?, console: ConsoleChoice, hint: String? = nil) {
+        self.configuration = configuration
+        self.file = file
+        self.console = console
+        self.hint = hint
+    }
+
+    /// - Throws: ``BrokerError``.
+    public func run() async throws {
+        let logs = try configuration.log.files.map { path throws(BrokerError) in try LogFile(path: path) }
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        let wishes = Wishes()
+        let terminal = console == .atTerminal ? Terminal.open() : nil
+        defer { terminal?.restore() }
+        let following = Task {
+            await wishes.follow(signals) {
+                terminal?.restore()
+                Console.error("fieldpost: stopping takes too long: leaving; what was acknowledged is on disk")
+                _exit(0)
+            }
+        }
+        defer { following.cancel() }
+        let logger = logger(logs, terminal)
+        let broker = try await RunningBroker.start(configuration, logger: logger)
+        do {
+            try writeProcessFile()
+        } catch {
+            await broker.stop()
+            throw error
+        }
+        defer { configuration.processFile.map { _ = unlink($0) } }
+        await announce(broker, terminal)
+        let original = file.flatMap { try? SmallFile(path: $0, limit: 1 << 20).bytes }
+
+        // It ends with the process, or with its input: a read of a terminal cannot be called off.
+        let talking = terminal != nil || console == .always ? Task { await talk(broker, terminal, wishes) } : nil
+        defer { talking?.cancel() }
+        var reason = await wishes.next()
+        while reason == nil {
+            for log in logs { log.reopen() }
+            await broker.reload()
+            if let file, let original, (try? SmallFile(path: file, limit: 1 << 20).bytes) != original {
+                logger.warning("the configuration itself has changed: that takes a restart", metadata: ["file": "\(file)"])
+            }
+            reason = await wishes.next()
+        }
+        logger.info("stopping", metadata: ["reason": "\(reason?.rawValue ?? "")"])
+        await broker.stop()
+    }
+
+    private func logger(_ files: [LogFile], _ terminal: Terminal?) -> Logger {
+        let isOnStandardError = configuration.log.isOnStandardError
+        var logger = Logger(label: "fieldpost.broker") { _ in
+            TextLogHandler(write: { line in
+                for file in files { file.write(line) }
+                guard isOnStandardError else { return }
+                if let terminal { terminal.error(line) } else { Console.error(line) }
+            })
+        }
+        logger.logLevel = configuration.log.level
+        return logger
+    }
+
+    private func announce(_ broker: RunningBroker, _ terminal: Terminal?) async {
+        var lines = await broker.announcement().map { "listening at \($0)" }
+        let store = configuration.server.persistence.map { "sessions and retained messages are kept in \($0.path)" }
+        lines[lines.count - 1] += "; \(store ?? "nothing is kept on disk")\(hint.map { " (\($0))" } ?? "")"
+        for line in lines { Self.print(line, terminal) }
+        if terminal != nil { Self.print("type help for commands, Ctrl-D to stop", terminal) }
+    }
+
+    private static func print(_ line: String, _ terminal: Terminal?) {
+        if let terminal { terminal.print(line) } else { Console.print(line) }
+    }
+
+    private func writeProcessFile() throws(BrokerError) {
+        guard let path = configuration.processFile else { return }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .start("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        if let code = Console.write(Array("\(getpid())\n".utf8), to: descriptor) {
+            throw .start("\(path): \(String(cString: strerror(code)))")
+        }
+    }
+
+    // MARK: The console
+
+    private func talk(_ broker: RunningBroker, _ terminal: Terminal?, _ wishes: Wishes) async {
+        do {
+            let input = try Input(file: nil)
+            if let terminal {
+                while let chunk = try await input.read(), let lines = terminal.take(chunk.readableBytesView) {
+                    for line in lines {
+                        guard await perform(line, broker, terminal, wishes) else { return }
+                    }
+                }
+            } else {
+                var isOver = false
+                try await input.forEachLines { lines in
+                    for line in lines where !isOver {
+                        isOver = !(await perform(String(buffer: line), broker, terminal, wishes))
+                    }
+                }
+            }
+        } catch {
+            Console.error("\(error)")
+        }
+        await wishes.wishStop(.stopped)
+    }
+
+    /// - Returns: whether to go on.
+    private func perform(_ line: String, _ broker: RunningBroker, _ terminal: Terminal?, _ wishes: Wishes) async -> Bool {
+        do {
+            switch try ConsoleCommand.parse(line) {
+            case nil: break
+            case .exit:
+                await wishes.wishStop(.stopped)
+                return false
+            case .reload: await wishes.wishReload()
+            case let command?:
+                for line in await command.report(from: broker.server) { Self.print(line, terminal) }
+            }
+        } catch {
+            Self.print("\(error)", terminal)
+        }
+        return true
+    }
+}
