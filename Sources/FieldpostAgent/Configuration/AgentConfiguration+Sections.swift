@@ -17,7 +17,9 @@ extension AgentConfiguration {
         if server == nil {
             root.require(
                 "broker",
-                mend: #"write [broker], and under it servers = ["mqtt://host:1883"]; or [server], for a broker of its own"#)
+                mend:
+                    #"write [broker], and under it servers = ["mqtt://host:1883"]; or [server], for a broker of its own"#
+            )
         }
         broker = Broker(root.table("broker"), device: device.id, isPublic: surroundings.isPublic)
         queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory, version: broker.version)

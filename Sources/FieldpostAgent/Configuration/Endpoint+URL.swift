@@ -81,7 +81,7 @@ extension Endpoint {
 
     /// An address, with a zone behind it if it is a link's own (`fe80::1%eth0`).
     private static func isIPv6(_ text: Substring) -> Bool {
-        var address = in6_addr()
+        var address = [UInt8](repeating: 0, count: 16)
         return inet_pton(AF_INET6, String(text.prefix { $0 != "%" }), &address) == 1
     }
 }

@@ -166,6 +166,7 @@ public struct Demonstration: Sendable {
                 throw error
             }
             let values = await watcher.takeLatest().sorted { $0.key < $1.key }
+            if values.isEmpty { continue }
             say("values", values.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         }
     }

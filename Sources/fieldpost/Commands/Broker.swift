@@ -14,13 +14,16 @@ struct Broker: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "The port; 0 takes a free one. (default: 1883)")
     var port: Int?
 
-    @Option(help: ArgumentHelp("The address to listen at, 0.0.0.0 or :: for all. (default: 127.0.0.1)", valueName: "address"))
+    @Option(
+        help: ArgumentHelp(
+            "The address to listen at, 0.0.0.0 or :: for all. (default: 127.0.0.1)", valueName: "address"))
     var bind: String?
 
     @Flag(help: "Let in clients without a name also where others can reach the broker.")
     var allowAnonymous = false
 
-    @Option(help: ArgumentHelp("Who may come in, as mosquitto_passwd writes it.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("Who may come in, as mosquitto_passwd writes it.", valueName: "file"), completion: .file())
     var passwordFile: String?
 
     @Option(
@@ -36,7 +39,9 @@ struct Broker: AsyncParsableCommand {
     @Flag(help: "Print the configuration as TOML, and run nothing.")
     var printConfig = false
 
-    @Flag(name: .customLong("console"), inversion: .prefixedNo, help: "Take commands from standard input. (default: at a terminal)")
+    @Flag(
+        name: .customLong("console"), inversion: .prefixedNo,
+        help: "Take commands from standard input. (default: at a terminal)")
     var console: Bool?
 
     @Flag(name: .shortAndLong, help: "Log more; twice for still more.")

@@ -17,7 +17,9 @@ struct Check: ParsableCommand {
     var mosquittoConf: String?
 
     func validate() throws {
-        if (file == nil) == (mosquittoConf == nil) { throw ValidationError("name one file, FILE or --mosquitto-conf FILE") }
+        if (file == nil) == (mosquittoConf == nil) {
+            throw ValidationError("name one file, FILE or --mosquitto-conf FILE")
+        }
     }
 
     func run() throws {
@@ -45,7 +47,8 @@ struct Check: ParsableCommand {
         if let server = configuration.server { try check(server, file) }
         let sensors = configuration.sensorNames.count
         Console.print(
-            "\(file): good: device \"\(configuration.device.id)\", \(sensors) sensor\(sensors == 1 ? "" : "s")\(configuration.server == nil ? "" : ", a broker of its own")")
+            "\(file): good: device \"\(configuration.device.id)\", \(sensors) sensor\(sensors == 1 ? "" : "s")\(configuration.server == nil ? "" : ", a broker of its own")"
+        )
     }
 
     private func checkBroker(_ file: String) throws {

@@ -7,7 +7,7 @@ struct Demo: AsyncParsableCommand {
         discussion: """
             Needs nothing: it starts a broker (fieldpost broker, a process of its own) on a free port, an agent that \
             reaches it through a relay, and somebody who watches at the broker. After some seconds the cable is cut. Takes \
-            about half a minute.
+            some 20 seconds.
             """)
 
     @Flag(help: "Go on until Ctrl-C.")

@@ -40,7 +40,9 @@ import Testing
         let listener = try #require(broker.server.listeners.first)
         #expect([.tcp(host: "::", port: 1884), .tcp(host: "0.0.0.0", port: 1884)].contains(listener.address))
         #expect(listener.allowsAnonymous == false)
-        #expect(broker.announcement.first?.hasSuffix(": for nobody: anonymous clients are refused, and no password is known") == true)
+        #expect(
+            broker.announcement.first?.hasSuffix(
+                ": for nobody: anonymous clients are refused, and no password is known") == true)
         #expect(broker.check().warnings.first?.contains("nobody can come in") == true)
     }
 
@@ -222,25 +224,64 @@ import Testing
         ("", "1:1: server: is missing: write [server], which may be empty, or a [[listener]]"),
         ("[server]\npasword_file = \"x\"", "2:1: server.pasword_file: unknown key: did you mean \"password_file\"?"),
         ("[server]\nsystem_topics = 10", "2:17: server.system_topics: 10 has no unit: write \"10s\""),
-        ("[server]\nstore = { durability = \"fast\" }", "2:24: server.store.durability: \"fast\" is not possible: possible are strict, relaxed"),
-        ("[server]\nstore = { path = \"a/\" }", "2:18: server.store.path: \"a/\" is no file's name: write one like \"broker.db\""),
+        (
+            "[server]\nstore = { durability = \"fast\" }",
+            "2:24: server.store.durability: \"fast\" is not possible: possible are strict, relaxed"
+        ),
+        (
+            "[server]\nstore = { path = \"a/\" }",
+            "2:18: server.store.path: \"a/\" is no file's name: write one like \"broker.db\""
+        ),
         ("[server.limits]\nmax_qos = 3", "2:11: server.limits.max_qos: 3 is out of range: allowed is 0 to 2"),
-        ("[server.limits]\nmax_packet_size = \"1B\"", "2:19: server.limits.max_packet_size: 1B is out of range: allowed is 32B to 268.4MB"),
-        ("[server.limits]\nmax_keep_alive = \"1500ms\"", "2:18: server.limits.max_keep_alive: 1.5s is no whole number of seconds: MQTT counts it in seconds"),
+        (
+            "[server.limits]\nmax_packet_size = \"1B\"",
+            "2:19: server.limits.max_packet_size: 1B is out of range: allowed is 32B to 268.4MB"
+        ),
+        (
+            "[server.limits]\nmax_keep_alive = \"1500ms\"",
+            "2:18: server.limits.max_keep_alive: 1.5s is no whole number of seconds: MQTT counts it in seconds"
+        ),
         ("[[listener]]\nport = 70000", "2:8: listener[1].port: 70000 is out of range: allowed is 0 to 65535"),
-        ("[[listener]]\nbind = \"127.0.0.1:1883\"\n[[listener]]\nbind = \"a b\"", "4:8: listener[2].bind: \"a b\" is no address: write one like \"192.168.4.1\", \"::1\" or \"localhost\", without a port"),
+        (
+            "[[listener]]\nbind = \"127.0.0.1:1883\"\n[[listener]]\nbind = \"a b\"",
+            "4:8: listener[2].bind: \"a b\" is no address: write one like \"192.168.4.1\", \"::1\" or \"localhost\", without a port"
+        ),
         ("[[listener]]\nbind = []", "2:8: listener[1].bind: is empty: name an address, such as \"127.0.0.1\""),
-        ("[[listener]]\nunix = \"/tmp/s\"\nport = 1883", "3:8: listener[1].port: stands beside \"unix\": make two listeners of it, or remove one"),
+        (
+            "[[listener]]\nunix = \"/tmp/s\"\nport = 1883",
+            "3:8: listener[1].port: stands beside \"unix\": make two listeners of it, or remove one"
+        ),
         ("[[listener]]\n[[listener]]", "listener[2]"),
-        ("[[listener]]\nprotocol = \"websockets\"", "2:12: listener[1].protocol: \"websockets\" is not possible: did you mean \"websocket\"? (possible are mqtt, websocket, both)"),
-        ("[[listener]]\nversions = [\"3.1\"]", "2:13: listener[1].versions[1]: \"3.1\" is not spoken here: possible are \"3.1.1\" and \"5\""),
+        (
+            "[[listener]]\nprotocol = \"websockets\"",
+            "2:12: listener[1].protocol: \"websockets\" is not possible: did you mean \"websocket\"? (possible are mqtt, websocket, both)"
+        ),
+        (
+            "[[listener]]\nversions = [\"3.1\"]",
+            "2:13: listener[1].versions[1]: \"3.1\" is not spoken here: possible are \"3.1.1\" and \"5\""
+        ),
         ("[[listener]]\nversions = []", "2:12: listener[1].versions: is empty: write \"3.1.1\", \"5\" or both"),
-        ("[[listener]]\ntls = {}", "2:7: listener[1].tls.certificate_file: is missing: TLS takes a certificate_file and its key_file, or a psk_file"),
-        ("[[listener]]\ntls = { certificate_file = \"a\" }", "2:7: listener[1].tls.key_file: is missing: TLS takes a certificate_file and its key_file, or a psk_file"),
-        ("[[listener]]\ntls = { certificate_file = \"a\", key_file = \"b\", require_certificate = true }", "2:71: listener[1].tls.require_certificate: nobody is named who vouches for clients: write a ca_file"),
-        ("[[listener]]\ntls = { certificate_file = \"a\", key_file = \"b\", identity = \"subject\" }", "2:60: listener[1].tls.identity: no certificates are asked for: name who vouches for clients in ca_file"),
+        (
+            "[[listener]]\ntls = {}",
+            "2:7: listener[1].tls.certificate_file: is missing: TLS takes a certificate_file and its key_file, or a psk_file"
+        ),
+        (
+            "[[listener]]\ntls = { certificate_file = \"a\" }",
+            "2:7: listener[1].tls.key_file: is missing: TLS takes a certificate_file and its key_file, or a psk_file"
+        ),
+        (
+            "[[listener]]\ntls = { certificate_file = \"a\", key_file = \"b\", require_certificate = true }",
+            "2:71: listener[1].tls.require_certificate: nobody is named who vouches for clients: write a ca_file"
+        ),
+        (
+            "[[listener]]\ntls = { certificate_file = \"a\", key_file = \"b\", identity = \"subject\" }",
+            "2:60: listener[1].tls.identity: no certificates are asked for: name who vouches for clients in ca_file"
+        ),
         ("[[listener]]\ntls = { psk_file = \"/no/such\" }", "2:20: listener[1].tls.psk_file: /no/such does not exist"),
-        ("[server]\n[log]\nlevel = \"loud\"", "3:9: log.level: \"loud\" is not possible: possible are trace, debug, info, notice, warning, error, critical"),
+        (
+            "[server]\n[log]\nlevel = \"loud\"",
+            "3:9: log.level: \"loud\" is not possible: possible are trace, debug, info, notice, warning, error, critical"
+        ),
     ])
     func aMistakeIsNamedWithItsPlaceAndItsMend(text: String, expected: String) {
         let found = problems(text)
@@ -297,7 +338,10 @@ import Testing
         #expect(again.toml == printed)
         #expect(printed.contains("psk_file = \"\(folder.path)/psk\""))
         #expect(again.access.passwordPath == "\(folder.path)/pass\"word$")
-        #expect(again.server.listeners.map(\.address) == [.tcp(host: "10.0.0.1", port: 9001), .unix(path: "/run/mqtt.sock"), .tcp(host: "::", port: 8883)])
+        #expect(
+            again.server.listeners.map(\.address) == [
+                .tcp(host: "10.0.0.1", port: 9001), .unix(path: "/run/mqtt.sock"), .tcp(host: "::", port: 8883),
+            ])
     }
 
     @Test func theDefaultsPrintAsOneListener() throws {

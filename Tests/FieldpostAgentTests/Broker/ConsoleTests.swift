@@ -58,7 +58,10 @@ import Units
 
     @Test func helpNamesEveryCommand() async {
         let help = await ConsoleCommand.help.report(from: FakeServer())
-        for name in ["clients", "sessions", "retained", "subscriptions", "publish", "kick", "delete", "stats", "reload", "help", "exit"] {
+        for name in [
+            "clients", "sessions", "retained", "subscriptions", "publish", "kick", "delete", "stats", "reload", "help",
+            "exit",
+        ] {
             #expect(help.contains { $0.hasPrefix("  \(name)") })
         }
     }

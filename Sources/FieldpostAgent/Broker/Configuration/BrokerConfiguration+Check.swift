@@ -55,7 +55,8 @@ extension BrokerConfiguration {
             return "its folder \(folder): \(String(cString: strerror(errno))); make it first"
         }
         guard status.st_mode & S_IFMT == S_IFDIR else { return "\(folder) is no folder" }
-        return Glibc.access(folder, W_OK) == 0 ? nil : "nothing may be written in \(folder) by this user; chown or chmod it"
+        return mayWrite(in: folder)
+            ? nil : "nothing may be written in \(folder) by this user; chown or chmod it"
     }
 
     // MARK: Who may come in
@@ -75,7 +76,9 @@ extension BrokerConfiguration {
     func announcement(ports: [String: Int] = [:]) -> [String] {
         server.listeners.filter { $0.name != AgentDoor.name }.map { listener in
             var address = listener.address
-            if case .tcp(let host, 0) = address, let port = ports[listener.name] { address = .tcp(host: host, port: port) }
+            if case .tcp(let host, 0) = address, let port = ports[listener.name] {
+                address = .tcp(host: host, port: port)
+            }
             return "\(Self.scheme(listener))\(address): \(welcome(at: listener))"
         }
     }
@@ -116,3 +119,6 @@ extension BrokerConfiguration {
         return text
     }
 }
+
+// The type has a property of the function's name.
+private func mayWrite(in folder: String) -> Bool { access(folder, W_OK) == 0 }

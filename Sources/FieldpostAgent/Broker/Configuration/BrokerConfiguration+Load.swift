@@ -24,7 +24,8 @@ extension BrokerConfiguration {
     ///
     /// - Returns: the configuration, and what its owner should look at all the same, as lines.
     /// - Throws: ``ConfigurationErrors`` with everything that is wrong, each with its place and its mend.
-    public static func read(file path: String) throws(ConfigurationErrors) -> (BrokerConfiguration, warnings: [String]) {
+    public static func read(file path: String) throws(ConfigurationErrors) -> (BrokerConfiguration, warnings: [String])
+    {
         let (document, _) = try ConfigurationDocument.open(path, environment: AgentConfiguration.currentEnvironment)
         let (configuration, warnings) = try read(document)
         return (configuration, warnings.map { $0.line(file: path) })
@@ -46,6 +47,7 @@ extension BrokerConfiguration {
     /// Whether the file is a broker's alone: it has a broker's tables, and none that only an agent has.
     public static func isAlone(inFile path: String) -> Bool {
         guard let (document, _) = try? ConfigurationDocument.open(path, environment: [:]) else { return false }
-        return ["server", "listener"].contains(where: document.root.has) && !agentTables.contains(where: document.root.has)
+        return ["server", "listener"].contains(where: document.root.has)
+            && !agentTables.contains(where: document.root.has)
     }
 }

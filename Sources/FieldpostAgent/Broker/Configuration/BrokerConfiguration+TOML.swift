@@ -42,7 +42,9 @@ extension BrokerConfiguration {
         for (key, limit) in LimitSettings.switches where limits[keyPath: limit] != usual[keyPath: limit] {
             text.write(key, limits[keyPath: limit])
         }
-        if limits.connectTimeout != usual.connectTimeout { text.write("connect_timeout", limits.connectTimeout.compact) }
+        if limits.connectTimeout != usual.connectTimeout {
+            text.write("connect_timeout", limits.connectTimeout.compact)
+        }
         text.write("max_keep_alive", limits.maximumKeepAlive.map { Duration.seconds(Int64($0)).compact })
         text.write("max_session_expiry", limits.maximumSessionExpiry.map { Duration.seconds(Int64($0)).compact })
         if limits.maximumQoS != usual.maximumQoS { text.write("max_qos", Int(limits.maximumQoS.rawValue)) }
@@ -81,10 +83,14 @@ extension BrokerConfiguration {
             if listener.versions.count == 1 {
                 text.lines.append("versions = [\(listener.versions.contains(.v5) ? "\"5\"" : "\"3.1.1\"")]")
             }
-            if listener.backlog != Listener(address: listener.address).backlog { text.write("backlog", listener.backlog) }
+            if listener.backlog != Listener(address: listener.address).backlog {
+                text.write("backlog", listener.backlog)
+            }
         }
         guard let tls = listener.tls else { return }
-        text.table("listener.tls") { write(tls, listener.certificateIdentity, pskFile: listenerPSKFiles[listener.name], &$0) }
+        text.table("listener.tls") {
+            write(tls, listener.certificateIdentity, pskFile: listenerPSKFiles[listener.name], &$0)
+        }
     }
 
     private func write(
@@ -102,7 +108,11 @@ extension BrokerConfiguration {
             case .optional(let roots): (roots, false)
             case .required(let roots): (roots, true)
             }
-        if case .folder(let path)? = roots { text.write("ca_folder", path) } else { text.write("ca_file", roots?.description) }
+        if case .folder(let path)? = roots {
+            text.write("ca_folder", path)
+        } else {
+            text.write("ca_file", roots?.description)
+        }
         if !isRequired { text.write("require_certificate", false) }
         text.write("crl_file", tls.revocationLists?.description)
         if identity != .notUsed {

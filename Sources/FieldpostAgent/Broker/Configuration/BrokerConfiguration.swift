@@ -1,5 +1,6 @@
 public import Logging
 public import MQTTServer
+internal import NIOCore
 
 #if canImport(Glibc)
 internal import Glibc
@@ -42,13 +43,14 @@ public struct BrokerConfiguration: Sendable {
     /// configuration.
     ///
     /// - Parameters:
-    ///   - host: an address or a name; nil is 127.0.0.1.
+    ///   - host: an address, in brackets or not, or a name; nil is 127.0.0.1.
     ///   - port: nil is 1883; 0 takes a free one.
     ///   - allowsAnonymous: nil: on this machine only.
     public init(host: String? = nil, port: Int? = nil, allowsAnonymous: Bool? = nil, passwordFile: String? = nil) {
         self.init()
         access.passwordPath = passwordFile
-        server.listeners = [Listener(address: .tcp(host: host ?? "127.0.0.1", port: port ?? 1883))]
+        let bare = host?.first == "[" && host?.last == "]" ? host.map { String($0.dropFirst().dropLast()) } : host
+        server.listeners = [Listener(address: .tcp(host: bare ?? "127.0.0.1", port: port ?? 1883))]
         settle(allowsAnonymous: allowsAnonymous)
     }
 
@@ -77,16 +79,32 @@ extension Listener.Address {
         }
     }
 
-    /// All addresses of this machine: `::`, which takes IPv4 as well, where the kernel knows IPv6, else `0.0.0.0`.
-    static func everywhere(port: Int) -> Listener.Address {
-        #if canImport(Musl)
-        let descriptor = socket(AF_INET6, SOCK_STREAM, 0)
-        #elseif canImport(Glibc)
+    /// The loopback addresses that this machine has.
+    static func loopback(port: Int) -> [Listener.Address] {
+        ["127.0.0.1", "::1"].filter { $0 == "127.0.0.1" || isBindable($0) }.map { .tcp(host: $0, port: port) }
+    }
+
+    /// Some boards know no IPv6, and some do only for others.
+    private static func isBindable(_ host: String) -> Bool {
+        guard let address = try? SocketAddress(ipAddress: host, port: 0), let descriptor = openIPv6Socket() else {
+            return false
+        }
+        defer { close(descriptor) }
+        return address.withSockAddr { bind(descriptor, $0, socklen_t($1)) } == 0
+    }
+
+    private static func openIPv6Socket() -> CInt? {
+        #if canImport(Glibc)
         let descriptor = socket(AF_INET6, CInt(SOCK_STREAM.rawValue), 0)
         #else
         let descriptor = socket(AF_INET6, SOCK_STREAM, 0)
         #endif
-        guard descriptor >= 0 else { return .tcp(host: "0.0.0.0", port: port) }
+        return descriptor >= 0 ? descriptor : nil
+    }
+
+    /// All addresses of this machine: `::`, which takes IPv4 as well, where the kernel knows IPv6, else `0.0.0.0`.
+    static func everywhere(port: Int) -> Listener.Address {
+        guard let descriptor = openIPv6Socket() else { return .tcp(host: "0.0.0.0", port: port) }
         close(descriptor)
         return .tcp(host: "::", port: port)
     }

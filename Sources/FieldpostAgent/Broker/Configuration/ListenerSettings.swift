@@ -60,11 +60,13 @@ enum ListenerSettings {
         let hosts = settings.parsedAll("bind", host)
         if let path = settings.path("unix") {
             for key in ["port", "bind"] where settings.has(key) {
-                settings.problem(at: key, message: "stands beside \"unix\"", mend: "make two listeners of it, or remove one")
+                settings.problem(
+                    at: key, message: "stands beside \"unix\"", mend: "make two listeners of it, or remove one")
             }
             // sockaddr_un has room for so many, and a NUL.
             if path.utf8.count > 107 {
-                settings.problem(at: "unix", message: "is longer than a socket's path can be", mend: "107 bytes is the most")
+                settings.problem(
+                    at: "unix", message: "is longer than a socket's path can be", mend: "107 bytes is the most")
             }
             return [.unix(path: path)]
         }
@@ -80,7 +82,8 @@ enum ListenerSettings {
         let bare = text.first == "[" && text.last == "]" ? String(text.dropFirst().dropLast()) : text
         if bare.isEmpty || !bare.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".:-_%".contains($0)) }) {
             throw InvalidText(
-                "\"\(text)\" is no address", mend: #"write one like "192.168.4.1", "::1" or "localhost", without a port"#)
+                "\"\(text)\" is no address",
+                mend: #"write one like "192.168.4.1", "::1" or "localhost", without a port"#)
         }
         return bare
     }

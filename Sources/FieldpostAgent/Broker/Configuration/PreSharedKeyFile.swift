@@ -16,7 +16,8 @@ enum PreSharedKeyFile {
                 let key = TLSSettings.bytes(ofHexadecimal: Array(line[(colon + 1)...]))
             else {
                 throw InvalidText(
-                    "\(path):\(number + 1) is no identity with its key", mend: "write identity:key, the key in hexadecimal")
+                    "\(path):\(number + 1) is no identity with its key",
+                    mend: "write identity:key, the key in hexadecimal")
             }
             keys.append(PreSharedKey(identity: identity, key: key))
         }

@@ -18,11 +18,13 @@ internal import Units
 /// - `limits = { … }`, see ``LimitSettings``.
 enum ServerSettings {
     static func read(_ settings: SettingsReader, stateDirectory: String, into broker: inout BrokerConfiguration) {
-        broker.access = AccessFiles(passwordPath: settings.path("password_file"), accessControlPath: settings.path("acl_file"))
+        broker.access = AccessFiles(
+            passwordPath: settings.path("password_file"), accessControlPath: settings.path("acl_file"))
         if let store = settings.table("store") {
             let path = store.string("path") ?? "broker.db"
             if path.isEmpty || path.last == "/" {
-                store.problem(at: "path", message: "\"\(path)\" is no file's name", mend: #"write one like "broker.db""#)
+                store.problem(
+                    at: "path", message: "\"\(path)\" is no file's name", mend: #"write one like "broker.db""#)
             }
             var persistence = ServerConfiguration.Persistence(
                 path: path.hasPrefix("/") ? path : "\(stateDirectory)/\(path)")

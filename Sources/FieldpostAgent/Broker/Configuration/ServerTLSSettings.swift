@@ -31,7 +31,8 @@ enum ServerTLSSettings {
             let missing = settings.has("certificate_file") ? "key_file" : "certificate_file"
             if !settings.has(missing) {
                 settings.problem(
-                    at: missing, message: "is missing", mend: "TLS takes a certificate_file and its key_file, or a psk_file")
+                    at: missing, message: "is missing",
+                    mend: "TLS takes a certificate_file and its key_file, or a psk_file")
             }
         }
         if let path = settings.path("psk_file") {
@@ -47,7 +48,8 @@ enum ServerTLSSettings {
         let identity = settings.choice("identity", of: identities) ?? .notUsed
         if identity != .notUsed, tls.clientCertificates == .notAsked {
             settings.problem(
-                at: "identity", message: "no certificates are asked for", mend: "name who vouches for clients in ca_file")
+                at: "identity", message: "no certificates are asked for",
+                mend: "name who vouches for clients in ca_file")
         }
         return (tls, identity)
     }
@@ -67,7 +69,8 @@ enum ServerTLSSettings {
         if let list = settings.path("crl_file") {
             tls.revocationLists = .file(list)
             if tls.clientCertificates == .notAsked {
-                settings.problem(at: "crl_file", message: "stands without a ca_file", mend: "name who vouches for clients")
+                settings.problem(
+                    at: "crl_file", message: "stands without a ca_file", mend: "name who vouches for clients")
             }
         }
     }

@@ -47,7 +47,9 @@ enum ConsoleCommand: Sendable, Hashable {
         case "exit", "quit": return try .exit.without(words, name)
         case "retained":
             guard let filter = try atMostOne(words, name) else { return .retained(nil) }
-            do { return .retained(try TopicFilter(filter)) } catch { throw InvalidText("\"\(filter)\" is no topic filter: \(error)") }
+            do { return .retained(try TopicFilter(filter)) } catch {
+                throw InvalidText("\"\(filter)\" is no topic filter: \(error)")
+            }
         case "subscriptions": return .subscriptions(try atMostOne(words, name))
         case "kick": return .kick(try one(words, name, "the client"))
         case "delete": return .delete(try one(words, name, "the client"))

@@ -38,7 +38,8 @@ extension MosquittoReader {
         if !limitsPackets {
             note(
                 .notHonoured, file: file, 0, "",
-                "Mosquitto takes packets of any size; here they end at \(TOMLText.size(configuration.server.limits.maximumPacketSize)), unless max_packet_size says otherwise")
+                "Mosquitto takes packets of any size; here they end at \(TOMLText.size(configuration.server.limits.maximumPacketSize)), unless max_packet_size says otherwise"
+            )
         }
         return configuration
     }
@@ -49,10 +50,10 @@ extension MosquittoReader {
         // done here (S4).
         if hasDefaultListener || isDefaultListenerTold { all.insert(defaultListener, at: 0) }
         guard !all.isEmpty else {
-            for host in ["127.0.0.1", "::1"] {
-                var listener = Listener(address: .tcp(host: host, port: 1883))
+            for address in Listener.Address.loopback(port: 1883) {
+                var listener = Listener(address: address)
                 // Mosquitto's default, with and without a password file, for nobody but this machine.
-                listener.allowsAnonymous = security.allowsAnonymous ?? true
+                listener.allowsAnonymous = defaultListener.security.allowsAnonymous ?? security.allowsAnonymous ?? true
                 configuration.server.listeners.append(listener)
             }
             return
@@ -80,7 +81,9 @@ extension MosquittoReader {
             listener.address = address
             listener.name = address.description
             guard !configuration.server.listeners.contains(where: { $0.name == listener.name }) else {
-                note(.error, file: told.file, told.line, "listener \(told.port)", "\(address) is another listener's already")
+                note(
+                    .error, file: told.file, told.line, "listener \(told.port)",
+                    "\(address) is another listener's already")
                 continue
             }
             configuration.server.listeners.append(listener)

@@ -33,7 +33,8 @@ struct MosquittoLine {
     func number(in range: ClosedRange<Int>) throws(InvalidText) -> Int {
         guard let number = Int(word) else { throw InvalidText("\"\(word)\" is no number") }
         guard range.contains(number) else {
-            throw InvalidText("\(number) is out of range", mend: "allowed is \(range.lowerBound) to \(range.upperBound)")
+            throw InvalidText(
+                "\(number) is out of range", mend: "allowed is \(range.lowerBound) to \(range.upperBound)")
         }
         return number
     }

@@ -43,7 +43,9 @@ extension MosquittoReader {
         case "retain_available": limits.isRetainAvailable = try line.boolean()
         case "queue_qos0_messages": limits.queuesQoS0 = try line.boolean()
         case "upgrade_outgoing_qos":
-            if try line.boolean() { note(.notHonoured, line, "messages are never sent at a higher QoS than they came with") }
+            if try line.boolean() {
+                note(.notHonoured, line, "messages are never sent at a higher QoS than they came with")
+            }
         case "persistent_client_expiration": limits.maximumSessionExpiry = try Self.expiry(line.word)
         case "global_max_connections":
             let count = try line.number(in: Int.min...1_000_000)
@@ -66,7 +68,9 @@ extension MosquittoReader {
         case "user":
             let user = try line.string()
             if geteuid() == 0, user != "root" {
-                note(.notHonoured, line, "the broker stays the user that starts it", mend: "start it as \(user): User= in a unit of systemd")
+                note(
+                    .notHonoured, line, "the broker stays the user that starts it",
+                    mend: "start it as \(user): User= in a unit of systemd")
             }
         case "log_dest": try readLogDestination(line)
         case "log_type": try readLogType(line)
@@ -108,8 +112,8 @@ extension MosquittoReader {
 
     /// As in `14d`: hours, days, weeks, months of 30 days and years of 365.
     private static func expiry(_ text: String) throws(InvalidText) -> UInt32 {
-        let units: [Character: Int] = ["s": 1, "h": 3600, "d": 86_400, "w": 604_800, "m": 2_592_000, "y": 31_536_000]
-        guard let unit = text.last.flatMap({ units[$0] }), let count = Int(text.dropLast()), count > 0 else {
+        let units: [Character: Int64] = ["s": 1, "h": 3600, "d": 86_400, "w": 604_800, "m": 2_592_000, "y": 31_536_000]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count > 0 else {
             throw InvalidText("\"\(text)\" is no duration", mend: "write one like 14d; the units are h, d, w, m and y")
         }
         // 4,294,967,295 would mean for ever (5.0 §3.1.2.11.2).

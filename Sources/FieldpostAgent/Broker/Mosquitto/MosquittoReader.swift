@@ -31,7 +31,7 @@ struct MosquittoReader {
     let file: String
     /// `port` or `bind_address` was there.
     var hasDefaultListener = false
-    /// Something was said of the default listener.
+    /// Something was said of the default listener that makes it one.
     var isDefaultListenerTold = false
     var security = Security()
     var isPerListener = false
@@ -87,7 +87,8 @@ struct MosquittoReader {
         do {
             text = String(decoding: try SmallFile(path: path, limit: 1 << 20).bytes, as: UTF8.self)
         } catch {
-            let message = error.message.hasPrefix("\(path) ") ? String(error.message.dropFirst(path.count + 1)) : error.message
+            let message =
+                error.message.hasPrefix("\(path) ") ? String(error.message.dropFirst(path.count + 1)) : error.message
             return note(.error, file: path, 0, "", message, mend: error.mend)
         }
         current = nil
@@ -166,13 +167,15 @@ struct MosquittoReader {
     // MARK: Listeners
 
     /// Changes what is known of the listener that a line belongs to.
+    ///
+    /// - Parameter opens: whether Mosquitto opens the default listener because of the line.
     private mutating func change(
-        _ line: MosquittoLine, _ body: (inout MosquittoListener) throws(InvalidText) -> Void
+        _ line: MosquittoLine, opens: Bool = true, _ body: (inout MosquittoListener) throws(InvalidText) -> Void
     ) throws(InvalidText) {
         if let current {
             try body(&listeners[current])
         } else {
-            isDefaultListenerTold = true
+            isDefaultListenerTold = isDefaultListenerTold || opens
             if defaultListener.line == 0 { (defaultListener.file, defaultListener.line) = (line.file, line.number) }
             try body(&defaultListener)
         }
@@ -191,14 +194,16 @@ struct MosquittoReader {
             defaultListener.host = try line.string()
         case "bind_interface":
             let name = try line.string()
-            try change(line) { $0.interface = name }
+            try change(line, opens: false) { $0.interface = name }
         case "socket_domain":
             let domain = try line.choice("ipv4", "ipv6")
             try change(line) { listener throws(InvalidText) in
                 (listener.isIPv4Only, listener.isIPv6Only) = (domain == "ipv4", domain == "ipv6")
             }
             if domain == "ipv6" {
-                note(.notHonoured, line, "where no address is given, IPv4 is taken as well", mend: "name an address behind the port")
+                note(
+                    .notHonoured, line, "where no address is given, IPv4 is taken as well",
+                    mend: "name an address behind the port")
             }
         case "protocol":
             let word = line.word
@@ -219,7 +224,8 @@ struct MosquittoReader {
         case "accept_protocol_versions": try readVersions(line)
         case "use_username_as_clientid":
             if try line.boolean() {
-                throw InvalidText("clients keep their identifiers", mend: "give each user topics of its own, with %u in an acl_file")
+                throw InvalidText(
+                    "clients keep their identifiers", mend: "give each user topics of its own, with %u in an acl_file")
             }
         default: return try readTLS(line)
         }
@@ -246,7 +252,9 @@ struct MosquittoReader {
         let words = try line.string().split { $0 == "," || $0.isBlank }
         let versions = Set<ProtocolVersion>(words.compactMap { $0 == "4" ? .v3_1_1 : $0 == "5" ? .v5 : nil })
         if words.contains("3") { note(.notHonoured, line, "MQTT 3.1 is not spoken; 3.1.1 and 5.0 are") }
-        if versions.isEmpty { throw InvalidText("\"\(line.rest)\" leaves nothing to speak", mend: "write 4, 5 or both") }
+        if versions.isEmpty {
+            throw InvalidText("\"\(line.rest)\" leaves nothing to speak", mend: "write 4, 5 or both")
+        }
         try change(line) { $0.versions = versions }
     }
 
@@ -293,7 +301,7 @@ struct MosquittoReader {
     /// Changes what is one for all listeners unless each has its own.
     private mutating func changeSecurity(_ line: MosquittoLine, _ body: (inout Security) -> Void) throws(InvalidText) {
         guard isPerListener else { return body(&security) }
-        try change(line) { body(&$0.security) }
+        try change(line, opens: line.name != "allow_anonymous") { body(&$0.security) }
     }
 
     private mutating func readAccess(_ line: MosquittoLine) throws(InvalidText) -> Bool {
@@ -309,7 +317,7 @@ struct MosquittoReader {
             try changeSecurity(line) { $0.allowsAnonymous = value }
         case "listener_allow_anonymous":
             let value = try line.boolean()
-            try change(line) { $0.security.allowsAnonymous = value }
+            try change(line, opens: false) { $0.security.allowsAnonymous = value }
         case "password_file":
             let path = try line.string()
             try changeSecurity(line) { $0.passwords = path }
@@ -326,7 +334,9 @@ struct MosquittoReader {
         case "clientid_prefixes": clientPrefix = try line.string()
         case "check_retain_source":
             if try line.boolean() {
-                note(.notHonoured, line, "a retained message stays when its publisher loses the right to it", mend: "delete it by an empty one")
+                note(
+                    .notHonoured, line, "a retained message stays when its publisher loses the right to it",
+                    mend: "delete it by an empty one")
             }
         default: return false
         }

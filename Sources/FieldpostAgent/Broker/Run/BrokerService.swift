@@ -65,7 +65,7 @@ public struct BrokerService: Sendable {
             throw error
         }
         defer { configuration.processFile.map { _ = unlink($0) } }
-        await announce(broker, terminal)
+        await announce(broker, terminal, logger)
         let original = file.flatMap { try? SmallFile(path: $0, limit: 1 << 20).bytes }
 
         // It ends with the process, or with its input: a read of a terminal cannot be called off.
@@ -76,7 +76,8 @@ public struct BrokerService: Sendable {
             for log in logs { log.reopen() }
             await broker.reload()
             if let file, let original, (try? SmallFile(path: file, limit: 1 << 20).bytes) != original {
-                logger.warning("the configuration itself has changed: that takes a restart", metadata: ["file": "\(file)"])
+                logger.warning(
+                    "the configuration itself has changed: that takes a restart", metadata: ["file": "\(file)"])
             }
             reason = await wishes.next()
         }
@@ -97,8 +98,13 @@ public struct BrokerService: Sendable {
         return logger
     }
 
-    private func announce(_ broker: RunningBroker, _ terminal: Terminal?) async {
-        var lines = await broker.announcement().map { "listening at \($0)" }
+    /// Says where it listens and who may come in; in the log too, where that goes somewhere else.
+    private func announce(_ broker: RunningBroker, _ terminal: Terminal?, _ logger: Logger) async {
+        let places = await broker.announcement()
+        if !configuration.log.files.isEmpty {
+            for place in places { logger.info("the broker listens", metadata: ["at": "\(place)"]) }
+        }
+        var lines = places.map { "listening at \($0)" }
         let store = configuration.server.persistence.map { "sessions and retained messages are kept in \($0.path)" }
         lines[lines.count - 1] += "; \(store ?? "nothing is kept on disk")\(hint.map { " (\($0))" } ?? "")"
         for line in lines { Self.print(line, terminal) }
@@ -145,7 +151,8 @@ public struct BrokerService: Sendable {
     }
 
     /// - Returns: whether to go on.
-    private func perform(_ line: String, _ broker: RunningBroker, _ terminal: Terminal?, _ wishes: Wishes) async -> Bool {
+    private func perform(_ line: String, _ broker: RunningBroker, _ terminal: Terminal?, _ wishes: Wishes) async -> Bool
+    {
         do {
             switch try ConsoleCommand.parse(line) {
             case nil: break

@@ -65,7 +65,8 @@ actor RunningBroker {
             if !problems.isEmpty { throw BrokerError.configuration(problems) }
             try await server.reload(try configuration.loaded())
         } catch {
-            logger.error("not reloaded: the rules and certificates from before stay in force", metadata: ["reason": "\(error)"])
+            logger.error(
+                "not reloaded: the rules and certificates from before stay in force", metadata: ["reason": "\(error)"])
             return
         }
         for warning in warnings { logger.warning("\(warning)") }

@@ -1,0 +1,97 @@
+import Glibc
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(3))) struct BrokerConsoleTests {
+    @Test func commandsFromAPipeAreAnswered() async throws {
+        let input = try CommandInput()
+        let broker = try await RunningCommand.start(["--port", "0"], input: input)
+        let output = broker.program.output
+        let watcher = try await MosquittoSub.start(port: broker.port, ["site/#"], extra: ["-i", "watcher"])
+        try await output.wait(for: "the watcher") { lines in
+            input.type("clients\n")
+            return lines.contains { $0.hasPrefix("watcher ") && $0.contains("  3.1.1  ") }
+        }
+        input.type("subscriptions watcher\n")
+        try await output.line(containing: "watcher  site/#")
+        input.type("publish site/gate 'it is open' -q 1 -r\n")
+        try await watcher.wait(for: "the message") { $0.contains { $0.contains("it is open") } }
+        try await output.line(containing: "published to 1 session")
+        input.type("retained\n")
+        try await output.line(containing: "site/gate    1   10B  it is open")
+        input.type("sessions\n")
+        try await output.line(containing: "connected")
+        input.type("stats\n")
+        try await output.line(containing: "clients        1 now")
+        input.type("clinets\n")
+        try await output.line(containing: "unknown command \"clinets\"; help lists them")
+        input.type("reload\n")
+        try await broker.program.errors.line(containing: "reloaded: changed=nothing")
+        input.type("kick watcher\n")
+        try await output.line(containing: "watcher is disconnected")
+        input.type("delete nobody\n")
+        try await output.line(containing: "no session nobody")
+        input.type("exit\n")
+        #expect(try await broker.program.wait() == .exited(0))
+        await watcher.kill()
+    }
+
+    @Test func theEndOfTheInputIsTheEnd() async throws {
+        let result = try await runProgram(
+            systemProgram("sh"),
+            ["-c", "echo clients | \"$0\" broker --port 0 --console", try Program.built("fieldpost")])
+        #expect(result.ending == .exited(0))
+        #expect(result.output.last == "no clients")
+    }
+
+    @Test func withoutATerminalThereIsNoConsole() async throws {
+        let input = try CommandInput()
+        input.type("exit\n")
+        let broker = try await RunningCommand.start(["--port", "0"], input: input, console: nil)
+        try await mosquittoPub(port: broker.port, "a", "b")
+        #expect(await broker.program.output.lines.count == 1)
+        #expect(try await broker.stop() == .exited(0))
+    }
+
+    /// `script` gives it a terminal, and passes on what is typed.
+    private func start(_ input: CommandInput) async throws -> (program: Program, port: Int) {
+        let program = try await Program.start(
+            systemProgram("sh"),
+            [
+                "-c", "exec script -qec \"'$0' broker --port 0\" /dev/null < '\(input.path)'",
+                try Program.built("fieldpost"),
+            ])
+        return (program, try await RunningCommand.port(program))
+    }
+
+    @Test func logsThatArriveMeanwhileLeaveWhatWasTyped() async throws {
+        let input = try CommandInput()
+        let (program, port) = try await start(input)
+        let output = program.output
+        try await output.line(containing: "type help for commands")
+        input.type("clie")
+        try await mosquittoPub(port: port, "a", "b")
+        // Carriage returns end lines here. Behind the log stands the prompt with what was typed so far.
+        try await output.wait(for: "the prompt behind the log") { lines in
+            guard let log = lines.firstIndex(where: { $0.contains("connected: ") }) else { return false }
+            return lines[log...].contains { $0.hasSuffix("> clie") } || lines[log].hasSuffix("> clie")
+        }
+        input.type("nts\r")
+        try await output.line(containing: "no clients")
+        // Once more, by the arrow.
+        input.type("\u{1B}[A\r")
+        try await output.wait(for: "the second answer") { $0.count { $0.contains("no clients") } == 2 }
+        input.type("\u{4}")
+        #expect(try await program.wait() == .exited(0))
+        #expect(await output.lines.contains { $0.contains("stopping") })
+    }
+
+    @Test func controlCEndsItCleanly() async throws {
+        let input = try CommandInput()
+        let (program, _) = try await start(input)
+        try await program.output.line(containing: "type help for commands")
+        input.type("half a line\u{3}")
+        #expect(try await program.wait() == .exited(0))
+        #expect(await program.output.lines.contains { $0.contains("stopping: reason=interrupted") })
+    }
+}
