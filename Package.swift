@@ -90,7 +90,7 @@ let package = Package(
             dependencies: [
                 "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
                 "OpenSSLTransport",
-                "Relay", nioCore, nioPosix, logging, unixSignals, subprocess,
+                "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
             swiftSettings: settings),
         .executableTarget(

@@ -52,7 +52,7 @@ extension Broker {
                 id: id, peer: BrokerConnection.Peer(client, will: connect.will), session: session,
                 version: connect.version,
                 patience: keepAlive > 0 ? .milliseconds(Int64(keepAlive) * 1_500) : nil, lastHeard: now,
-                window: window(of: connect),
+                window: window(of: connect, client),
                 maximumPacketSize: Int(connect.properties.maximumPacketSize ?? UInt32(Int32.max))))
         if let connection = connection(id), let patience = connection.patience { wake(at: now + patience) }
         if let will = connect.will {
@@ -94,8 +94,9 @@ extension Broker {
         return connect.keepAlive == 0 ? most : min(connect.keepAlive, most)
     }
 
-    private func window(of connect: Connect) -> Int {
-        min(max(limits.maximumInFlight, 1), Int(connect.properties.receiveMaximum ?? .max))
+    private func window(of connect: Connect, _ client: AcceptedClient) -> Int {
+        let most = client.maximumInFlight ?? limits.maximumInFlight
+        return min(max(most, 1), Int(connect.properties.receiveMaximum ?? .max))
     }
 
     /// The same client is here already, or has a session ([MQTT-3.1.4-3]).

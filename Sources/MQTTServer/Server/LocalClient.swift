@@ -65,7 +65,9 @@ public struct LocalMessage: Sendable {
     public let isDuplicate: Bool
     /// Of the subscriptions that matched, as far as they have one.
     public let subscriptionIdentifiers: [UInt32]
-    private let packetIdentifier: PacketIdentifier?
+    /// Under QoS 1 and 2: counts a session's messages, from 1 to 65,535 and then from 1 again. A message that comes again
+    /// has the one it had, also from a later process.
+    public let packetIdentifier: PacketIdentifier?
     private let server: MQTTServer
     private let id: ConnectionID
 

@@ -10,9 +10,12 @@ extension MQTTServer {
     ///   - identifier: clients over the network cannot use it at the same time.
     ///   - cleanStart: begins a new session; otherwise goes on with the one that there is.
     ///   - sessionExpiry: how long the session outlives the connection.
+    ///   - maximumInFlight: QoS 1 and 2 messages that its reader has not acknowledged, in the place of
+    ///     ``ServerLimits/maximumInFlight``; for readers that take many together.
     /// - Throws: ``ServerError/Code/notRunning``; ``ServerError/Code/refused`` by the limit of sessions.
     public func connectLocal(
-        identifier: String, cleanStart: Bool = true, sessionExpiry: Duration = .zero
+        identifier: String, cleanStart: Bool = true, sessionExpiry: Duration = .zero,
+        maximumInFlight: Int? = nil
     ) async throws -> LocalClient {
         try checkRunning()
         var connect = Connect(version: .v5, clientIdentifier: identifier, cleanStart: cleanStart, keepAlive: 0)
@@ -24,7 +27,7 @@ extension MQTTServer {
         localClients[identifier] = connection.id
         let client = AcceptedClient(
             information: ClientInformation(identifier: identifier, version: .v5, listener: "local", address: ""),
-            maximumPacketSize: limits.maximumPacketSize, topicAliasMaximum: 0)
+            maximumPacketSize: limits.maximumPacketSize, topicAliasMaximum: 0, maximumInFlight: maximumInFlight)
         let id = connection.id
         let connack = await withCheckedContinuation { continuation in
             connection.connecting = continuation
