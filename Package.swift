@@ -156,7 +156,9 @@ let package = Package(
             dependencies: ["MQTT", "MQTTWire", "TestSupport", "Relay", nioCore, nioPosix], swiftSettings: settings),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["TestSupport", "Relay", "MQTT", "MQTTWire", subprocess, nioCore, nioPosix, "fieldpost"],
+            dependencies: [
+                "TestSupport", "Relay", "MQTT", "MQTTWire", "Units", subprocess, nioCore, nioPosix, "fieldpost",
+            ],
             swiftSettings: settings),
         // Run by Tests/Benchmarks/run.sh only.
         .executableTarget(

@@ -29,10 +29,12 @@ extension MQTTServer {
             information: ClientInformation(identifier: identifier, version: .v5, listener: "local", address: ""),
             maximumPacketSize: limits.maximumPacketSize, topicAliasMaximum: 0, maximumInFlight: maximumInFlight)
         let id = connection.id
+        var nextNumber: Int64 = 0
         let connack = await withCheckedContinuation { continuation in
             connection.connecting = continuation
             let now = NIODeadline.now()
             broker.connect(connect, client, on: id, at: now)
+            nextNumber = broker.sessionByClient[identifier].map { broker.sessions[$0].nextSequence } ?? 0
             drain(at: now)
         }
         guard let connack, !connack.reasonCode.isError else {
@@ -40,7 +42,8 @@ extension MQTTServer {
                 .refused, "the client \"\(identifier)\" was refused: \(connack?.reasonCode ?? .serverShuttingDown)")
         }
         return LocalClient(
-            server: self, id: id, identifier: identifier, isSessionPresent: connack.sessionPresent)
+            server: self, id: id, identifier: identifier, isSessionPresent: connack.sessionPresent,
+            nextNumber: nextNumber)
     }
 
     func disconnectLocal(_ id: ConnectionID) {

@@ -23,7 +23,7 @@ import Units
 
     private func here(
         _ topic: String, _ payload: String = "1", qos: QoS = .atLeastOnce, retain: Bool = false,
-        _ properties: Properties = []
+        properties: Properties = []
     ) throws -> ServerMessage {
         ServerMessage(
             topic: try TopicName(topic), payload: ByteBuffer(string: payload), qos: qos, retain: retain,
@@ -72,11 +72,11 @@ import Units
     @Test func `The less of a message's own expiry and the rule's counts`() throws {
         let plan = try plan(rule("a") { $0.expiry = .seconds(60) })
         let properties: Properties = [.messageExpiryInterval(30), .contentType("text/plain")]
-        let short = try #require(try plan.outgoing(here("a", properties), at: now).messages.first)
+        let short = try #require(try plan.outgoing(here("a", properties: properties), at: now).messages.first)
         #expect(short.expiry == .seconds(30))
         #expect(short.properties.messageExpiryInterval == nil)
         #expect(short.properties.contentType == "text/plain")
-        let long = try #require(try plan.outgoing(here("a", [.messageExpiryInterval(90)]), at: now).messages.first)
+        let long = try #require(try plan.outgoing(here("a", properties: [.messageExpiryInterval(90)]), at: now).messages.first)
         #expect(long.expiry == .seconds(60))
     }
 
@@ -85,10 +85,10 @@ import Units
             .responseTopic(try TopicName("r")), .correlationData(ByteBuffer(string: "c")),
             .userProperty(name: "a", value: "1"), .userProperty(name: "a", value: "2"),
         ]
-        let message = try plan(rule("a")).outgoing(here("a", properties), at: now).messages.first
+        let message = try plan(rule("a")).outgoing(here("a", properties: properties), at: now).messages.first
         #expect(message?.properties.all == properties.all + [.userProperty(name: "fieldpost-path", value: "gw")])
         let old = try plan(rule("a") { $0.stamp = .property }, version: .v3_1_1)
-        #expect(try old.outgoing(here("a", properties), at: now).messages.first?.properties == [])
+        #expect(try old.outgoing(here("a", properties: properties), at: now).messages.first?.properties == [])
     }
 
     @Test func `A topic that gets too long is dropped and counted, and the other rules go on`() throws {
@@ -112,7 +112,7 @@ import Units
         let stamped = try plan.outgoing(here("a"), at: now).messages.first
         #expect(stamped?.properties.userProperty("time") == now.iso8601)
         #expect(stamped?.properties.userProperty("clock") == nil)
-        let own = try plan.outgoing(here("a", [.userProperty(name: "time", value: "noon")]), at: now).messages.first
+        let own = try plan.outgoing(here("a", properties: [.userProperty(name: "time", value: "noon")]), at: now).messages.first
         #expect(own?.properties.userProperties.filter { $0.name == "time" }.map(\.value) == ["noon"])
         let early = try plan.outgoing(here("a"), at: Timestamp(milliseconds: 5)).messages.first
         #expect(early?.properties.userProperty("clock") == "unsynced")
@@ -129,7 +129,7 @@ import Units
         // As the broker inside noted it, with the message.
         let earlier = Timestamp(milliseconds: now.milliseconds - 86_400_000)
         let noted: Properties = [.userProperty(name: "time", value: earlier.iso8601), .contentType("x")]
-        let late = try #require(try plan.outgoing(here("a", payload, noted), at: now).messages.first)
+        let late = try #require(try plan.outgoing(here("a", payload, properties: noted), at: now).messages.first)
         #expect(String(buffer: late.payload) == #"{"time":"\#(earlier.iso8601)",\#(value)}"#)
         #expect(late.properties.userProperty("time") == nil)
         #expect(late.properties.contentType == nil)
@@ -202,11 +202,11 @@ import Units
                 == "x/response")
         let own: Properties = [.responseTopic(try TopicName("me/response"))]
         #expect(
-            try plan.outgoing(here("l/g/request", own), at: now).messages.first?.properties.responseTopic?.string
+            try plan.outgoing(here("l/g/request", properties: own), at: now).messages.first?.properties.responseTopic?.string
                 == "s/me/response")
         let other: Properties = [.responseTopic(try TopicName("elsewhere"))]
         #expect(
-            try plan.outgoing(here("l/g/request", other), at: now).messages.first?.properties.responseTopic?.string
+            try plan.outgoing(here("l/g/request", properties: other), at: now).messages.first?.properties.responseTopic?.string
                 == "elsewhere")
     }
 
@@ -216,16 +216,16 @@ import Units
         let plan = try plan(rule("#") { $0.direction = .both })
         let path: (String) -> Properties = { [.userProperty(name: "fieldpost-path", value: $0)] }
         for old in ["gw", "other/gw", "gw/other", "a/gw/b"] {
-            #expect(try plan.outgoing(here("t", path(old)), at: now).isLoop)
+            #expect(try plan.outgoing(here("t", properties: path(old)), at: now).isLoop)
             #expect(try plan.incoming(there("t", path(old))).isLoop)
             #expect(try plan.incoming(there("t", path(old))).messages.isEmpty)
         }
-        let on = try #require(try plan.outgoing(here("t", path("gw2/gw1")), at: now).messages.first)
+        let on = try #require(try plan.outgoing(here("t", properties: path("gw2/gw1")), at: now).messages.first)
         #expect(on.properties.userProperty("fieldpost-path") == "gw2/gw1/gw")
         let long = (1...16).map { "g\($0)" }
-        #expect(try plan.outgoing(here("t", path(long.joined(separator: "/"))), at: now).isLoop)
-        #expect(try !plan.outgoing(here("t", path(long.dropLast().joined(separator: "/"))), at: now).isLoop)
-        #expect(try !self.plan(rule("a")).outgoing(here("t", path("gw")), at: now).isLoop, "no rule: nothing to count")
+        #expect(try plan.outgoing(here("t", properties: path(long.joined(separator: "/"))), at: now).isLoop)
+        #expect(try !plan.outgoing(here("t", properties: path(long.dropLast().joined(separator: "/"))), at: now).isLoop)
+        #expect(try !self.plan(rule("a")).outgoing(here("t", properties: path("gw")), at: now).isLoop, "no rule: nothing to count")
     }
 
     @Test func `Only rules that overlap at the far broker can echo`() throws {

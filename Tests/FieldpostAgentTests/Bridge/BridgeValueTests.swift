@@ -5,19 +5,38 @@ import Testing
 @testable import FieldpostAgent
 
 @Suite struct BridgeValueTests {
-    @Test func `A session's numbers go round`() throws {
-        func includes(_ last: Int64, _ identifier: UInt16) throws -> Bool {
-            SessionNumber(last).includes(try #require(PacketIdentifier(rawValue: identifier)))
-        }
-        #expect(try !includes(0, 1))
-        #expect(try !includes(0, 65_535))
-        #expect(try includes(1, 1))
-        #expect(try !includes(1, 2))
-        #expect(try includes(1, 65_535))
-        #expect(try includes(500, 1))
-        #expect(try !includes(65_535, 1))
-        #expect(try includes(65_535, 65_535))
-        #expect(try !includes(65_535, 1_000))
+    /// - Parameter waiting: numbers of messages that the session has.
+    /// - Returns: those of them, and of the 10 messages after them, that are taken for new.
+    private func new(
+        _ waiting: ClosedRange<Int64>?, next: Int64, last: Int64, pending: Int? = nil
+    ) -> (all: [Int64], last: Int64) {
+        var numbers = SessionNumbers(next: next, pending: pending ?? waiting?.count ?? 0, last: last)
+        let all = (waiting.map(Array.init) ?? []) + Array(next..<(next + 10))
+        let new = all.filter { numbers.isNew(PacketIdentifier(rawValue: UInt16(1 + $0 % 65_535)) ?? .first) }
+        return (new, numbers.last)
+    }
+
+    @Test(arguments: [0, 65_530, 65_535, 1_000_000] as [Int64])
+    func `What came to the queue before is known by its number`(start: Int64) {
+        let waiting = start + 5...start + 20
+        #expect(new(waiting, next: start + 21, last: start + 12).all == Array(start + 13...start + 30))
+        #expect(new(waiting, next: start + 21, last: start + 4).all == Array(start + 5...start + 30))
+        #expect(new(waiting, next: start + 21, last: -1).all == Array(start + 5...start + 30))
+        #expect(new(nil, next: start + 21, last: start + 12).all == Array(start + 21...start + 30))
+        #expect(new(waiting, next: start + 21, last: start + 12).last == start + 30)
+    }
+
+    @Test(arguments: [30, 40_000, 65_540, 1_000_000] as [Int64])
+    func `Numbers that are used again are new, and what waited before them is not`(later: Int64) {
+        #expect(new(5...20, next: 21, last: later).all == Array(21...30))
+        #expect(SessionNumbers(next: 21, pending: 16, last: later).last == 20)
+        // A new session.
+        #expect(new(nil, next: 0, last: later).all == Array(0...9))
+        #expect(SessionNumbers(next: 0, pending: 0, last: later).last == -1)
+    }
+
+    @Test func `So many waiting that their numbers are not certain are all new`() {
+        #expect(new(5...20, next: 21, last: 12, pending: 40_000).all == Array(5...30))
     }
 
     @Test(.timeLimit(.minutes(1))) func `What is gathered is bounded, and comes out in order and complete`() async {

@@ -11,9 +11,8 @@ internal import Units
 /// **Out** it is a client of the broker inside, with a session that lasts. A message is in the queue, durable, before it is
 /// acknowledged to the session; so one that a device's QoS 1 or 2 was acknowledged for is on disk at any time (D1), where
 /// both are kept there, until the far broker has it. That a message is in the queue is noted with it, in one transaction,
-/// under the number that the session gave it: a process that was killed before the acknowledgement was stored does not take
-/// it twice. So QoS 2 stays exact from a device to the far broker, provided that the broker inside keeps its sessions
-/// through a power cut (`durability = "strict"`); otherwise the last messages before a crash may be carried twice.
+/// under the number that the session gave it (``SessionNumbers``): a process that was killed before the acknowledgement
+/// was stored does not take it twice. So QoS 2 stays exact from a device to the far broker.
 ///
 /// **In** it reads what the agent's own connection receives, and a message is acknowledged to the far broker when the
 /// broker inside has stored it. A process that is killed between the two receives it again: at QoS 2, too, it may then
@@ -26,7 +25,7 @@ internal import Units
 /// the same topics in a ring, cannot be told from devices.
 struct Bridge: Sendable {
     static let clientIdentifier = "$bridge"
-    /// In the queue: the packet identifier of the session's last message that is in it.
+    /// The number of the session's last message that has come to the queue is kept there under this name.
     private static let note = "bridge"
     private static let retryInterval = Duration.seconds(1)
     /// Messages of the session that are under way: as many may go to disk together.
@@ -40,8 +39,6 @@ struct Bridge: Sendable {
     private let echoes: EchoStore?
     private let logger: Logger
     let counters = BridgeCounters()
-    /// The broker inside keeps sessions whatever happens, so that their numbers never come again.
-    private let isExact: Bool
     private let keepsRetained: Bool
     private let remoteFilters: [TopicFilter]
     private let incoming = Gatherer<ReceivedMessage>(maximumCount: 256)
@@ -59,7 +56,6 @@ struct Bridge: Sendable {
         echoes =
             plan.canEcho && configuration.broker.version != .v5
             ? EchoStore(outbox, filters: plan.remoteFilters, mark: configuration.queue.backlog.mark) : nil
-        isExact = server.persistence?.survivesPowerLoss == true
         keepsRetained = server.persistence != nil
         remoteFilters = plan.remoteFilters
     }
@@ -87,9 +83,9 @@ struct Bridge: Sendable {
 
     /// As long as one connection to the broker inside lasts.
     private func carry(_ client: MQTTClient) async throws {
-        let local = try await connect()
+        let (local, numbers) = try await connect()
         await withTaskGroup { tasks in
-            tasks.addTask { await carryOut(local, client) }
+            tasks.addTask { await carryOut(local, numbers, client) }
             tasks.addTask { await carryIn(local, client) }
             // When the connection has ended, there is nothing left for the other.
             await tasks.next()
@@ -100,13 +96,15 @@ struct Bridge: Sendable {
 
     // MARK: Subscriptions
 
-    private func connect() async throws -> LocalClient {
+    private func connect() async throws -> (LocalClient, SessionNumbers) {
+        let pending = await server.sessions().first { $0.clientIdentifier == Self.clientIdentifier }?.pendingMessages
         let held = await server.subscriptions(of: Self.clientIdentifier).map(\.subscription.filter)
         let local = try await server.connectLocal(
             identifier: Self.clientIdentifier, cleanStart: false, sessionExpiry: .seconds(Int64(UInt32.max)),
             maximumInFlight: Self.window)
-        // A new session counts from the beginning.
-        if !local.isSessionPresent || held.isEmpty { try await outbox.note(0, as: Self.note) }
+        let known = try await outbox.note(Self.note) ?? -1
+        let numbers = SessionNumbers(next: local.nextNumber, pending: pending ?? 0, last: known)
+        if numbers.last != known { try await outbox.note(numbers.last, as: Self.note) }
         let wanted = plan.localSubscriptions
         let stale = held.filter { filter in !wanted.contains { $0.filter == filter } }
         if !stale.isEmpty { try await local.unsubscribe(stale) }
@@ -117,7 +115,7 @@ struct Bridge: Sendable {
             }
         }
         admission.open()
-        return local
+        return (local, numbers)
     }
 
     private func subscribe(_ client: MQTTClient) async {
@@ -142,7 +140,7 @@ struct Bridge: Sendable {
 
     // MARK: Out
 
-    private func carryOut(_ local: LocalClient, _ client: MQTTClient) async {
+    private func carryOut(_ local: LocalClient, _ numbers: SessionNumbers, _ client: MQTTClient) async {
         let gathered = Gatherer<LocalMessage>(maximumCount: Self.window)
         await withTaskGroup { tasks in
             tasks.addTask {
@@ -151,10 +149,9 @@ struct Bridge: Sendable {
                 }
             }
             tasks.addTask {
-                // An earlier connection, or process, may have had as many as can be under way.
-                var doubtful = isExact ? Self.window : 0
+                var numbers = numbers
                 while let batch = await gathered.take() {
-                    guard await take(batch, &doubtful) else { return }
+                    guard await take(batch, &numbers) else { return }
                     client.storeDidChange()
                 }
             }
@@ -165,23 +162,17 @@ struct Bridge: Sendable {
 
     /// Puts messages into the queue, and acknowledges them.
     ///
-    /// - Parameter doubtful: so many may be there already.
     /// - Returns: false when the queue is closed.
-    private func take(_ batch: [LocalMessage], _ doubtful: inout Int) async -> Bool {
-        var carried: [(messages: [Message], number: SessionNumber)] = []
+    private func take(_ batch: [LocalMessage], _ numbers: inout SessionNumbers) async -> Bool {
+        var carried: [(messages: [Message], number: Int64)] = []
+        for local in batch {
+            if let identifier = local.packetIdentifier, !numbers.isNew(identifier) { continue }
+            let outcome = plan.outgoing(local.message, at: .now())
+            counters.count(\.dropped, outcome.dropped)
+            if outcome.isLoop { counters.count(\.looped) }
+            if !outcome.messages.isEmpty { carried.append((outcome.messages, numbers.last)) }
+        }
         do {
-            var last = SessionNumber(try await outbox.note(Self.note) ?? 0)
-            for local in batch {
-                if let identifier = local.packetIdentifier {
-                    doubtful -= 1
-                    if doubtful >= 0, last.includes(identifier) { continue }
-                    last = SessionNumber(identifier)
-                }
-                let outcome = plan.outgoing(local.message, at: .now())
-                counters.count(\.dropped, outcome.dropped)
-                if outcome.isLoop { counters.count(\.looped) }
-                if !outcome.messages.isEmpty { carried.append((outcome.messages, last)) }
-            }
             do {
                 try await append(carried.flatMap(\.messages), carried.last?.number)
             } catch let error as OutboxError where error != .closed {
@@ -195,7 +186,7 @@ struct Bridge: Sendable {
     }
 
     /// One of many cannot be queued: the others can.
-    private func appendAlone(_ messages: [Message], _ number: SessionNumber) async throws {
+    private func appendAlone(_ messages: [Message], _ number: Int64) async throws {
         do {
             try await append(messages, number)
         } catch let error as OutboxError where error != .closed {
@@ -204,9 +195,9 @@ struct Bridge: Sendable {
         }
     }
 
-    private func append(_ messages: [Message], _ number: SessionNumber?) async throws {
+    private func append(_ messages: [Message], _ number: Int64?) async throws {
         guard !messages.isEmpty, let number else { return }
-        _ = try await outbox.append(messages, noting: number.value, as: Self.note)
+        _ = try await outbox.append(messages, noting: number, as: Self.note)
         counters.count(\.out, messages.count)
     }
 
@@ -264,18 +255,4 @@ struct Bridge: Sendable {
 struct BridgeHost: Sendable {
     var server: MQTTServer
     var admission: BridgeAdmission
-}
-
-/// The number of a session's last message: its packet identifier, which goes round.
-struct SessionNumber: Sendable, Hashable {
-    /// 0: there was none.
-    let value: Int64
-
-    init(_ value: Int64) { self.value = value }
-    init(_ identifier: PacketIdentifier) { value = Int64(identifier.rawValue) }
-
-    /// Whether it is this message, or one before it.
-    func includes(_ identifier: PacketIdentifier) -> Bool {
-        value > 0 && (value - Int64(identifier.rawValue) + 65_535) % 65_535 < 32_768
-    }
 }
