@@ -165,15 +165,7 @@ extension MQTTServer {
 
     func nextMessage(on id: ConnectionID) async -> Publish? {
         guard let connection = connections.local(id) else { return nil }
-        if let publish = connection.inbox.popFirst() {
-            connection.inboxBytes -= publish.payload.readableBytes + 64
-            if !connection.isDrained, connection.inboxBytes < LocalConnection.inboxLimit / 2 {
-                connection.isDrained = true
-                broker.flushed(id, at: .now())
-                drain(at: .now())
-            }
-            return publish
-        }
+        if let publish = popInbox(of: connection) { return publish }
         guard !connection.isEnded else {
             forget(connection)
             return nil
@@ -182,6 +174,9 @@ extension MQTTServer {
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 if Task.isCancelled { return continuation.resume(returning: nil) }
+                // The way here may lead off the event loop: what has come meanwhile goes before what is still to come.
+                if let publish = popInbox(of: connection) { return continuation.resume(returning: publish) }
+                if connection.isEnded { return continuation.resume(returning: nil) }
                 connection.reader = continuation
             }
         } onCancel: {
@@ -191,6 +186,17 @@ extension MQTTServer {
                 connection.reader = nil
             }
         }
+    }
+
+    private func popInbox(of connection: LocalConnection) -> Publish? {
+        guard let publish = connection.inbox.popFirst() else { return nil }
+        connection.inboxBytes -= publish.payload.readableBytes + 64
+        if !connection.isDrained, connection.inboxBytes < LocalConnection.inboxLimit / 2 {
+            connection.isDrained = true
+            broker.flushed(connection.id, at: .now())
+            drain(at: .now())
+        }
+        return publish
     }
 
     /// The broker has let go of it. What has arrived can still be read.
