@@ -90,7 +90,7 @@ let package = Package(
             dependencies: [
                 "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
                 "OpenSSLTransport",
-                "Relay", nioCore, nioPosix, logging, unixSignals, subprocess,
+                "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -169,7 +169,9 @@ let package = Package(
             exclude: ["Clients"], swiftSettings: settings),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["TestSupport", "Relay", "MQTT", "MQTTWire", subprocess, nioCore, nioPosix, "fieldpost"],
+            dependencies: [
+                "TestSupport", "Relay", "MQTT", "MQTTWire", "Units", subprocess, nioCore, nioPosix, "fieldpost",
+            ],
             exclude: ["Python"], swiftSettings: settings),
         // Run by Tests/Benchmarks/run.sh only.
         .executableTarget(

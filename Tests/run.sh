@@ -26,7 +26,6 @@ want softhsm2 has_program softhsm2-util
 want libengine-pkcs11-openssl test -e "/usr/lib/$(uname -m)-linux-gnu/engines-3/pkcs11.so"
 want coreutils has_program stdbuf
 want util-linux has_program setpriv
-want python3-paho-mqtt /usr/bin/python3 -c "import paho.mqtt"
 install_missing
 
 say "building the tests"

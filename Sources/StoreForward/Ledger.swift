@@ -7,6 +7,8 @@ struct Ledger: Hashable {
     var rows = 0
     var losses = OutboxStatus.Losses()
     var counters: [String: Int64] = [:]
+    /// Numbers that are replaced, and not counted.
+    var notes: [String: Int64] = [:]
 
     private static let lossNames: [(String, any WritableKeyPath<OutboxStatus.Losses, Int64> & Sendable)] = [
         ("lost.size", \.evictedBySize), ("lost.rows", \.evictedByRows), ("lost.expired", \.expired),
@@ -14,6 +16,7 @@ struct Ledger: Hashable {
         ("lost.refused", \.refused), ("lost.unsendable", \.unsendable),
     ]
     private static let counterPrefix = "counter."
+    private static let notePrefix = "note."
 
     init() {}
 
@@ -24,12 +27,16 @@ struct Ledger: Hashable {
         for (name, value) in entries where name.hasPrefix(Self.counterPrefix) {
             counters[String(name.dropFirst(Self.counterPrefix.count))] = value
         }
+        for (name, value) in entries where name.hasPrefix(Self.notePrefix) {
+            notes[String(name.dropFirst(Self.notePrefix.count))] = value
+        }
     }
 
     var entries: [String: Int64] {
         var entries = ["next_sequence": nextSequence, "rows": Int64(rows)]
         for (name, path) in Self.lossNames { entries[name] = losses[keyPath: path] }
         for (name, value) in counters { entries[Self.counterPrefix + name] = value }
+        for (name, value) in notes { entries[Self.notePrefix + name] = value }
         return entries
     }
 
@@ -37,5 +44,6 @@ struct Ledger: Hashable {
     mutating func add(countsOf other: Ledger) {
         for (_, path) in Self.lossNames { losses[keyPath: path] += other.losses[keyPath: path] }
         counters.merge(other.counters, uniquingKeysWith: +)
+        notes.merge(other.notes) { $1 }
     }
 }

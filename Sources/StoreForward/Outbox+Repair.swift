@@ -78,6 +78,7 @@ extension Outbox {
             merged.nextSequence = max(merged.nextSequence, ledger.nextSequence)
             merged.losses = ledger.losses
             merged.counters = ledger.counters
+            merged.notes = ledger.notes
         } else {
             var counted = ledger
             let session = counted.counters.removeValue(forKey: Self.sessionCounter)

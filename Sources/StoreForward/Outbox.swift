@@ -144,10 +144,30 @@ public actor Outbox: SessionStore {
     ///   failed since before the start, numbers are provisional and count from 2^47.
     /// - Throws: what `build` throws, or ``OutboxError``; then nothing was accepted.
     public func append(_ build: @Sendable (_ first: Int64) throws -> [Message]) async throws -> [MessageID] {
+        try await append(noting: nil, build)
+    }
+
+    /// Takes messages over together with a number that is kept with the queue (see ``note(_:)``): a later process finds
+    /// both or neither. So whoever brings numbered messages knows which of them it need not bring again.
+    ///
+    /// - Throws: ``OutboxError``; then nothing was accepted, nor noted.
+    public func append(
+        _ messages: [Message], noting number: Int64, as name: String
+    ) async throws -> [MessageID] {
+        try await append(noting: (name, number)) { _ in messages }
+    }
+
+    private func append(
+        noting number: (name: String, value: Int64)?, _ build: @Sendable (_ first: Int64) throws -> [Message]
+    ) async throws -> [MessageID] {
         guard !isClosed else { throw OutboxError.closed }
         let messages = try build(ledger.nextSequence)
         guard !messages.isEmpty else { return [] }
         for message in messages { try check(message) }
+        if let number {
+            ledger.notes[number.name] = number.value
+            isLedgerChanged = true
+        }
         let accepted = now()
         let ids = messages.map { message in
             let id = RowID(message.priority, ledger.nextSequence)
@@ -318,6 +338,20 @@ public actor Outbox: SessionStore {
         isLedgerChanged = true
         commit()
         return value
+    }
+
+    /// A number that is kept with the queue; nil if it was never noted, or a damaged file has taken it along.
+    public func note(_ name: String) throws -> Int64? {
+        guard !isClosed else { throw OutboxError.closed }
+        return ledger.notes[name]
+    }
+
+    /// Keeps a number with the queue. It is on disk when this returns, unless the disk fails (see `status`).
+    public func note(_ number: Int64, as name: String) throws {
+        guard !isClosed else { throw OutboxError.closed }
+        ledger.notes[name] = number
+        isLedgerChanged = true
+        commit()
     }
 
     // MARK: - Timing

@@ -215,7 +215,8 @@ private actor OwnTraffic: Traffic {
         tasks.append(
             Task {
                 for await message in subscriber.messages {
-                    guard let qos = Int(message.topic.string.suffix(1)), let number = Int(String(buffer: message.payload))
+                    guard let qos = Int(message.topic.string.suffix(1)),
+                        let number = Int(String(buffer: message.payload))
                     else { continue }
                     messages.append(Numbered(qos: qos, number: number))
                 }
@@ -227,7 +228,8 @@ private actor OwnTraffic: Traffic {
                     for qos in [QoS.atLeastOnce, .exactlyOnce] {
                         try await publisher.publish(
                             Message(
-                                topic: try TopicName("kill/ours/\(qos.rawValue)"), payload: ByteBuffer(string: "\(last)"),
+                                topic: try TopicName("kill/ours/\(qos.rawValue)"),
+                                payload: ByteBuffer(string: "\(last)"),
                                 qos: qos))
                     }
                     // It must not run ahead of a broker that is dead half of the time.

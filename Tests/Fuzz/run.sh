@@ -13,6 +13,8 @@ want_build
 want lld has_program ld.lld
 install_missing
 say "building with libFuzzer"
+# Or files that are new since the last time would not be seen: to this build the package is a dependency.
+rm -f .build/fuzz/debug.yaml
 # Debug, so that everything that cannot be is trapped; optimized all the same, for speed.
 swift build --package-path Tests/Fuzz --scratch-path .build/fuzz -c debug \
     -Xswiftc -sanitize=fuzzer -Xswiftc -O -Xswiftc -use-ld=lld
@@ -24,5 +26,5 @@ if (($#)) && [[ -e $1 ]]; then
     exec "$fuzz" "$@"
 fi
 say "fuzzing"
-exec "$fuzz" -max_total_time="${1:-60}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
+exec "$fuzz" -max_total_time="${1:-60}" -max_len=2048 -len_control=0 -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix=.build/fuzz/ -print_final_stats=1 .build/fuzz/corpus

@@ -45,7 +45,9 @@ extension Hostile {
                         }
                         if kept.count > 500 { kept.removeFirst(100) }
                         while let packet = try reader.receiveNow() {
-                            if case .publish(let publish) = packet { heard[publish.topic?.string ?? "", default: 0] += 1 }
+                            if case .publish(let publish) = packet {
+                                heard[publish.topic?.string ?? "", default: 0] += 1
+                            }
                         }
                         usleep(for: waveEnd - .now)
                     }
@@ -67,7 +69,8 @@ extension Hostile {
             case .hasty:
                 return try Packet.connect(Connect(version: .v5, clientIdentifier: "hasty-\(number)")).bytes()
             case .wills:
-                let will = Will(topic: try TopicName("last/\(number % 10)"), payload: ByteBuffer(repeating: 1, count: 1000))
+                let will = Will(
+                    topic: try TopicName("last/\(number % 10)"), payload: ByteBuffer(repeating: 1, count: 1000))
                 return try Packet.connect(
                     Connect(version: .v3_1_1, clientIdentifier: "mortal-\(number)", will: will)
                 ).bytes(.v3_1_1)

@@ -88,7 +88,9 @@ extension Hostile {
                 try publisher.send(packet, within: .seconds(30))
                 if qos == .atLeastOnce { open += 1 }
                 while open >= 20 {
-                    guard case .puback = try publisher.receive(within: .seconds(30)) else { throw Unexpected("no PUBACK") }
+                    guard case .puback = try publisher.receive(within: .seconds(30)) else {
+                        throw Unexpected("no PUBACK")
+                    }
                     open -= 1
                 }
             }

@@ -6,12 +6,15 @@ import Testing
 extension Hostile {
     /// Exchanges that are begun and never ended.
     @Suite(.serialized) struct ExhaustionTests {
-        @Test func `S3: a client of 5.0 that releases nothing is told when its Receive Maximum is exceeded`() async throws {
+        @Test func `S3: a client of 5.0 that releases nothing is told when its Receive Maximum is exceeded`()
+            async throws
+        {
             try await withBroker { broker in
                 let port = broker.port
                 try await attack(broker, "unreleased QoS 2 of 5.0", memory: 32 << 20) {
                     let client = try RawConnection(port: port)
-                    let limit = try client.open(Connect(version: .v5, clientIdentifier: "hoarder")).properties.receiveMaximum
+                    let limit = try client.open(Connect(version: .v5, clientIdentifier: "hoarder")).properties
+                        .receiveMaximum
                     var answers: [Packet] = []
                     for number in 0..<Int(limit ?? 65_535) {
                         try client.send(
@@ -19,7 +22,10 @@ extension Hostile {
                         while let packet = try client.receiveNow() { answers.append(packet) }
                     }
                     while answers.count < Int(limit ?? 65_535) { answers.append(try client.receive()) }
-                    guard answers.allSatisfy({ if case .pubrec(let answer) = $0 { !answer.reasonCode.isError } else { false } })
+                    guard
+                        answers.allSatisfy({
+                            if case .pubrec(let answer) = $0 { !answer.reasonCode.isError } else { false }
+                        })
                     else { throw Unexpected("not only PUBREC came") }
                     guard let limit, limit < 65_535 else { return }
                     try client.send(
@@ -62,7 +68,8 @@ extension Hostile {
                     let payload = ByteBuffer(repeating: 3, count: 1_000)
                     for number in 0..<5_000 {
                         try publisher.send(
-                            .publish("mute/a", payload, qos: .atLeastOnce, identifier: PacketIdentifier(number: number)))
+                            .publish("mute/a", payload, qos: .atLeastOnce, identifier: PacketIdentifier(number: number))
+                        )
                         guard case .puback = try publisher.receive() else { throw Unexpected("no PUBACK") }
                     }
                     for client in mute { try client.settle() }
@@ -84,7 +91,8 @@ private struct Exchange {
             for first in stride(from: 0, to: count, by: 100) {
                 let identifiers = first..<min(first + 100, count)
                 let burst = try identifiers.flatMap {
-                    try Packet.publish("hoard", qos: .exactlyOnce, identifier: PacketIdentifier(number: $0)).bytes(.v3_1_1)
+                    try Packet.publish("hoard", qos: .exactlyOnce, identifier: PacketIdentifier(number: $0)).bytes(
+                        .v3_1_1)
                 }
                 try client.send(burst)
                 sent += identifiers.count

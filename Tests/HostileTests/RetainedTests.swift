@@ -62,7 +62,9 @@ extension Hostile {
                     }
                     try flooder.settle(within: .seconds(30))
                     // The same topic again and again: what was there before goes.
-                    for _ in 0..<100 { try flooder.send(.publish("large/0", payload, retain: true), within: .seconds(30)) }
+                    for _ in 0..<100 {
+                        try flooder.send(.publish("large/0", payload, retain: true), within: .seconds(30))
+                    }
                     try flooder.settle(within: .seconds(30))
                 }
             }

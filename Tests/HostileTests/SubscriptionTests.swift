@@ -5,7 +5,8 @@ import Testing
 
 extension Hostile {
     @Suite(.serialized) struct SubscriptionTests {
-        @Test func `S3: 20,000 subscriptions of one client are matched at speed and leave nothing behind`() async throws {
+        @Test func `S3: 20,000 subscriptions of one client are matched at speed and leave nothing behind`() async throws
+        {
             try await withBroker { broker in
                 let port = broker.port
                 let aftermath = try await attack(broker, "20,000 subscriptions of one client", memory: 64 << 20) {
@@ -51,7 +52,9 @@ extension Hostile {
                             return client
                         }
                         let publisher = try RawConnection.client("feeder", port: port)
-                        for _ in 0..<20 { try publisher.send(.publish("all/now", ByteBuffer(repeating: 7, count: 100))) }
+                        for _ in 0..<20 {
+                            try publisher.send(.publish("all/now", ByteBuffer(repeating: 7, count: 100)))
+                        }
                         try publisher.settle()
                         for client in clients {
                             let count = try client.settle()

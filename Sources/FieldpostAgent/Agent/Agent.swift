@@ -16,9 +16,16 @@ internal import Uplink
 public actor Agent {
     private let configuration: AgentConfiguration
     private let logger: Logger
+    /// The broker inside, if there is one.
+    private let host: BridgeHost?
 
     public init(_ configuration: AgentConfiguration, logger: Logger) {
+        self.init(configuration, host: nil, logger: logger)
+    }
+
+    init(_ configuration: AgentConfiguration, host: BridgeHost?, logger: Logger) {
         self.configuration = configuration
+        self.host = host
         self.logger = logger
     }
 
@@ -45,11 +52,13 @@ public actor Agent {
         } catch {
             throw .queue("\(error)")
         }
+        let bridge = await makeBridge(outbox)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let board = Board(
-            Presence(configuration, boot: boot), outbox: outbox, sensors: configuration.sensors.count)
+            Presence(configuration, boot: boot), outbox: outbox, bridge: bridge?.counters,
+            sensors: configuration.sensors.count)
         let client = MQTTClient(
-            configuration.client(board), store: outbox, eventLoop: group.next(), logger: logger)
+            configuration.client(board), store: bridge?.store ?? outbox, eventLoop: group.next(), logger: logger)
         logger.info(
             "started",
             metadata: [
@@ -59,17 +68,16 @@ public actor Agent {
 
         let connecting = Task { await client.run() }
         let reporting = Task { await report(from: board, through: client) }
-        let watching = Task { await watchOwnStatus(board, client) }
+        let watching = Task { await watchOwnStatus(client) }
+        let receiving = Task { await receive(from: client, board, bridge) }
+        let bridging = Task { if let bridge { await bridge.run(client) } }
         let reading = Task { await read(into: outbox, client, board) }
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
-        reading.cancel()
-        reporting.cancel()
-        watching.cancel()
-        await reading.value
-        await watching.value
-        await reporting.value
+        let tasks = [reading, reporting, watching, receiving, bridging]
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
         try? await outbox.flush()
         await sendTheRest(client)
         await sayGoodbye(reason, board, client)
@@ -98,6 +106,13 @@ public actor Agent {
             }
         }
         await client.disconnect(within: Grace.goodbye, keepingWill: !isTold)
+    }
+
+    private func makeBridge(_ outbox: Outbox) async -> Bridge? {
+        guard let host else { return nil }
+        if let bridge = Bridge(configuration, host, outbox: outbox, logger: logger) { return bridge }
+        await Bridge.forget(on: host.server)
+        return nil
     }
 
     // MARK: Reading
@@ -146,32 +161,32 @@ public actor Agent {
 
     /// P2: a will may come late, when a broker has held on to a dead connection while we were back on another one, and
     /// then the fleet would believe us dead. So we listen to our own status, and contradict.
-    private func watchOwnStatus(_ board: Board, _ client: MQTTClient) async {
+    private func watchOwnStatus(_ client: MQTTClient) async {
         let topic = configuration.status.topic
-        let logger = logger
-        await withDiscardingTaskGroup { tasks in
-            tasks.addTask {
-                do {
-                    let filter = try TopicFilter(topic.string)
-                    let codes = try await client.subscribe(
-                        [Subscription(filter: filter, qos: .atLeastOnce, noLocal: await client.version == .v5)],
-                        timeout: .seconds(365 * 86_400))
-                    if let code = codes.first, code.isError {
-                        logger.warning(
-                            "the broker does not let us watch our own status: a late will goes unnoticed",
-                            metadata: ["topic": "\(topic)", "reason": "\(code)"])
-                    }
-                } catch {
-                    logger.debug("own status not watched", metadata: ["reason": "\(error)"])
-                }
+        do {
+            let filter = try TopicFilter(topic.string)
+            let codes = try await client.subscribe(
+                [Subscription(filter: filter, qos: .atLeastOnce, noLocal: await client.version == .v5)],
+                timeout: .seconds(365 * 86_400))
+            if let code = codes.first, code.isError {
+                logger.warning(
+                    "the broker does not let us watch our own status: a late will goes unnoticed",
+                    metadata: ["topic": "\(topic)", "reason": "\(code)"])
             }
-            tasks.addTask {
-                for await message in client.messages where message.topic == topic {
-                    guard board.isContradicted(by: String(buffer: message.payload)) else { continue }
-                    logger.notice("the status said that we are offline: contradicted", metadata: ["topic": "\(topic)"])
-                    await board.announce()
-                }
+        } catch {
+            logger.debug("own status not watched", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Gives each message that arrives to those whom it concerns.
+    private func receive(from client: MQTTClient, _ board: Board, _ bridge: Bridge?) async {
+        let topic = configuration.status.topic
+        for await message in client.messages {
+            if message.topic == topic, board.isContradicted(by: String(buffer: message.payload)) {
+                logger.notice("the status said that we are offline: contradicted", metadata: ["topic": "\(topic)"])
+                await board.announce()
             }
+            if await bridge?.take(message, from: client) != true { await client.acknowledge(message) }
         }
     }
 

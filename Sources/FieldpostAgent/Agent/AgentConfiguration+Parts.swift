@@ -22,6 +22,7 @@ extension AgentConfiguration {
         client.endpointsShareSessions = broker.sharesSessions
         client.followsRedirects = broker.followsRedirects
         client.keepAlive = broker.keepAlive
+        client.acknowledgement = .byHand
         let sessions = client.tls.sessionCache
         client.tls = broker.tls
         client.tls.sessionCache = sessions

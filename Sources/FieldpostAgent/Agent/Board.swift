@@ -7,6 +7,7 @@ internal import Units
 actor Board {
     private(set) var presence: Presence
     private let outbox: Outbox
+    private let bridge: BridgeCounters?
     /// One element when there may be something to tell; what comes while nobody looks is told once.
     nonisolated let bell: AsyncStream<Void>
     private let ringing: AsyncStream<Void>.Continuation
@@ -17,9 +18,10 @@ actor Board {
     private let backlog: Int
     private var hasToldOfBacklog = false
 
-    init(_ presence: Presence, outbox: Outbox, sensors: Int) {
+    init(_ presence: Presence, outbox: Outbox, bridge: BridgeCounters?, sensors: Int) {
         self.presence = presence
         self.outbox = outbox
+        self.bridge = bridge
         backlog = 16 + 2 * sensors
         (bell, ringing) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -52,7 +54,7 @@ actor Board {
         hasNews = false
         let queue = try? await outbox.status()
         hasToldOfBacklog = (queue?.queued ?? 0) > backlog
-        return presence.online(queue)
+        return presence.online(queue, bridge?.current)
     }
 
     /// What the next connection says of us, first in its will and then in the status that makes it untrue.

@@ -40,7 +40,7 @@ struct Presence: Sendable {
         return will
     }
 
-    func online(_ queue: OutboxStatus?) -> Message {
+    func online(_ queue: OutboxStatus?, _ bridge: BridgeCounters.Counts?) -> Message {
         var members = state("online")
         members.insert(JSON.Member("since", .string(since.iso8601)), at: 1)
         if let position {
@@ -49,6 +49,7 @@ struct Presence: Sendable {
                     "position", ["latitude": .number(position.latitude), "longitude": .number(position.longitude)]))
         }
         if let queue { members.append(JSON.Member("queue", queue.json)) }
+        if let bridge { members.append(JSON.Member("bridge", bridge.json)) }
         if possibleDuplicates > 0 {
             members.append(JSON.Member("possible_duplicates", .integer(Int64(possibleDuplicates))))
         }

@@ -25,6 +25,7 @@ extension AgentConfiguration {
         queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory, version: broker.version)
         let status = Status(root.table("status"), device: device.id, broker: broker)
         let uplink = Uplink(root.table("uplink"))
+        bridges = BridgeRule.read(root, device: device.id, server: server, broker: broker)
 
         var owners: [String: String] = [:]
         sensors = root.tables("sensor").compactMap { settings in
@@ -47,7 +48,7 @@ extension AgentConfiguration {
             }
             return sensor
         }
-        if !root.has("sensor") {
+        if !root.has("sensor"), bridges.isEmpty {
             root.warning(at: "sensor", message: "there is none", mend: "write one under [[sensor]]")
         }
         guard let status else { return nil }
@@ -255,9 +256,7 @@ extension AgentConfiguration.Sensor {
         topic = settings.topicTemplate() ?? uplink.topic
         qos = settings.qos() ?? uplink.qos
         retain = settings.boolean("retain") ?? uplink.retain
-        priority =
-            settings.choice("priority", of: ["low": .low, "normal": .normal, "high": .high, "urgent": .urgent])
-            ?? priority
+        priority = settings.priority() ?? priority
         expiry = settings.duration("expiry", in: .seconds(1)...)
         guard let source else { return nil }
         self.source = source
@@ -271,6 +270,10 @@ extension SettingsReader {
 
     func qos(_ key: String = "qos") -> QoS? {
         integer(key, in: 0...2).flatMap { QoS(rawValue: UInt8($0)) }
+    }
+
+    func priority() -> Priority? {
+        choice("priority", of: ["low": .low, "normal": .normal, "high": .high, "urgent": .urgent])
     }
 
     /// MQTT counts these in seconds.

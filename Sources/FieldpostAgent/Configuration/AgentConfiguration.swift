@@ -22,6 +22,8 @@ public struct AgentConfiguration: Sendable {
     /// `[server]` and `[[listener]]`: a broker inside the agent, for the devices around it. Without `[broker]` the agent's
     /// own messages go to it too. Default: there is none.
     public var server: BrokerConfiguration?
+    /// `[[bridge]]`, in the file's order: what is carried between the broker inside and the other one.
+    public var bridges: [BridgeRule]
     /// `[[sensor]]`, in the file's order.
     public var sensors: [Sensor]
 

@@ -320,7 +320,7 @@ public struct Session: Sendable {
     ) -> Decision {
         var publish = Publish(
             topic: message.topic, payload: message.payload, qos: message.qos, retain: message.retain,
-            duplicate: duplicate,
+            duplicate: duplicate && message.qos > .atMostOnce,
             packetIdentifier: message.qos > .atMostOnce ? identifier : nil, properties: message.properties)
         if version == .v5, let remaining {
             // Rounded up, and never 0, which servers (Mosquitto 2) take for "never": a repetition may come too late.

@@ -54,7 +54,7 @@ extension Broker {
                 id: id, peer: BrokerConnection.Peer(client, will: connect.will), session: session,
                 version: connect.version,
                 patience: keepAlive > 0 ? .milliseconds(Int64(keepAlive) * 1_500) : nil, lastHeard: now,
-                window: window(of: connect),
+                window: window(of: connect, client),
                 maximumPacketSize: maximumPacketSize(of: connect)))
         if let connection = connection(id), let patience = connection.patience { wake(at: now + patience) }
         if let will = connect.will, mayPublish(will, client.policy) {
@@ -100,8 +100,9 @@ extension Broker {
         connect.properties.maximumPacketSize.map { Int(clamping: $0) } ?? .max
     }
 
-    private func window(of connect: Connect) -> Int {
-        min(max(limits.maximumInFlight, 1), Int(connect.properties.receiveMaximum ?? .max))
+    private func window(of connect: Connect, _ client: AcceptedClient) -> Int {
+        let most = client.maximumInFlight ?? limits.maximumInFlight
+        return min(max(most, 1), Int(connect.properties.receiveMaximum ?? .max))
     }
 
     /// The same client is here already, or has a session ([MQTT-3.1.4-3]).

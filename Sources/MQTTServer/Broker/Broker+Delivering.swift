@@ -99,8 +99,7 @@ extension Broker {
 
     /// A message leaves a session undelivered.
     mutating func letGo(_ entry: ServerSession.Entry, of place: Int, _ cause: DropCause) {
-        count(entry.message, -1)
-        if storesChanges { journal.dequeue(sessions[place].id, entry) }
+        forget(entry, of: place)
         dropped(entry.message, for: sessions[place].clientIdentifier, cause)
     }
 
@@ -150,13 +149,20 @@ extension Broker {
             sessions[place].withdraw(entry)
             return letGo(entry, of: place, .expired)
         }
+        // QoS 0 is done with before it goes out: a later process must not send it again.
+        if entry.qos == .atMostOnce { forget(entry, of: place) }
         let isSent = send(
             Delivery(
                 message: entry.message, qos: entry.qos, retain: entry.retain, isDuplicate: entry.isDuplicate,
                 packetIdentifier: entry.qos > .atMostOnce ? entry.packetIdentifier : nil),
             entry.identifiers, on: connection, isStored: entry.stored > 0, at: now)
-        if isSent, entry.qos > .atMostOnce { return }
-        sessions[place].withdraw(entry)
+        if !isSent, entry.qos > .atMostOnce {
+            sessions[place].withdraw(entry)
+            forget(entry, of: place)
+        }
+    }
+
+    private mutating func forget(_ entry: ServerSession.Entry, of place: Int) {
         count(entry.message, -1)
         if storesChanges { journal.dequeue(sessions[place].id, entry) }
     }
@@ -191,7 +197,7 @@ extension Broker {
         statistics.messagesSent += 1
         statistics.payloadBytesSent += message.message.payload.readableBytes
         // QoS 2: the identifier must mean this message for ever, also to a later process.
-        let waits = isStored && delivery.qos == .exactlyOnce
+        let waits = isStored && delivery.qos != .atLeastOnce
         effects.append(.deliver(connection.id, delivery, after: waits ? journal.needed : 0))
         return true
     }
@@ -288,8 +294,7 @@ extension Broker {
     private mutating func finish(
         _ entry: ServerSession.Entry, of connection: BrokerConnection, _ reason: ReasonCode
     ) {
-        count(entry.message, -1)
-        if storesChanges { journal.dequeue(sessions[connection.session].id, entry) }
+        forget(entry, of: connection.session)
         let client = connection.information.identifier
         if reason.isError {
             dropped(entry.message, for: client, .refused)

@@ -74,9 +74,9 @@ struct Broker: Sendable {
         nextDeadline = min(nextDeadline ?? deadline, deadline)
     }
 
-    /// The connection, unless it is one that the broker has let go of.
-    func connection(_ id: ConnectionID) -> BrokerConnection? {
-        guard connections.indices.contains(id.slot), let connection = connections[id.slot], connection.id == id else {
+    /// The connection, unless it is one that the broker has let go of. (Not of a copy of the broker: hence mutating.)
+    mutating func connection(_ id: ConnectionID) -> BrokerConnection? {
+        guard id.slot < connections.count, let connection = connections[id.slot], connection.id == id else {
             return nil
         }
         return connection

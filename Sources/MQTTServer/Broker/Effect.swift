@@ -30,6 +30,8 @@ struct AcceptedClient: Sendable {
     var maximumQoS = QoS.exactlyOnce
     var maximumPacketSize: Int
     var topicAliasMaximum: UInt16
+    /// In the place of ``ServerLimits/maximumInFlight``.
+    var maximumInFlight: Int?
     /// Nil: everything is allowed.
     var policy: (any ClientPolicy)?
 }

@@ -15,6 +15,8 @@ struct Journal: Sendable {
     private var queued: [Key: Int] = [:]
     private var bodies: [Int64: Int] = [:]
     private var retained: [TopicName: Int] = [:]
+    /// Stored messages that nothing refers to any more. They go last: what referred to them may yet be replaced.
+    private var deleted: [Int64] = []
     /// How many queue entries and retained messages refer to a stored message.
     private var references: [Int64: Int] = [:]
     /// The number of the batch that the next changes belong to; rises by one with each.
@@ -74,13 +76,13 @@ struct Journal: Sendable {
         changes[index] = nil
         count -= 1
         // While the store is slow, gaps must not fill the memory.
-        if changes.count >= 1_024, count < changes.count / 2 { compact() }
+        if changes.count >= 1_024, count - deleted.count < changes.count / 2 { compact() }
     }
 
     private mutating func compact() {
         let all = changes
         changes = []
-        changes.reserveCapacity(count)
+        changes.reserveCapacity(count - deleted.count)
         for case let change? in all {
             switch change {
             case .message(let message): bodies[message.id] = changes.endIndex
@@ -116,7 +118,9 @@ struct Journal: Sendable {
         if let index = bodies.removeValue(forKey: message) {
             cancel(index)
         } else {
-            append(.messageDeleted(message))
+            deleted.append(message)
+            count += 1
+            bytes += Self.weight(of: .messageDeleted(message))
         }
     }
 
@@ -139,6 +143,7 @@ struct Journal: Sendable {
     mutating func takeBatch() -> (number: Int, changes: [Change]) {
         defer {
             changes.removeAll()
+            deleted.removeAll(keepingCapacity: true)
             queued.removeAll(keepingCapacity: true)
             bodies.removeAll(keepingCapacity: true)
             retained.removeAll(keepingCapacity: true)
@@ -146,6 +151,6 @@ struct Journal: Sendable {
             bytes = 0
             batch += 1
         }
-        return (batch, changes.compactMap { $0 })
+        return (batch, changes.compactMap { $0 } + deleted.map { .messageDeleted($0) })
     }
 }

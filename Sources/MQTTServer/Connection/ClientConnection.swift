@@ -35,8 +35,7 @@ final class ClientConnection: ChannelInboundHandler {
 
     private let server: MQTTServer
     let id: ConnectionID
-    /// Its listener's place in the server's table.
-    let door: Int
+    let door: Door
     let channel: any Channel
     var phase = Phase.greeting
     var version = ProtocolVersion.v5
@@ -49,31 +48,32 @@ final class ClientConnection: ChannelInboundHandler {
     var output = Output()
     var pauses: Pauses = []
     var isDirty = false
+    /// Messages were written, and the broker does not know yet that the socket has taken them.
+    var owesMessages = false
     /// It is among those that wait for the store.
     var isHolding = false
     /// The last bytes are on their way, and then the connection is closed.
     var isLeaving = false
+    /// It has sent DISCONNECT.
+    var hasSaidGoodbye = false
     var wantsProblemInformation = true
     /// When the present phase has lasted too long.
     var deadline: NIODeadline?
-    /// When a client that does not read is given up, and what was unwritten when its time began.
-    var stall: (deadline: NIODeadline, unwritten: Int)?
-    var aliases: OutgoingAliases?
-    /// Bytes of the largest packet that the client takes.
-    var maximumPacketSize = Int.max
+    /// For clients that know topic aliases.
+    var shortening: Shortening?
     /// Nil: everything is allowed.
     var policy: LivePolicy?
     /// For logs.
     var clientIdentifier = ""
     /// Why it ended, for logs, if that is known before it does.
     var ending: String?
-    var certificate: TLSPeerCertificate?
+    var certificate: ShownCertificate?
     /// Who it wants to be, until that is decided.
     var candidate: Candidate?
     var authentication: Authentication?
 
     init(
-        server: MQTTServer, id: ConnectionID, door: Int, channel: any Channel, speech: Listener.Speech,
+        server: MQTTServer, id: ConnectionID, door: Door, channel: any Channel, speech: Listener.Speech,
         decoder: PacketDecoder
     ) {
         self.server = server
@@ -124,7 +124,9 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? TLSHandshakeCompleted { certificate = event.peerCertificate }
+        if let event = event as? TLSHandshakeCompleted {
+            certificate = event.peerCertificate.map(ShownCertificate.init)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -136,6 +138,34 @@ final class ClientConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         server.assumeIsolated { [id] in $0.closed(id) }
+    }
+}
+
+/// What a client's certificate says, until it is let in.
+final class ShownCertificate {
+    let it: TLSPeerCertificate
+
+    init(_ it: TLSPeerCertificate) { self.it = it }
+}
+
+/// Aliases for the topics that a client is sent.
+final class Shortening {
+    var aliases: OutgoingAliases
+    /// Bytes of the largest packet that the client takes.
+    let maximumPacketSize: Int
+
+    init(aliases: UInt16, maximumPacketSize: Int) {
+        self.aliases = OutgoingAliases(maximum: Int(aliases))
+        self.maximumPacketSize = maximumPacketSize
+    }
+
+    /// PUBLISH, with an alias in the place of the topic or beside it.
+    func packet(_ delivery: Delivery, version: ProtocolVersion) -> Packet {
+        var publish = delivery.publish
+        var room = Int.max
+        if maximumPacketSize < .max { room = maximumPacketSize - delivery.encodedSize(version: version) }
+        aliases.apply(to: &publish, room: room)
+        return .publish(publish)
     }
 }
 

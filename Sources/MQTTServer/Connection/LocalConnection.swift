@@ -15,6 +15,7 @@ final class LocalConnection {
     var inboxBytes = 0
     /// The broker has been told that all is taken.
     var isDrained = true
+    var isDirty = false
     var reader: CheckedContinuation<Publish?, Never>?
     var connecting: CheckedContinuation<ConnAck?, Never>?
     /// Who waits for which answer.

@@ -1,7 +1,7 @@
 internal import NIOCore
 
-/// Tells of connections that the system could not give us, for want of file descriptors or memory. SwiftNIO then leaves
-/// the listener alone for a second.
+/// Tells of connections that the system could not give us, for want of file descriptors or memory. The listener
+/// is left alone for a second then.
 final class AcceptErrorHandler: ChannelInboundHandler {
     typealias InboundIn = any Channel
 
@@ -14,7 +14,13 @@ final class AcceptErrorHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error is IOError { server.assumeIsolated { [door] in $0.acceptFailed(error, at: door) } }
-        context.fireErrorCaught(error)
+        guard error is IOError else { return context.fireErrorCaught(error) }
+        server.assumeIsolated { [door] in $0.acceptFailed(error, at: door) }
+        // Since the listener stays readable, it must not be looked at for a while.
+        let options = context.channel.syncOptions
+        try? options?.setOption(.autoRead, value: false)
+        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
+            try? options?.setOption(.autoRead, value: true)
+        }
     }
 }

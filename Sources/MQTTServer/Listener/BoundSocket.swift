@@ -13,7 +13,14 @@ struct BoundSocket: Sendable {
     let descriptor: CInt
     let address: SocketAddress
 
-    func close() { _ = systemClose(descriptor) }
+    /// Sets how many connections the kernel may hold ready.
+    func listen(backlog: Int) { systemListen(descriptor, CInt(clamping: max(1, backlog))) }
+
+    /// When nobody is going to listen at it.
+    func abandon() {
+        _ = systemClose(descriptor)
+        if let path = address.pathname { unlink(path) }
+    }
 
     /// All sockets that a listener's address stands for. It may ask the network for a name, so it does not belong on an
     /// event loop.
@@ -27,19 +34,7 @@ struct BoundSocket: Sendable {
                 throw ServerError(
                     .invalidSetting, listener: listener.name, "there is no port \(port); they end at 65535")
             }
-            var sockets: [BoundSocket] = []
-            do throws(ServerError) {
-                for address in try resolve(host, port, listener.name) {
-                    // A free port is one for all of the name's addresses.
-                    var address = address
-                    if port == 0 { address.port = sockets.first?.address.port ?? 0 }
-                    sockets.append(try bind(address, isAnyHost: host == "::", listener))
-                }
-            } catch {
-                sockets.forEach { $0.close() }
-                throw error
-            }
-            return sockets
+            return try bind(try resolve(host, port, listener.name), isAnyHost: host == "::", listener)
         }
     }
 
@@ -75,12 +70,37 @@ struct BoundSocket: Sendable {
         return addresses
     }
 
+    /// A name may have addresses that this board has not, such as `::1` of localhost; one is enough.
+    private static func bind(
+        _ addresses: [SocketAddress], isAnyHost: Bool, _ listener: Listener
+    ) throws(ServerError) -> [BoundSocket] {
+        var sockets: [BoundSocket] = []
+        var missing: ServerError?
+        for var address in addresses {
+            // A free port is one for all of the name's addresses.
+            if address.port == 0 { address.port = sockets.first?.address.port ?? 0 }
+            do throws(ServerError) {
+                sockets.append(try bind(address, isAnyHost: isAnyHost, listener))
+            } catch {
+                guard error.code == .addressNotAvailable else {
+                    sockets.forEach { $0.abandon() }
+                    throw error
+                }
+                missing = error
+            }
+        }
+        if let missing, sockets.isEmpty { throw missing }
+        return sockets
+    }
+
     private static func bind(
         _ address: SocketAddress, isAnyHost: Bool, _ listener: Listener
     ) throws(ServerError) -> BoundSocket {
         let family = address.protocol == .inet6 ? AF_INET6 : AF_INET
         let descriptor = try open(family, listener.name)
         set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+        // Connections inherit it.
+        set(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
         if family == AF_INET6 { set(descriptor, CInt(IPPROTO_IPV6), IPV6_V6ONLY, isAnyHost ? 0 : 1) }
         let result = address.withSockAddr { systemBind(descriptor, $0, socklen_t($1)) }
         guard result == 0 else {
@@ -220,5 +240,7 @@ private func systemBind(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, 
 private func systemConnect(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> CInt {
     connect(descriptor, address, size)
 }
+
+private func systemListen(_ descriptor: CInt, _ backlog: CInt) { listen(descriptor, backlog) }
 
 private func systemClose(_ descriptor: CInt) -> CInt { close(descriptor) }

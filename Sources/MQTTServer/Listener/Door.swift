@@ -2,15 +2,15 @@ internal import NIOCore
 internal import OpenSSLTransport
 internal import WebSocketTransport
 
-/// A listener at work.
-struct Door {
+/// A listener at work. It belongs to the server's actor.
+final class Door {
     let listener: Listener
     private(set) var access: AccessRules
     /// For connections that are still to come.
     private(set) var secure: TLSServerContext?
     private(set) var isAnonymousAllowed: Bool
     var channels: [any Channel] = []
-    var addresses: [SocketAddress] = []
+    let addresses: [SocketAddress]
     /// Connections that are open now.
     var connections = 0
 
@@ -21,11 +21,11 @@ struct Door {
         self.access = listener.access ?? access
         self.secure = secure
         self.addresses = addresses
-        isAnonymousAllowed = listener.allowsAnonymous(self.access, at: addresses)
+        isAnonymousAllowed = listener.allowsAnonymous(listener.access ?? access, at: addresses)
     }
 
     /// Takes what may change while clients are connected.
-    mutating func update(_ new: Listener, access: AccessRules, secure: TLSServerContext?) {
+    func update(_ new: Listener, access: AccessRules, secure: TLSServerContext?) {
         self.access = new.access ?? access
         if listener.tls != nil, let secure { self.secure = secure }
         isAnonymousAllowed = new.allowsAnonymous(self.access, at: addresses)

@@ -10,16 +10,23 @@ public final class LocalClient: Sendable {
     public let identifier: String
     /// The session was there before.
     public let isSessionPresent: Bool
+    /// QoS 1 and 2 messages of a session are numbered, from 0 on: this is the number of the first one that was not there
+    /// yet when the connection began. The one with number n has the packet identifier 1 + n mod 65,535.
+    ///
+    /// A message that was acknowledged before it came to the store leaves no trace there, and its number is used again by
+    /// a later process.
+    public let nextNumber: Int64
     /// What arrives, for one reader. Ends with the connection.
     public let messages: LocalMessages
     private let server: MQTTServer
     private let id: ConnectionID
 
-    init(server: MQTTServer, id: ConnectionID, identifier: String, isSessionPresent: Bool) {
+    init(server: MQTTServer, id: ConnectionID, identifier: String, isSessionPresent: Bool, nextNumber: Int64) {
         self.server = server
         self.id = id
         self.identifier = identifier
         self.isSessionPresent = isSessionPresent
+        self.nextNumber = nextNumber
         messages = LocalMessages(server: server, id: id)
     }
 
@@ -54,7 +61,7 @@ public final class LocalClient: Sendable {
         try await server.publish(message, on: id)
     }
 
-    /// - Parameter reason: ``ReasonCode/disconnectWithWill`` or another that a client may give.
+    /// Its session goes on for as long as it was asked for.
     public func disconnect() async { await server.disconnectLocal(id) }
 }
 
@@ -65,7 +72,9 @@ public struct LocalMessage: Sendable {
     public let isDuplicate: Bool
     /// Of the subscriptions that matched, as far as they have one.
     public let subscriptionIdentifiers: [UInt32]
-    private let packetIdentifier: PacketIdentifier?
+    /// Under QoS 1 and 2. A message that comes again has the one it had, also from a later process; see
+    /// ``LocalClient/nextNumber``.
+    public let packetIdentifier: PacketIdentifier?
     private let server: MQTTServer
     private let id: ConnectionID
 

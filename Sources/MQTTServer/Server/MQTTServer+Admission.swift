@@ -5,13 +5,11 @@ internal import OpenSSLTransport
 
 // From CONNECT to CONNACK.
 extension MQTTServer {
-    /// How long a program may take to decide.
-    static let hookTimeout = Duration.seconds(10)
     /// What a wrong password costs, so that guessing is slow; every refusal of that kind takes as long.
     private static let wrongPasswordDelay = Duration.milliseconds(500)
 
     func greet(_ connect: Connect, on connection: ClientConnection, at now: NIODeadline) {
-        let door = doors[connection.door]
+        let door = connection.door
         connection.deadline = nil
         connection.version = connect.version
         connection.wantsProblemInformation = connect.properties.requestProblemInformation ?? true
@@ -31,7 +29,7 @@ extension MQTTServer {
         let information = ClientInformation(
             identifier: isAssigned ? Self.makeIdentifier() : connect.clientIdentifier, username: connect.username,
             version: connect.version, listener: door.name, address: address(of: connection.channel),
-            certificateSubject: connection.certificate?.subject, keepAlive: connect.keepAlive)
+            certificateSubject: connection.certificate?.it.subject, keepAlive: connect.keepAlive)
         let candidate = Candidate(connect, information, isIdentifierAssigned: isAssigned)
         connection.candidate = candidate
         connection.phase = .admitting
@@ -52,8 +50,8 @@ extension MQTTServer {
 
     /// Certificate, password, or neither.
     private func judge(_ candidate: Candidate, on connection: ClientConnection, at now: NIODeadline) {
-        let door = doors[connection.door]
-        if door.listener.certificateIdentity != .notUsed, let certificate = connection.certificate {
+        let door = connection.door
+        if door.listener.certificateIdentity != .notUsed, let certificate = connection.certificate?.it {
             let name =
                 door.listener.certificateIdentity == .commonName ? certificate.commonName : certificate.subject
             candidate.information.username = name
@@ -101,7 +99,7 @@ extension MQTTServer {
         connection.setPause(.admission, true)
         let id = connection.id
         Task {
-            let word = await patiently(Self.hookTimeout) { await validate(request) }
+            let word = await patiently(hookTimeout) { await validate(request) }
             let now = NIODeadline.now()
             guard let connection = connections.remote(id), connection.phase == .admitting else { return }
             switch word {
@@ -116,7 +114,7 @@ extension MQTTServer {
                     refuse(code, nil, properties, on: connection, at: now)
                 }
             case nil:
-                refuse(.serverUnavailable, "nobody decided within \(Self.hookTimeout)", on: connection, at: now)
+                refuse(.serverUnavailable, "nobody decided within \(hookTimeout)", on: connection, at: now)
             }
             drain(at: now)
         }
@@ -143,7 +141,7 @@ extension MQTTServer {
     // MARK: In
 
     private func letIn(_ connection: ClientConnection, _ candidate: Candidate, at now: NIODeadline) {
-        let door = doors[connection.door]
+        let door = connection.door
         let connect = candidate.connect
         let information = candidate.information
         let size = door.listener.maximumPacketSize ?? limits.maximumPacketSize
@@ -153,9 +151,10 @@ extension MQTTServer {
         connection.certificate = nil
         connection.clientIdentifier = information.identifier
         connection.decoder.maximumPacketSize = size
-        if let limit = connect.properties.maximumPacketSize { connection.maximumPacketSize = Int(clamping: limit) }
         if let aliases = connect.properties.topicAliasMaximum, aliases > 0 {
-            connection.aliases = OutgoingAliases(maximum: Int(aliases))
+            connection.shortening = Shortening(
+                aliases: aliases,
+                maximumPacketSize: connect.properties.maximumPacketSize.map { Int(clamping: $0) } ?? .max)
         }
         if door.access.acl != nil {
             connection.policy = LivePolicy(
@@ -205,7 +204,7 @@ extension MQTTServer {
         broker.statistics.packetsSent += 1
         refused(
             code, text ?? code.description, address: address(of: connection.channel),
-            listener: doors[connection.door].name, client: information?.identifier ?? "")
+            listener: connection.door.name, client: information?.identifier ?? "")
         if broker.wantsEvents, let information {
             tell(
                 .connectionRefused(
@@ -225,7 +224,7 @@ extension MQTTServer {
         if error.rule == .unsupportedProtocolVersion, let level = error.found {
             // In the form that the client may understand: 3.1.1's return code 1, or 5.0's 0x84 ([MQTT-3.1.2-2]).
             connection.output.append(raw: level < 5 ? [0x20, 2, 0, 1] : [0x20, 3, 0, 0x84, 0])
-            refused(error.reasonCode, "\(error)", address: address, listener: doors[connection.door].name)
+            refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
             return leave(connection, at: now)
         }
         let version = connection.phase == .authenticating ? connection.version : bytes.statedVersion
@@ -240,7 +239,7 @@ extension MQTTServer {
             return refuse(.clientIdentifierNotValid, "\(error)", on: connection, at: now)
         default:
             // 3.1.1 has no answer to what is no CONNECT, and others would not understand one.
-            refused(error.reasonCode, "\(error)", address: address, listener: doors[connection.door].name)
+            refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
             leave(connection, at: now)
         }
     }

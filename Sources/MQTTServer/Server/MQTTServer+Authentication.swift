@@ -63,7 +63,7 @@ extension MQTTServer {
         if connection.phase == .admitting { connection.setPause(.admission, true) }
         let id = connection.id
         Task {
-            let step = await patiently(Self.hookTimeout) { await conductor.proceed(with: data) }
+            let step = await patiently(hookTimeout) { await conductor.proceed(with: data) }
             guard let connection = connections.remote(id), let authentication = connection.authentication else {
                 return
             }

@@ -25,19 +25,23 @@ extension MQTTServer {
     /// How often a store that fails is asked to try again.
     private static let retryInterval = Duration.seconds(5)
     /// Bytes of changes that may wait; then nothing is read until half of them are noted.
-    private static let maximumUncommitted = 8 << 20
+    static let maximumUncommitted = 8 << 20
 
-    /// Begins a batch if there is reason to: one at a time, and the next one gathers meanwhile.
+    /// There is something to be noted, now or soon. One batch at a time: the next one gathers meanwhile.
+    var isCommitWanted: Bool {
+        store != nil && !isCommitting && (isCommitUrgent || !broker.journal.isEmpty && commitTimer == nil)
+    }
+
+    private var isCommitUrgent: Bool {
+        awaited >= broker.journal.batch || isStoreBehind || phase == .stopping && !broker.journal.isEmpty
+    }
+
     func commitIfWanted() {
-        if broker.journal.bytes > Self.maximumUncommitted, !isStoreBehind { setStoreBehind(true) }
-        guard let store, !isCommitting else { return }
-        if awaited >= broker.journal.batch || isStoreBehind || phase == .stopping && !broker.journal.isEmpty {
-            commit(to: store)
-        } else if !broker.journal.isEmpty, commitTimer == nil {
-            commitTimer = after(Self.commitDelay) { server in
-                server.commitTimer = nil
-                if !server.isCommitting { server.commit(to: store) }
-            }
+        guard isCommitWanted, let store else { return }
+        if isCommitUrgent { return commit(to: store) }
+        commitTimer = after(Self.commitDelay) { server in
+            server.commitTimer = nil
+            if !server.isCommitting { server.commit(to: store) }
         }
     }
 
@@ -104,7 +108,7 @@ extension MQTTServer {
         }
     }
 
-    private func setStoreBehind(_ on: Bool) {
+    func setStoreBehind(_ on: Bool) {
         isStoreBehind = on
         for case .remote(let connection) in connections.all where connection.phase == .up {
             connection.setPause(.store, on)

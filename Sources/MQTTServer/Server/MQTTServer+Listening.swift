@@ -23,6 +23,20 @@ extension MQTTServer {
         }
     }
 
+    /// Connections need a file descriptor each.
+    func warnOfFewFiles() {
+        var limit = rlimit()
+        #if canImport(Glibc)
+        let result = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        #else
+        let result = getrlimit(RLIMIT_NOFILE, &limit)
+        #endif
+        guard result == 0, limit.rlim_cur < UInt(limits.maximumConnections + 64) else { return }
+        logger.notice(
+            "fewer files may be open than there may be connections; raise the limit (ulimit -n, LimitNOFILE= of systemd)",
+            metadata: ["files": "\(limit.rlim_cur)", "connections": "\(limits.maximumConnections)"])
+    }
+
     /// Files are read, so not on the event loop.
     @concurrent static func contexts(_ listeners: [Listener]) async throws(ServerError) -> [TLSServerContext?] {
         var contexts: [TLSServerContext?] = []
@@ -43,7 +57,7 @@ extension MQTTServer {
                 do {
                     doors[door].channels.append(try await listen(socket, door))
                 } catch {
-                    sockets[index...].forEach { $0.close() }
+                    sockets[index...].forEach { $0.abandon() }
                     throw ServerError(.cannotListen, listener: doors[door].name, "cannot listen: \(error)")
                 }
                 logger.info(
@@ -54,7 +68,6 @@ extension MQTTServer {
     }
 
     private func listen(_ socket: BoundSocket, _ door: Int) async throws -> any Channel {
-        let isUnix = socket.address.protocol == .unix
         let channel = try await ServerBootstrap(group: eventLoop)
             .serverChannelOption(.maxMessagesPerRead, value: 32)
             .serverChannelInitializer { channel in
@@ -64,12 +77,12 @@ extension MQTTServer {
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try self.assumeIsolated { try $0.accept(channel, at: door, isUnix: isUnix) }
+                    try self.assumeIsolated { try $0.accept(channel, at: door) }
                 }
             }
             .withBoundSocket(socket.descriptor).get()
         // SwiftNIO has chosen a backlog of its own.
-        Glibc.listen(socket.descriptor, CInt(clamping: max(1, doors[door].listener.backlog)))
+        socket.listen(backlog: doors[door].listener.backlog)
         return channel
     }
 
@@ -84,7 +97,7 @@ extension MQTTServer {
     // MARK: Accepting
 
     /// - Throws: when the connection is not wanted; SwiftNIO closes it then.
-    private func accept(_ channel: any Channel, at place: Int, isUnix: Bool) throws {
+    private func accept(_ channel: any Channel, at place: Int) throws {
         let door = doors[place]
         broker.statistics.socketConnections += 1
         guard phase == .running, networkConnections < limits.maximumConnections,
@@ -99,16 +112,15 @@ extension MQTTServer {
             handlers.append(WebSocketHandler(server: configuration.webSocket))
         }
         let options = channel.syncOptions
-        if !isUnix { try? options?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
         try options?.setOption(.maxMessagesPerRead, value: 1)
         try options?.setOption(.recvAllocator, value: ReceiveBuffers(receiveBuffers))
         try options?.setOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 128 << 10))
         let connection = ClientConnection(
-            server: self, id: connections.nextID, door: place, channel: channel, speech: door.listener.speech,
+            server: self, id: connections.nextID, door: door, channel: channel, speech: door.listener.speech,
             decoder: PacketDecoder(maximumPacketSize: limits.maximumConnectSize))
         connections.insert(.remote(connection))
         networkConnections += 1
-        doors[place].connections += 1
+        door.connections += 1
         handlers.append(connection)
         try channel.pipeline.syncOperations.addHandlers(handlers)
         connection.deadline = greetings.begin(connection.id, at: .now())
@@ -127,13 +139,17 @@ extension MQTTServer {
     func closed(_ id: ConnectionID) {
         guard let connection = connections.remote(id) else { return }
         let now = NIODeadline.now()
-        let door = doors[connection.door]
+        let door = connection.door
         switch connection.phase {
         case .greeting, .authenticating, .admitting:
-            if phase == .running {
-                refused(
-                    nil, connection.ending ?? "closed before it was let in", address: address(of: connection.channel),
-                    listener: door.name)
+            if let ending = connection.ending {
+                if phase == .running {
+                    refused(nil, ending, address: address(of: connection.channel), listener: door.name)
+                }
+            } else {
+                // Such as a look whether somebody listens: not worth a line.
+                broker.statistics.connectionsRefused += 1
+                logger.debug("closed before CONNECT", metadata: ["listener": "\(door.name)"])
             }
         case .up:
             broker.closed(id, at: now)
@@ -141,9 +157,11 @@ extension MQTTServer {
         case .closing: logEnd(of: connection)
         }
         connection.phase = .closing
+        inputBytes -= connection.input.readableBytes
+        stalled[id] = nil
         connections.remove(id)
         networkConnections -= 1
-        doors[connection.door].connections -= 1
+        connection.door.connections -= 1
         if connections.count == 0 { resumeEmptyWaiter() }
         drain(at: now)
     }
@@ -153,7 +171,7 @@ extension MQTTServer {
         logger.info(
             "disconnected",
             metadata: [
-                "client": "\(connection.clientIdentifier)", "listener": "\(doors[connection.door].name)",
+                "client": "\(connection.clientIdentifier)", "listener": "\(connection.door.name)",
                 "reason": "\(connection.ending ?? "connection lost")",
             ])
     }
@@ -190,12 +208,12 @@ extension MQTTServer {
         while let wait = farewells.popExpired(at: now) { loseLeaving(wait) }
         while let wait = lingerings.popExpired(at: now) { loseLeaving(wait) }
         while let wait = stalls.popExpired(at: now) {
-            guard let connection = connections.remote(wait.id), let stall = connection.stall,
+            guard let connection = connections.remote(wait.id), let stall = stalled[wait.id],
                 stall.deadline == wait.deadline
             else { continue }
             let unwritten = unwritten(connection)
             if connection.channel.isWritable || unwritten < stall.unwritten {
-                connection.stall = nil
+                stalled[wait.id] = nil
                 watchStall(connection, at: now)
                 continue
             }
@@ -212,8 +230,8 @@ extension MQTTServer {
 
     /// From now on the client has to take something within a minute.
     func watchStall(_ connection: ClientConnection, at now: NIODeadline) {
-        guard connection.stall == nil, !connection.channel.isWritable, connection.phase == .up else { return }
-        connection.stall = (stalls.begin(connection.id, at: now), unwritten(connection))
+        guard stalled[connection.id] == nil, !connection.channel.isWritable, connection.phase == .up else { return }
+        stalled[connection.id] = (stalls.begin(connection.id, at: now), unwritten(connection))
         schedulePatience()
     }
 

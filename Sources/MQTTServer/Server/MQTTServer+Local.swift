@@ -10,9 +10,12 @@ extension MQTTServer {
     ///   - identifier: clients over the network cannot use it at the same time.
     ///   - cleanStart: begins a new session; otherwise goes on with the one that there is.
     ///   - sessionExpiry: how long the session outlives the connection.
+    ///   - maximumInFlight: QoS 1 and 2 messages that its reader has not acknowledged, in the place of
+    ///     ``ServerLimits/maximumInFlight``; for readers that take many together.
     /// - Throws: ``ServerError/Code/notRunning``; ``ServerError/Code/refused`` by the limit of sessions.
     public func connectLocal(
-        identifier: String, cleanStart: Bool = true, sessionExpiry: Duration = .zero
+        identifier: String, cleanStart: Bool = true, sessionExpiry: Duration = .zero,
+        maximumInFlight: Int? = nil
     ) async throws -> LocalClient {
         try checkRunning()
         var connect = Connect(version: .v5, clientIdentifier: identifier, cleanStart: cleanStart, keepAlive: 0)
@@ -24,12 +27,14 @@ extension MQTTServer {
         localClients[identifier] = connection.id
         let client = AcceptedClient(
             information: ClientInformation(identifier: identifier, version: .v5, listener: "local", address: ""),
-            maximumPacketSize: limits.maximumPacketSize, topicAliasMaximum: 0)
+            maximumPacketSize: limits.maximumPacketSize, topicAliasMaximum: 0, maximumInFlight: maximumInFlight)
         let id = connection.id
+        var nextNumber: Int64 = 0
         let connack = await withCheckedContinuation { continuation in
             connection.connecting = continuation
             let now = NIODeadline.now()
             broker.connect(connect, client, on: id, at: now)
+            nextNumber = broker.sessionByClient[identifier].map { broker.sessions[$0].nextSequence } ?? 0
             drain(at: now)
         }
         guard let connack, !connack.reasonCode.isError else {
@@ -37,7 +42,8 @@ extension MQTTServer {
                 .refused, "the client \"\(identifier)\" was refused: \(connack?.reasonCode ?? .serverShuttingDown)")
         }
         return LocalClient(
-            server: self, id: id, identifier: identifier, isSessionPresent: connack.sessionPresent)
+            server: self, id: id, identifier: identifier, isSessionPresent: connack.sessionPresent,
+            nextNumber: nextNumber)
     }
 
     func disconnectLocal(_ id: ConnectionID) {
@@ -144,7 +150,8 @@ extension MQTTServer {
         }
         if connection.inboxBytes > LocalConnection.inboxLimit {
             connection.isDrained = false
-        } else {
+        } else if !connection.isDirty {
+            connection.isDirty = true
             dirty.append(connection.id)
         }
     }

@@ -4,27 +4,24 @@ internal import NIOCore
 
 // What comes in, and what goes out.
 extension MQTTServer {
-    /// Bytes of answers that a client may leave unread before it is not read from either.
-    private static let maximumAnswers = 1 << 20
-
     // MARK: In
 
     func received(_ bytes: ByteBuffer, on id: ConnectionID) {
+        defer { receiveBuffers.giveBack(bytes) }
         guard let connection = connections.remote(id), connection.phase != .closing else { return }
         broker.statistics.bytesReceived += bytes.readableBytes
         let now = NIODeadline.now()
         let packets = broker.statistics.packetsReceived
+        var bytes = bytes
         if connection.input.readableBytes == 0 {
-            var bytes = bytes
             decode(&bytes, on: connection, at: now)
             // A copy, so that the beginning of a packet does not keep the whole buffer.
-            if bytes.readableBytes > 0 { connection.input = ByteBuffer(bytes.readableBytesView) }
+            if bytes.readableBytes > 0 { keep(ByteBuffer(bytes.readableBytesView), of: connection, at: now) }
         } else {
-            var bytes = bytes
+            inputBytes += bytes.readableBytes
             connection.input.writeBuffer(&bytes)
             decodeInput(of: connection, at: now)
         }
-        receiveBuffers.giveBack(bytes)
         if connection.phase == .up, broker.statistics.packetsReceived == packets {
             broker.heard(from: id, at: now)
         }
@@ -36,13 +33,23 @@ extension MQTTServer {
         var input = ByteBuffer()
         swap(&input, &connection.input)
         let count = input.readableBytes
+        inputBytes -= count
         decode(&input, on: connection, at: now)
         guard input.readableBytes > 0 else { return }
-        if connection.phase == .admitting, input.readableBytes > limits.maximumConnectSize {
-            return hangUp(connection, "too much sent before the answer to CONNECT")
-        }
         // What is added to is nobody else's, so that a large packet is not copied again with each read.
-        connection.input = input.readableBytes == count ? input : ByteBuffer(input.readableBytesView)
+        keep(input.readableBytes == count ? input : ByteBuffer(input.readableBytesView), of: connection, at: now)
+    }
+
+    private func keep(_ input: ByteBuffer, of connection: ClientConnection, at now: NIODeadline) {
+        connection.input = input
+        inputBytes += input.readableBytes
+        if connection.phase == .admitting, input.readableBytes > limits.maximumConnectSize {
+            hangUp(connection, "too much sent before the answer to CONNECT")
+        } else if inputBytes > maximumInput {
+            // Whoever sends most of it is as good as anybody.
+            guard connection.phase == .up else { return hangUp(connection, "too much is on its way to this server") }
+            broker.refuse(.quotaExceeded, "too much is on its way to this server", on: connection.id, at: now)
+        }
     }
 
     private func decode(_ bytes: inout ByteBuffer, on connection: ClientConnection, at now: NIODeadline) {
@@ -78,6 +85,7 @@ extension MQTTServer {
         case .auth(let auth): reauthenticate(auth, on: connection, at: now)
         default:
             if case .disconnect(let disconnect) = packet {
+                connection.hasSaidGoodbye = true
                 connection.ending = "by the client: \(disconnect.reasonCode)"
             }
             broker.receive(packet, from: connection.id, at: now)
@@ -88,6 +96,9 @@ extension MQTTServer {
 
     /// Carries out what the broker wants done. To be called whenever it was told something.
     func drain(at now: NIODeadline) {
+        // Closing a channel may come back here; who began goes on to the end.
+        guard !isDraining else { return }
+        isDraining = true
         while !broker.effects.isEmpty {
             swap(&effects, &broker.effects)
             for effect in effects {
@@ -100,7 +111,9 @@ extension MQTTServer {
             }
             effects.removeAll(keepingCapacity: effects.count < 4_096)
         }
-        if !dirty.isEmpty || !broker.journal.isEmpty || awaited > committed { scheduleTick() }
+        isDraining = false
+        if !isStoreBehind, broker.journal.bytes > Self.maximumUncommitted { setStoreBehind(true) }
+        if !dirty.isEmpty || isCommitWanted { scheduleTick() }
         scheduleAdvance()
     }
 
@@ -132,13 +145,13 @@ extension MQTTServer {
         switch connections[id] {
         case .remote(let connection):
             let version = connection.version
-            guard connection.aliases != nil else {
+            guard let shortening = connection.shortening else {
                 append(to: connection, isMessage: true, after: batch) { bytes throws(EncodingError) in
                     try delivery.encode(into: &bytes, version: version)
                 }
                 return
             }
-            let packet = connection.shortened(delivery)
+            let packet = shortening.packet(delivery, version: version)
             append(to: connection, isMessage: true, after: batch) { bytes throws(EncodingError) in
                 try packet.encode(into: &bytes, version: version)
             }
@@ -158,7 +171,7 @@ extension MQTTServer {
                 "a packet cannot be sent", metadata: ["client": "\(connection.clientIdentifier)", "error": "\(error)"])
             return
         }
-        if connection.output.answers > Self.maximumAnswers { connection.setPause(.answers, true) }
+        if connection.output.answers > maximumAnswers { connection.setPause(.answers, true) }
         if connection.output.isHolding, !connection.isHolding {
             connection.isHolding = true
             holding.append(connection.id)
@@ -172,7 +185,7 @@ extension MQTTServer {
             "connected",
             metadata: [
                 "client": "\(connection.clientIdentifier)", "address": "\(address(of: connection.channel))",
-                "listener": "\(doors[connection.door].name)", "session": "\(connack.sessionPresent)",
+                "listener": "\(connection.door.name)", "session": "\(connack.sessionPresent)",
             ])
     }
 
@@ -210,7 +223,9 @@ extension MQTTServer {
             case .remote(let connection):
                 connection.isDirty = false
                 flush(connection, at: now)
-            case .local: broker.flushed(id, at: now)
+            case .local(let connection):
+                connection.isDirty = false
+                broker.flushed(id, at: now)
             case nil: break
             }
         }
@@ -224,7 +239,7 @@ extension MQTTServer {
             guard connection.channel.isWritable || connection.phase == .closing else {
                 return watchStall(connection, at: now)
             }
-            let hadMessages = connection.output.hasMessages
+            if connection.output.hasMessages { connection.owesMessages = true }
             let bytes = connection.output.take()
             broker.statistics.bytesSent += bytes.readableBytes
             connection.write(bytes)
@@ -234,7 +249,8 @@ extension MQTTServer {
             if connection.phase == .up {
                 if !connection.channel.isWritable {
                     watchStall(connection, at: now)
-                } else if hadMessages, connection.output.isEmpty {
+                } else if connection.owesMessages, connection.output.isEmpty {
+                    connection.owesMessages = false
                     broker.flushed(connection.id, at: now)
                 }
             }
@@ -246,11 +262,12 @@ extension MQTTServer {
         guard let connection = connections.remote(id), connection.phase == .up else { return }
         let now = NIODeadline.now()
         guard isWritable else { return watchStall(connection, at: now) }
-        connection.stall = nil
+        stalled[id] = nil
         if connection.output.isReady {
             markDirty(connection)
         } else {
             if connection.output.answers == 0 { connection.setPause(.answers, false) }
+            connection.owesMessages = false
             broker.flushed(id, at: now)
             drain(at: now)
         }
@@ -263,13 +280,19 @@ extension MQTTServer {
         advanceTimer?.task.cancel()
         advanceTimer = (
             next,
-            at(next) { server in
-                server.advanceTimer = nil
-                let now = NIODeadline.now()
-                server.broker.advance(to: now)
-                server.drain(at: now)
-            }
+            at(next) { $0.advance() }
         )
+    }
+
+    private func advance() {
+        advanceTimer = nil
+        let now = NIODeadline.now()
+        // Who is not read from is not silent.
+        for case .remote(let connection) in connections.all where !connection.pauses.isEmpty {
+            broker.heard(from: connection.id, at: now)
+        }
+        broker.advance(to: now)
+        drain(at: now)
     }
 
     // MARK: The end
@@ -278,6 +301,7 @@ extension MQTTServer {
     func leave(_ connection: ClientConnection, at now: NIODeadline) {
         guard connection.phase != .closing else { return }
         connection.phase = .closing
+        inputBytes -= connection.input.readableBytes
         connection.input = ByteBuffer()
         connection.candidate = nil
         connection.authentication = nil
@@ -297,6 +321,8 @@ extension MQTTServer {
     private func sayGoodbye(_ connection: ClientConnection) {
         guard !connection.isLeaving else { return }
         connection.isLeaving = true
+        // Nothing was said, and the client has nothing more to say: it is gone, or as good as.
+        if connection.hasSaidGoodbye, !connection.isWebSocket { return connection.channel.close(promise: nil) }
         connection.pauses = []
         let (channel, id, isWebSocket) = (connection.channel, connection.id, connection.isWebSocket)
         let written = eventLoop.makePromise(of: Void.self)
@@ -313,17 +339,6 @@ extension MQTTServer {
         guard let connection = connections.remote(id) else { return }
         connection.deadline = lingerings.begin(id, at: .now())
         schedulePatience()
-    }
-}
-
-extension ClientConnection {
-    /// PUBLISH, with an alias in the place of the topic or beside it.
-    fileprivate func shortened(_ delivery: Delivery) -> Packet {
-        var publish = delivery.publish
-        var room = Int.max
-        if maximumPacketSize < .max { room = maximumPacketSize - delivery.encodedSize(version: version) }
-        aliases?.apply(to: &publish, room: room)
-        return .publish(publish)
     }
 }
 

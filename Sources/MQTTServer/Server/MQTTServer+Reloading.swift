@@ -28,7 +28,7 @@ extension MQTTServer {
         let now = NIODeadline.now()
         for case .remote(let connection) in connections.all where connection.phase == .up {
             guard let client = broker.connection(connection.id)?.information else { continue }
-            let access = doors[connection.door].access
+            let access = connection.door.access
             if let policy = connection.policy {
                 policy.update(access.permissions(clientIdentifier: client.identifier, username: client.username))
             } else if access.acl != nil {

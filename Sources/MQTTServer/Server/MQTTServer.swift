@@ -36,9 +36,15 @@ public actor MQTTServer {
     nonisolated let receiveBuffers = ReceiveBuffers.Shared()
 
     // What is to be written, and what the broker wants.
+    /// Bytes of answers that a client may leave unread before it is not read from either.
+    var maximumAnswers = 1 << 20
     var dirty: [ConnectionID] = []
     var isTickScheduled = false
     var effects: [Effect] = []
+    var isDraining = false
+    /// Bytes of packets whose end is still to come, of all connections, and how many they may be.
+    var inputBytes = 0
+    var maximumInput: Int
 
     // Time.
     var advanceTimer: (deadline: NIODeadline, task: Scheduled<Void>)?
@@ -47,6 +53,8 @@ public actor MQTTServer {
     var farewells = Patience(.seconds(5))
     var lingerings = Patience(.seconds(1))
     var stalls = Patience(.seconds(60))
+    /// Clients that do not read: when they are given up, and what was unwritten when their time began.
+    var stalled: [ConnectionID: (deadline: NIODeadline, unwritten: Int)] = [:]
 
     // The store.
     var store: (any ServerStore)?
@@ -68,6 +76,8 @@ public actor MQTTServer {
     var holdingLocal: [ConnectionID] = []
 
     // Who comes in.
+    /// How long a program may take to decide.
+    var hookTimeout = Duration.seconds(10)
     var passwordChecks = PasswordChecks()
     var refusals = RefusalLog()
     /// Since the start.
@@ -82,7 +92,11 @@ public actor MQTTServer {
 
     var systemTopics = SystemTopics(startedAt: .now())
     var systemTimer: Scheduled<Void>?
+
+    // The end.
+    var ending: Task<Void, Never>?
     var emptyWaiter: CheckedContinuation<Void, Never>?
+    var runWaiter: CheckedContinuation<Void, Never>?
 
     /// - Parameter eventLoop: one of a `MultiThreadedEventLoopGroup`; it must outlive the server.
     public init(_ configuration: ServerConfiguration, eventLoop: any EventLoop) {
@@ -95,6 +109,7 @@ public actor MQTTServer {
         self.eventLoop = eventLoop
         logger = configuration.logger
         broker = Broker(configuration, storesChanges: false, at: .now())
+        maximumInput = max(64 << 20, 4 * configuration.limits.maximumPacketSize)
         greetings = Patience(configuration.limits.connectTimeout)
         (eventStream, eventContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1_024))
     }
@@ -120,7 +135,9 @@ public actor MQTTServer {
         do {
             try await open()
         } catch {
+            phase = .stopping
             await closeDoors()
+            closeConnections()
             await store?.close()
             store = nil
             phase = .stopped
@@ -131,6 +148,7 @@ public actor MQTTServer {
 
     private func open() async throws {
         try check()
+        warnOfFewFiles()
         let contexts = try await Self.contexts(configuration.listeners)
         var state: StoredState?
         if let openStore {
@@ -144,7 +162,7 @@ public actor MQTTServer {
         do {
             for listener in configuration.listeners { sockets.append(try await BoundSocket.bind(listener)) }
         } catch {
-            sockets.joined().forEach { $0.close() }
+            sockets.joined().forEach { $0.abandon() }
             throw error
         }
         doors = zip(configuration.listeners, contexts).enumerated().map { index, pair in
@@ -157,16 +175,25 @@ public actor MQTTServer {
         drain(at: .now())
     }
 
-    /// Starts, goes on until the task is cancelled, and stops.
+    /// Starts, goes on until the task is cancelled or somebody calls ``stop(timeout:)``, and stops.
     ///
     /// - Throws: what ``start()`` throws.
     public func run() async throws {
         try await start()
-        let (never, continuation) = AsyncStream<Never>.makeStream()
-        // Ends when the task is cancelled.
-        for await _ in never {}
-        continuation.finish()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if Task.isCancelled || phase != .running { return continuation.resume() }
+                runWaiter = continuation
+            }
+        } onCancel: {
+            onEventLoop { $0.resumeRun() }
+        }
         await stop()
+    }
+
+    private func resumeRun() {
+        runWaiter?.resume()
+        runWaiter = nil
     }
 
     /// Takes no more connections, says goodbye to clients (5.0: 0x8B), waits until everything is written and stored, and
@@ -174,8 +201,14 @@ public actor MQTTServer {
     ///
     /// - Parameter timeout: how long clients have to take what is written to them; the store has as long again.
     public func stop(timeout: Duration = .seconds(5)) async {
-        guard phase == .running else { return }
-        phase = .stopping
+        if phase == .running {
+            phase = .stopping
+            ending = Task { await end(timeout) }
+        }
+        await ending?.value
+    }
+
+    private func end(_ timeout: Duration) async {
         await closeDoors()
         let now = NIODeadline.now()
         broker.shutDown(at: now)
@@ -184,18 +217,24 @@ public actor MQTTServer {
         }
         drain(at: now)
         await waitUntilEmpty(timeout)
+        closeConnections()
+        await commitEverything(timeout)
+        await store?.close()
+        store = nil
+        for timer in [advanceTimer?.task, patienceTimer?.task, commitTimer, retryTimer, systemTimer] { timer?.cancel() }
+        tell(.stopped)
+        phase = .stopped
+        eventContinuation.finish()
+        resumeRun()
+    }
+
+    private func closeConnections() {
         for peer in connections.all {
             switch peer {
             case .remote(let connection): connection.channel.close(promise: nil)
             case .local(let connection): end(connection)
             }
         }
-        await commitEverything(timeout)
-        await store?.close()
-        for timer in [advanceTimer?.task, patienceTimer?.task, commitTimer, retryTimer, systemTimer] { timer?.cancel() }
-        tell(.stopped)
-        phase = .stopped
-        eventContinuation.finish()
     }
 
     private func waitUntilEmpty(_ timeout: Duration) async {

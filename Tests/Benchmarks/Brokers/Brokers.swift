@@ -33,14 +33,23 @@ struct Brokers {
                 name: String(name.split(separator: "/").last ?? "") + suffix, command: [program] + words.dropFirst(),
                 configuration: configuration)
         }
-        ours = try broker("FIELDPOST_BROKER_CMD", "", ["broker", "--port", "PORT"])
+        ours = try broker(
+            "FIELDPOST_BROKER_CMD", "", ["broker", "--no-console", "--config", "FOLDER/broker.conf"],
+            Self.configuration + Self.limits)
         durable = try broker(
-            "FIELDPOST_DURABLE_CMD", ", durable", ["broker", "--config", "FOLDER/broker.conf"],
-            Self.durableConfiguration)
+            "FIELDPOST_DURABLE_CMD", ", durable", ["broker", "--no-console", "--config", "FOLDER/broker.conf"],
+            ["[server]", #"store = { path = "FOLDER/broker.db" }"#] + Self.limits + Self.configuration)
         mosquitto = try .mosquitto()
     }
 
-    private static let durableConfiguration: [String] = []
+    /// As quiet as the Mosquitto beside it, and with as much room in the queues.
+    private static let configuration = [
+        "[[listener]]", "port = PORT", #"bind = "127.0.0.1""#, "[log]", #"level = "warning""#,
+    ]
+    private static let limits = [
+        "[server.limits]", "max_queued_messages = 1000000", #"max_queued_size = "1GB""#,
+        #"max_queued_size_in_all = "1GB""#,
+    ]
 
     // A thousand messages at most are on their way, so that no broker has to drop any by default, and fewer where those
     // that the subscriber has and has not acknowledged count too. Far fewer under QoS 0 would measure how long TCP waits

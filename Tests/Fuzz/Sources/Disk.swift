@@ -74,7 +74,8 @@ struct Disk {
     func check(against broker: Broker) {
         var copy = broker
         let memory = copy.everything().state
-        Self.compare("sessions", state.sessions.map(\.session.clientIdentifier), memory.sessions.map(\.session.clientIdentifier))
+        Self.compare(
+            "sessions", state.sessions.map(\.session.clientIdentifier), memory.sessions.map(\.session.clientIdentifier))
         for contents in memory.sessions {
             guard let stored = state.sessions.first(where: { $0.session.id == contents.session.id }) else {
                 fatalError("session \(contents.session.id) is not on disk")
@@ -87,7 +88,9 @@ struct Disk {
         }
         Self.compare("retained messages", state.retained.map { "\($0)" }, memory.retained.map { "\($0)" })
         Self.compare("messages", state.messages.map(\.id), memory.messages.map(\.id))
-        Self.compare("wills", state.wills.map { "\($0.client) \($0.will.will)" }, memory.wills.map { "\($0.client) \($0.will.will)" })
+        Self.compare(
+            "wills", state.wills.map { "\($0.client) \($0.will.will)" },
+            memory.wills.map { "\($0.client) \($0.will.will)" })
     }
 
     private static func compare<Element: Hashable>(_ what: String, _ disk: [Element], _ memory: [Element]) {

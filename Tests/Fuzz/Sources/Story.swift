@@ -71,7 +71,10 @@ struct Story {
         case 1...2: send(slot, .connect(connect()))
         case 3...5: if let publish = publish() { send(slot, .publish(publish)) }
         case 6...7: if let subscribe = subscribe() { send(slot, .subscribe(subscribe)) }
-        case 8: if let filter = filter() { send(slot, .unsubscribe(Unsubscribe(packetIdentifier: identifier(), filters: [filter]))) }
+        case 8:
+            if let filter = filter() {
+                send(slot, .unsubscribe(Unsubscribe(packetIdentifier: identifier(), filters: [filter])))
+            }
         case 9...11: acknowledge(slot)
         case 12: reopen(slot)
         case 13: pass(.milliseconds(Int64(input.pick([1, 50, 1_000, 2_000, 60_000, 100_000_000]))))
@@ -83,7 +86,11 @@ struct Story {
                 broker.flushed(clients[slot].id, at: now)
                 drain()
             } else {
-                send(slot, input.pick([.pingreq, .disconnect(Disconnect()), .disconnect(Disconnect(reasonCode: .disconnectWithWill))]))
+                send(
+                    slot,
+                    input.pick([
+                        .pingreq, .disconnect(Disconnect()), .disconnect(Disconnect(reasonCode: .disconnectWithWill)),
+                    ]))
             }
         }
     }
@@ -108,7 +115,8 @@ struct Story {
     }
 
     private static let topics = ["a", "a/b", "a/b/c", "b", "/", "$x/a", "a/b/c/d/e/f", "long/longer/longest"]
-    private static let filters = topics + ["#", "+", "a/+", "a/#", "+/b/#", "$share/g/a", "$share/g/#", "$share/h/+/b", "$x/+"]
+    private static let filters =
+        topics + ["#", "+", "a/+", "a/#", "+/b/#", "$share/g/a", "$share/g/#", "$share/h/+/b", "$x/+"]
 
     private mutating func filter() -> TopicFilter? { try? TopicFilter(input.pick(Self.filters)) }
 

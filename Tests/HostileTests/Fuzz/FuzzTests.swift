@@ -22,13 +22,14 @@ extension Hostile {
                 let port = broker.port
                 let aftermath = try await attack(broker, "fuzz, \(state), seed \(Self.seed)", memory: 160 << 20) {
                     var scripts = try ScriptGenerator(state: state, seed: seed)
-                    return try Swarm(port: port, width: 96).run(for: duration) { scripts.next() }
+                    return try Swarm(port: port, width: 64).run(for: duration) { scripts.next() }
                 }
                 let report = aftermath.result
                 let answers = report.answers.sorted { $0.value > $1.value }.map { "\($0.key): \($0.value)" }
                 print("\(state): \(report.connections) connections; \(answers.joined(separator: ", "))")
                 for (fault, example) in report.faults {
-                    Issue.record("\(state), seed \(Self.seed): \(fault); \(example.count) times, first to \(example.to)")
+                    Issue.record(
+                        "\(state), seed \(Self.seed): \(fault); \(example.count) times, first to \(example.to)")
                 }
                 #expect(report.connections > Int(Self.seconds), "otherwise this has shown nothing")
                 #expect(report.answers.count >= (state == .noise ? 1 : 2), "\(answers)")

@@ -7,7 +7,8 @@ struct PacketGenerator {
     var random: SplitMix64
 
     static let topics = [
-        "a", "a/b", "a/b/c", "/", "//", "a//b", "fuzz/ü/😀", "fuzz/\u{FEFF}", "fuzz/\u{1}", "$SYS/broker/x", "$other/a", " ",
+        "a", "a/b", "a/b/c", "/", "//", "a//b", "fuzz/ü/😀", "fuzz/\u{FEFF}", "fuzz/\u{1}", "$SYS/broker/x", "$other/a",
+        " ",
         String(repeating: "d/", count: 150), String(repeating: "/", count: 300), String(repeating: "long", count: 500),
     ]
     static let filters =
@@ -30,7 +31,8 @@ struct PacketGenerator {
         if random.once(in: 3), version == .v5 || connect.username != nil { connect.password = binary() }
         if random.once(in: 3) {
             connect.will = Will(
-                topic: try TopicName(random.pick(Self.topics)), payload: binary(), qos: qos(), retain: random.once(in: 4),
+                topic: try TopicName(random.pick(Self.topics)), payload: binary(), qos: qos(),
+                retain: random.once(in: 4),
                 properties: version == .v5
                     ? Properties(some([.willDelayInterval(UInt32(random.below(3)))]) + messageProperties()) : [])
         }
@@ -40,7 +42,8 @@ struct PacketGenerator {
                     + some([
                         .receiveMaximum(random.pick([1, 2, 20, 65_535])),
                         .maximumPacketSize(random.pick([1, 2, 20, 200, 65_536, .max])),
-                        .topicAliasMaximum(random.pick([0, 1, 10, 65_535])), .requestProblemInformation(random.once(in: 2)),
+                        .topicAliasMaximum(random.pick([0, 1, 10, 65_535])),
+                        .requestProblemInformation(random.once(in: 2)),
                         .requestResponseInformation(random.once(in: 2)),
                     ]) + userProperties())
             if random.once(in: 30) {

@@ -14,9 +14,9 @@ struct Swarm {
     }
 
     /// So long nothing is said before the next chunk goes, or the connection ends.
-    private static let quiet = Duration.milliseconds(15)
+    private static let quiet = Duration.milliseconds(25)
     /// So long a connection may take in all.
-    private static let life = Duration.milliseconds(400)
+    private static let life = Duration.seconds(1)
 
     let port: Int
     /// How many connections there are at a time.
@@ -35,7 +35,7 @@ struct Swarm {
             if now < end {
                 // A few at a time: scripts take a while to make, and those who are there wait for their turn.
                 for _ in 0..<min(8, width - players.count) {
-                    guard let descriptor = try? RawConnection.open(port: port) else {
+                    guard let descriptor = try? RawConnection.open(port: port, waits: false) else {
                         report.refusedConnections += 1
                         break
                     }
@@ -47,7 +47,7 @@ struct Swarm {
             }
             states.removeAll(keepingCapacity: true)
             for player in players {
-                let events = POLLIN | (player.hasPending ? POLLOUT : 0)
+                let events = player.isConnected ? POLLIN | (player.hasPending ? POLLOUT : 0) : POLLOUT
                 states.append(pollfd(fd: player.descriptor, events: Int16(events), revents: 0))
             }
             poll(&states, nfds_t(states.count), 2)
@@ -74,7 +74,8 @@ private struct Player {
     private var chunk = 0
     private var offset = 0
     private var hasSaidEnd = false
-    private let start: ContinuousClock.Instant
+    private(set) var isConnected = false
+    private var start: ContinuousClock.Instant
     private var lastEvent: ContinuousClock.Instant
 
     init(descriptor: CInt, script: Script, now: ContinuousClock.Instant) {
@@ -86,8 +87,12 @@ private struct Player {
     }
 
     var hasPending: Bool { chunk < script.chunks.count }
+    /// Who has asked properly waits for the answer: a broker that is busy would otherwise hardly look at the rest.
+    private var awaitsAnswer: Bool { script.connect != nil && check.said.isEmpty }
 
     mutating func play(events: Int16, chunk buffer: UnsafeMutableRawBufferPointer, now: ContinuousClock.Instant) {
+        guard isConnected || events != 0 else { return }
+        if !isConnected { (isConnected, start) = (true, now) }
         if events & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
             let count = recv(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT))
             if count > 0 {
@@ -108,14 +113,17 @@ private struct Player {
                 if offset == script.chunks[chunk].count { (chunk, offset) = (chunk + 1, 0) }
                 lastEvent = now
             }
-        } else if !hasPending, script.ending == .halfClose, !hasSaidEnd {
+        } else if !hasPending, !awaitsAnswer, script.ending == .halfClose, !hasSaidEnd {
             hasSaidEnd = true
             shutdown(descriptor, CInt(SHUT_WR))
         }
     }
 
     func isDone(now: ContinuousClock.Instant, quiet: Duration, life: Duration) -> Bool {
-        isClosed || now - start > life || !hasPending && now - lastEvent > quiet
+        // A broker that is busy may take a while to accept: the kernel asks again after one second, then two.
+        guard isConnected else { return now - start > .seconds(4) }
+        if isClosed || now - start > life { return true }
+        return !hasPending && !awaitsAnswer && now - lastEvent > quiet
     }
 
     func end() {

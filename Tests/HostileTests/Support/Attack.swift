@@ -62,7 +62,10 @@ func attack<Result: Sendable>(
         "\(what): it took \(megabytes(seen.peakMemory - before)) MiB, allowed are \(megabytes(memory))",
         sourceLocation: sourceLocation)
     if alive {
-        #expect(throws: Never.self, "\(broker.openDescriptors) are open, \(descriptors) were", sourceLocation: sourceLocation) {
+        #expect(
+            throws: Never.self, "\(broker.openDescriptors) are open, \(descriptors) were",
+            sourceLocation: sourceLocation
+        ) {
             try gone.get()
         }
     }
@@ -76,8 +79,10 @@ extension Swift.Result where Failure == any Error {
 }
 
 /// Lends a broker process to `body` and kills it afterwards.
-func withBroker(lines: [String] = [], _ body: (BrokerProcess) async throws -> Void) async throws {
-    let broker = try await BrokerProcess.start(lines: lines)
+func withBroker(
+    lines: [String] = [], in directory: TemporaryDirectory? = nil, _ body: (BrokerProcess) async throws -> Void
+) async throws {
+    let broker = try await BrokerProcess.start(lines: lines, in: directory)
     do {
         try await body(broker)
         await broker.program.kill()

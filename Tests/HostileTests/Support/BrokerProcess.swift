@@ -11,6 +11,9 @@ final class BrokerProcess: Sendable {
         case mosquitto
     }
 
+    /// `HOSTILE_FIELDPOST` names another build of it, such as a release's.
+    private static let executable = getenv("HOSTILE_FIELDPOST").map { String(cString: $0) }
+
     static let kind =
         getenv("HOSTILE_BROKER").flatMap { Kind(rawValue: String(cString: $0)) } ?? .fieldpost
     /// Whether our own broker is attacked.
@@ -22,18 +25,21 @@ final class BrokerProcess: Sendable {
 
     /// Starts a broker on 127.0.0.1 for anonymous clients, and waits until it serves them.
     ///
-    /// - Parameter lines: more lines for its `mosquitto.conf`, which both brokers read.
-    static func start(lines: [String] = []) async throws -> BrokerProcess {
+    /// - Parameters:
+    ///   - lines: more lines for its `mosquitto.conf`, which both brokers read.
+    ///   - directory: where its files are; by default one of its own.
+    static func start(lines: [String] = [], in directory: TemporaryDirectory? = nil) async throws -> BrokerProcess {
         raiseDescriptorLimit()
-        let directory = try TemporaryDirectory()
+        let directory = try directory ?? TemporaryDirectory()
         let port = try freePort()
         let configuration = ["listener \(port) 127.0.0.1", "allow_anonymous true", "sys_interval 1"] + lines
         let file = try directory.write(
-            (configuration + (isOurs ? [] : ["user root", "set_tcp_nodelay true"])).joined(separator: "\n") + "\n", to: "mosquitto.conf")
+            (configuration + (isOurs ? [] : ["user root", "set_tcp_nodelay true"])).joined(separator: "\n") + "\n",
+            to: "mosquitto.conf")
         let program =
             switch kind {
             case .fieldpost:
-                try await Program.start(Program.built("fieldpost"), ["broker", "--mosquitto-conf", file])
+                try await Program.start(executable ?? Program.built("fieldpost"), ["broker", "--mosquitto-conf", file])
             case .mosquitto: try await Program.start(systemProgram("mosquitto"), ["-c", file])
             }
         try await eventually("a broker that accepts connections") {
@@ -78,7 +84,7 @@ final class BrokerProcess: Sendable {
 
     /// The last lines that it wrote.
     var lastWords: String {
-        get async { await program.errors.lines.suffix(30).map { $0.prefix(300) }.joined(separator: "\n") }
+        get async { await program.errors.lines.suffix(8).map { $0.prefix(300) }.joined(separator: "\n") }
     }
 
     private func readFile(_ path: String) -> String? {

@@ -36,7 +36,8 @@ extension Packet {
 extension RawConnection {
     /// A connection that has been let in, with a clean session.
     static func client(
-        _ identifier: String, port: Int, version: ProtocolVersion = .v5, keepAlive: UInt16 = 0, receiveBuffer: CInt? = nil
+        _ identifier: String, port: Int, version: ProtocolVersion = .v5, keepAlive: UInt16 = 0,
+        receiveBuffer: CInt? = nil
     ) throws -> RawConnection {
         let connection = try RawConnection(port: port, version: version, receiveBuffer: receiveBuffer)
         try connection.open(Connect(version: version, clientIdentifier: identifier, keepAlive: keepAlive))

@@ -40,9 +40,12 @@ final class RawConnection {
 
     deinit { Glibc.close(descriptor) }
 
-    /// A connected socket, still blocking. The caller closes it.
-    static func open(port: Int, receiveBuffer: CInt? = nil) throws(Failure) -> CInt {
-        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    /// A connected socket. The caller closes it.
+    ///
+    /// - Parameter waits: false: the socket does not block, and is connected when it becomes writable.
+    static func open(port: Int, receiveBuffer: CInt? = nil, waits: Bool = true) throws(Failure) -> CInt {
+        let mode = waits ? SOCK_CLOEXEC.rawValue : SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue | mode), 0)
         guard descriptor >= 0 else { throw .system("socket", errno) }
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
@@ -58,7 +61,7 @@ final class RawConnection {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard connected == 0 else {
+        guard connected == 0 || !waits && errno == EINPROGRESS else {
             let number = errno
             Glibc.close(descriptor)
             throw .system("connect", number)
@@ -140,6 +143,15 @@ final class RawConnection {
             while try receivedPacket() != nil {}
         }
         return false
+    }
+
+    /// Whether the broker has closed the connection by now; throws away what it sent, whatever that is.
+    func isEnded() -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, CInt(MSG_DONTWAIT))
+            if count <= 0 { return count == 0 || errno != EAGAIN }
+        }
     }
 
     /// Sends CONNECT and takes CONNACK.

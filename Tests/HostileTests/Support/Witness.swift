@@ -45,7 +45,8 @@ final class Witness: Sendable {
         try subscriber.open(Connect(version: .v3_1_1, clientIdentifier: "witness-subscriber"))
         try subscriber.send(
             .subscribe(
-                Subscribe(packetIdentifier: .first, subscriptions: [Subscription(filter: try TopicFilter(Self.topic))])))
+                Subscribe(packetIdentifier: .first, subscriptions: [Subscription(filter: try TopicFilter(Self.topic))]))
+        )
         guard case .suback(let answer) = try subscriber.receive(), answer.reasonCodes == [.grantedQoS1] else {
             throw Unexpected("the witness got no subscription")
         }

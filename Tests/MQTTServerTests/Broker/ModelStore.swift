@@ -57,6 +57,24 @@ struct ModelStore: Equatable {
         return essence
     }
 
+    /// What clients could tell of it, who do not see numbers.
+    var byClient: [String: Session] {
+        var clients: [String: Session] = [:]
+        for var session in sessions.values {
+            session.nextSequence = 0
+            session.record.id = 0
+            let entries = session.queue.values.sorted { $0.sequence < $1.sequence }
+            session.queue = [:]
+            for (place, var entry) in entries.enumerated() {
+                entry.sequence = Int64(place)
+                entry.message = 0
+                session.queue[entry.sequence] = entry
+            }
+            clients[session.record.clientIdentifier] = session
+        }
+        return clients
+    }
+
     var state: StoredState {
         var state = StoredState()
         for session in sessions.values.sorted(by: { $0.record.id < $1.record.id }) {

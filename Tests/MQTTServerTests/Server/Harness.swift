@@ -38,6 +38,8 @@ func configuration(_ change: (inout Listener) -> Void = { _ in }) -> ServerConfi
 }
 
 extension MQTTServer {
+    var connectionCount: Int { connections.count }
+
     /// The port of its only listener.
     var port: Int {
         get throws {

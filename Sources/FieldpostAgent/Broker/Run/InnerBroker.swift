@@ -1,9 +1,11 @@
 internal import Logging
+internal import MQTTServer
 
 /// The broker inside an agent, from one configuration of the agent's to the next.
 struct InnerBroker {
     private var broker: RunningBroker?
     private var door: AgentDoor?
+    private let admission = BridgeAdmission()
     /// What it was started with.
     private var settings: Settings?
 
@@ -28,6 +30,7 @@ struct InnerBroker {
         // To log more or less is no reason to lose clients.
         wanted.log = BrokerConfiguration.Log()
         let settings = Settings(toml: wanted.toml, client: isOwn ? configuration.broker.clientID : nil)
+        admission.prepare(configuration.bridges, isStarting: settings != self.settings)
         if settings == self.settings {
             await broker?.reload()
         } else {
@@ -37,6 +40,7 @@ struct InnerBroker {
                 door.add(to: &wanted)
                 self.door = door
             }
+            admission.add(to: &wanted.server.hooks)
             let started = try await RunningBroker.start(wanted, logger: logger)
             broker = started
             self.settings = settings
@@ -48,6 +52,9 @@ struct InnerBroker {
         }
         return configuration
     }
+
+    /// Where a bridge is at home.
+    var host: BridgeHost? { broker.map { BridgeHost(server: $0.server, admission: admission) } }
 
     mutating func stop() async {
         // With what the agent needs for its goodbye it stays below five seconds.
