@@ -123,7 +123,12 @@ const verbs = {
       }
       if (version === 5) options.will.properties = wanted(fields, 'w') || {}
     }
-    if (version === 5) options.properties = wanted(fields) || {}
+    if (version === 5) {
+      options.properties = wanted(fields) || {}
+      // It adds what it needs for itself.
+      options.topicAliasMaximum = options.properties.topicAliasMaximum
+      delete options.properties.topicAliasMaximum
+    }
     const client = mqtt.connect(options)
     clients.set(name, client)
     let answered = false

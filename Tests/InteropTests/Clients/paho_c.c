@@ -7,7 +7,6 @@ struct client {
     int version;
     MQTTAsync handle;
     int is_leaving;
-    int code;
     struct client *next;
 };
 
@@ -127,6 +126,18 @@ static void on_subscribed5(void *context, MQTTAsync_successData5 *data) {
     end_line();
 }
 
+static void on_not_subscribed(void *context, MQTTAsync_failureData *data) {
+    struct answer *answer = context;
+    begin_line("%d ok code=%d", answer->number, data->code);
+    end_line();
+}
+
+static void on_not_subscribed5(void *context, MQTTAsync_failureData5 *data) {
+    struct answer *answer = context;
+    begin_line("%d ok code=%d", answer->number, data->reasonCode);
+    end_line();
+}
+
 static int on_message(void *context, char *topic, int length, MQTTAsync_message *message) {
     struct client *client = context;
     begin_line("message %s topic=", client->name);
@@ -140,17 +151,21 @@ static int on_message(void *context, char *topic, int length, MQTTAsync_message 
     return 1;
 }
 
+static void ended(struct client *client, int code) {
+    if (client->is_leaving) return;
+    client->is_leaving = 1;
+    begin_line("ended %s code=%d", client->name, code);
+    end_line();
+}
+
 static void on_disconnect(void *context, MQTTProperties *properties, enum MQTTReasonCodes code) {
     (void)properties;
-    ((struct client *)context)->code = code;
+    ended(context, code);
 }
 
 static void on_lost(void *context, char *cause) {
     (void)cause;
-    struct client *client = context;
-    if (client->is_leaving) return;
-    begin_line("ended %s code=%d", client->name, client->code);
-    end_line();
+    ended(context, 0);
 }
 
 static void connect_client(const struct request *request) {
@@ -246,12 +261,14 @@ static void subscribe(const struct request *request, struct client *client) {
     MQTTAsync_responseOptions options = response(client, answer_to(request, 1, client));
     if (client->version == 5) {
         options.onSuccess5 = on_subscribed5;
+        options.onFailure5 = on_not_subscribed5;
         options.subscribeOptions.noLocal = (unsigned char)number(request, "nl", 0);
         options.subscribeOptions.retainAsPublished = (unsigned char)number(request, "rap", 0);
         options.subscribeOptions.retainHandling = (unsigned char)number(request, "rh", 0);
         add_properties(&options.properties, request, 'p');
     } else {
         options.onSuccess = on_subscribed;
+        options.onFailure = on_not_subscribed;
     }
     int result = MQTTAsync_subscribe(client->handle, text(request, "filter"), number(request, "qos", 0), &options);
     if (result) failed(request->number, "subscribe: %d", result);

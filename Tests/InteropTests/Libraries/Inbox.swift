@@ -25,9 +25,12 @@ struct Heard: Hashable, Sendable, CustomStringConvertible {
 
 /// What has come to one client.
 actor Inbox {
+    private let variant: Variant
     private(set) var messages: [Heard] = []
     /// The connection has ended without being told to; what was said of it.
     private(set) var ending: [Field]?
+
+    init(_ variant: Variant) { self.variant = variant }
 
     func append(_ message: Heard) { messages.append(message) }
     func end(_ fields: [Field]) { ending = fields }
@@ -42,7 +45,7 @@ actor Inbox {
                 await self.messages.count(where: matches) >= count
             }
         } catch {
-            throw Missing(wanted: count, heard: await messages.filter(matches), ending: await ending)
+            throw Missing(variant: variant, wanted: count, heard: await messages.filter(matches), ending: await ending)
         }
         return await messages.filter(matches)
     }
@@ -56,12 +59,13 @@ actor Inbox {
 
 /// Too few messages have come.
 struct Missing: Error, CustomStringConvertible {
+    let variant: Variant
     let wanted: Int
     let heard: [Heard]
     let ending: [Field]?
 
     var description: String {
-        "\(heard.count) messages instead of \(wanted)\(ending.map { ", and the connection has ended \($0)" } ?? ""):\n"
-            + heard.prefix(20).map(\.description).joined(separator: "\n")
+        "\(variant.testDescription): \(heard.count) messages instead of \(wanted)\(ending.map { ", and the connection has ended \($0)" } ?? ""):\n"
+            + heard.suffix(20).map(\.description).joined(separator: "\n")
     }
 }

@@ -59,9 +59,17 @@ actor LibraryProcess {
         self.commands = commands
     }
 
-    deinit { commands.finish() }
+    deinit { close() }
 
-    func listen(_ client: String, _ inbox: Inbox) { inboxes[client] = inbox }
+    /// Lets it end.
+    nonisolated func close() { commands.finish() }
+
+    /// For one more client, whose messages go there.
+    func name(for inbox: Inbox) -> String {
+        let name = "c\(inboxes.count)"
+        inboxes[name] = inbox
+        return name
+    }
 
     /// - Returns: the fields of the answer.
     @discardableResult

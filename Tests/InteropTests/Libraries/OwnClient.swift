@@ -16,7 +16,7 @@ struct OwnClient: Participant {
 
     init(_ login: Login, _ addresses: Addresses) async throws {
         variant = login.variant
-        let inbox = Inbox()
+        let inbox = Inbox(variant)
         self.inbox = inbox
         var configuration = ClientConfiguration(
             endpoints: [addresses.endpoint(for: login.variant)], version: variant.version,

@@ -71,6 +71,9 @@ struct Variant: Hashable, Sendable, CustomTestStringConvertible {
         "\(library)-\(version.rawValue)-\(transport.rawValue)"
     }
 
+    /// Paho's C library has one place for the pieces of a WebSocket message, which its clients spoil for each other.
+    var needsProcess: Bool { library == .pahoC && (transport == .ws || transport == .wss) }
+
     /// Each library with both versions over TCP, and everything else that it can be reached over with one of them.
     static let all: [Variant] = [
         Variant(.pahoPython, .v3_1_1), Variant(.pahoPython, .v5),
@@ -129,21 +132,33 @@ struct ForeignClient: Participant {
     let properties: [Field]
     let process: LibraryProcess
     let name: String
+    private var lease: Lease?
 
     /// - Parameter process: a process of its own, to be killed; by default it shares one.
     init(_ login: Login, _ addresses: Addresses, process: LibraryProcess? = nil) async throws {
         variant = login.variant
-        inbox = Inbox()
-        name = login.identifier + "@" + variant.name
+        inbox = Inbox(variant)
         if let process {
             self.process = process
+        } else if variant.needsProcess {
+            self.process = try await LibraryProcess.start(variant.library)
+            lease = Lease(process: self.process)
         } else {
             self.process = try await LibraryProcess.shared(variant.library)
         }
-        await self.process.listen(name, inbox)
+        name = await self.process.name(for: inbox)
         let answer = try await self.process.ask("connect", name, addresses.fields(for: login) + login.fields)
         isSessionPresent = answer.number("present") == 1
         properties = answer.filter { $0.key.hasPrefix("p") && $0.key != "present" }
+    }
+
+    /// Ends the process with its only client.
+    private final class Lease: Sendable {
+        let process: LibraryProcess
+
+        init(process: LibraryProcess) { self.process = process }
+
+        deinit { process.close() }
     }
 
     func subscribe(_ subscription: Subscription, _ properties: Properties) async throws -> Int {

@@ -58,6 +58,7 @@ struct Stage: Sendable {
     /// Lends a server to `body`.
     ///
     /// - Parameter folder: where it keeps its state and its socket; by default a temporary one.
+    @discardableResult
     static func with<Result>(
         in folder: TemporaryDirectory? = nil, ports: [Variant.Transport: Int] = [:],
         change: (inout ServerConfiguration) -> Void = { _ in },
