@@ -59,18 +59,15 @@ final class ClientConnection: ChannelInboundHandler {
     var wantsProblemInformation = true
     /// When the present phase has lasted too long.
     var deadline: NIODeadline?
-    /// When a client that does not read is given up, and what was unwritten when its time began.
-    var stall: (deadline: NIODeadline, unwritten: Int)?
-    var aliases: OutgoingAliases?
-    /// Bytes of the largest packet that the client takes.
-    var maximumPacketSize = Int.max
+    /// For clients that know topic aliases.
+    var shortening: Shortening?
     /// Nil: everything is allowed.
     var policy: LivePolicy?
     /// For logs.
     var clientIdentifier = ""
     /// Why it ended, for logs, if that is known before it does.
     var ending: String?
-    var certificate: TLSPeerCertificate?
+    var certificate: ShownCertificate?
     /// Who it wants to be, until that is decided.
     var candidate: Candidate?
     var authentication: Authentication?
@@ -127,7 +124,9 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? TLSHandshakeCompleted { certificate = event.peerCertificate }
+        if let event = event as? TLSHandshakeCompleted {
+            certificate = event.peerCertificate.map(ShownCertificate.init)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -139,6 +138,34 @@ final class ClientConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         server.assumeIsolated { [id] in $0.closed(id) }
+    }
+}
+
+/// What a client's certificate says, until it is let in.
+final class ShownCertificate {
+    let it: TLSPeerCertificate
+
+    init(_ it: TLSPeerCertificate) { self.it = it }
+}
+
+/// Aliases for the topics that a client is sent.
+final class Shortening {
+    var aliases: OutgoingAliases
+    /// Bytes of the largest packet that the client takes.
+    let maximumPacketSize: Int
+
+    init(aliases: UInt16, maximumPacketSize: Int) {
+        self.aliases = OutgoingAliases(maximum: Int(aliases))
+        self.maximumPacketSize = maximumPacketSize
+    }
+
+    /// PUBLISH, with an alias in the place of the topic or beside it.
+    func packet(_ delivery: Delivery, version: ProtocolVersion) -> Packet {
+        var publish = delivery.publish
+        var room = Int.max
+        if maximumPacketSize < .max { room = maximumPacketSize - delivery.encodedSize(version: version) }
+        aliases.apply(to: &publish, room: room)
+        return .publish(publish)
     }
 }
 

@@ -34,19 +34,7 @@ struct BoundSocket: Sendable {
                 throw ServerError(
                     .invalidSetting, listener: listener.name, "there is no port \(port); they end at 65535")
             }
-            var sockets: [BoundSocket] = []
-            do throws(ServerError) {
-                for address in try resolve(host, port, listener.name) {
-                    // A free port is one for all of the name's addresses.
-                    var address = address
-                    if port == 0 { address.port = sockets.first?.address.port ?? 0 }
-                    sockets.append(try bind(address, isAnyHost: host == "::", listener))
-                }
-            } catch {
-                sockets.forEach { $0.abandon() }
-                throw error
-            }
-            return sockets
+            return try bind(try resolve(host, port, listener.name), isAnyHost: host == "::", listener)
         }
     }
 
@@ -80,6 +68,29 @@ struct BoundSocket: Sendable {
             if let address, !addresses.contains(address) { addresses.append(address) }
         }
         return addresses
+    }
+
+    /// A name may have addresses that this board has not, such as `::1` of localhost; one is enough.
+    private static func bind(
+        _ addresses: [SocketAddress], isAnyHost: Bool, _ listener: Listener
+    ) throws(ServerError) -> [BoundSocket] {
+        var sockets: [BoundSocket] = []
+        var missing: ServerError?
+        for var address in addresses {
+            // A free port is one for all of the name's addresses.
+            if address.port == 0 { address.port = sockets.first?.address.port ?? 0 }
+            do throws(ServerError) {
+                sockets.append(try bind(address, isAnyHost: isAnyHost, listener))
+            } catch {
+                guard error.code == .addressNotAvailable else {
+                    sockets.forEach { $0.abandon() }
+                    throw error
+                }
+                missing = error
+            }
+        }
+        if let missing, sockets.isEmpty { throw missing }
+        return sockets
     }
 
     private static func bind(

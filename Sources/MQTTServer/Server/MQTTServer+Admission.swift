@@ -29,7 +29,7 @@ extension MQTTServer {
         let information = ClientInformation(
             identifier: isAssigned ? Self.makeIdentifier() : connect.clientIdentifier, username: connect.username,
             version: connect.version, listener: door.name, address: address(of: connection.channel),
-            certificateSubject: connection.certificate?.subject, keepAlive: connect.keepAlive)
+            certificateSubject: connection.certificate?.it.subject, keepAlive: connect.keepAlive)
         let candidate = Candidate(connect, information, isIdentifierAssigned: isAssigned)
         connection.candidate = candidate
         connection.phase = .admitting
@@ -51,7 +51,7 @@ extension MQTTServer {
     /// Certificate, password, or neither.
     private func judge(_ candidate: Candidate, on connection: ClientConnection, at now: NIODeadline) {
         let door = connection.door
-        if door.listener.certificateIdentity != .notUsed, let certificate = connection.certificate {
+        if door.listener.certificateIdentity != .notUsed, let certificate = connection.certificate?.it {
             let name =
                 door.listener.certificateIdentity == .commonName ? certificate.commonName : certificate.subject
             candidate.information.username = name
@@ -151,9 +151,10 @@ extension MQTTServer {
         connection.certificate = nil
         connection.clientIdentifier = information.identifier
         connection.decoder.maximumPacketSize = size
-        if let limit = connect.properties.maximumPacketSize { connection.maximumPacketSize = Int(clamping: limit) }
         if let aliases = connect.properties.topicAliasMaximum, aliases > 0 {
-            connection.aliases = OutgoingAliases(maximum: Int(aliases))
+            connection.shortening = Shortening(
+                aliases: aliases,
+                maximumPacketSize: connect.properties.maximumPacketSize.map { Int(clamping: $0) } ?? .max)
         }
         if door.access.acl != nil {
             connection.policy = LivePolicy(

@@ -158,6 +158,7 @@ extension MQTTServer {
         }
         connection.phase = .closing
         inputBytes -= connection.input.readableBytes
+        stalled[id] = nil
         connections.remove(id)
         networkConnections -= 1
         connection.door.connections -= 1
@@ -207,12 +208,12 @@ extension MQTTServer {
         while let wait = farewells.popExpired(at: now) { loseLeaving(wait) }
         while let wait = lingerings.popExpired(at: now) { loseLeaving(wait) }
         while let wait = stalls.popExpired(at: now) {
-            guard let connection = connections.remote(wait.id), let stall = connection.stall,
+            guard let connection = connections.remote(wait.id), let stall = stalled[wait.id],
                 stall.deadline == wait.deadline
             else { continue }
             let unwritten = unwritten(connection)
             if connection.channel.isWritable || unwritten < stall.unwritten {
-                connection.stall = nil
+                stalled[wait.id] = nil
                 watchStall(connection, at: now)
                 continue
             }
@@ -229,8 +230,8 @@ extension MQTTServer {
 
     /// From now on the client has to take something within a minute.
     func watchStall(_ connection: ClientConnection, at now: NIODeadline) {
-        guard connection.stall == nil, !connection.channel.isWritable, connection.phase == .up else { return }
-        connection.stall = (stalls.begin(connection.id, at: now), unwritten(connection))
+        guard stalled[connection.id] == nil, !connection.channel.isWritable, connection.phase == .up else { return }
+        stalled[connection.id] = (stalls.begin(connection.id, at: now), unwritten(connection))
         schedulePatience()
     }
 

@@ -145,13 +145,13 @@ extension MQTTServer {
         switch connections[id] {
         case .remote(let connection):
             let version = connection.version
-            guard connection.aliases != nil else {
+            guard let shortening = connection.shortening else {
                 append(to: connection, isMessage: true, after: batch) { bytes throws(EncodingError) in
                     try delivery.encode(into: &bytes, version: version)
                 }
                 return
             }
-            let packet = connection.shortened(delivery)
+            let packet = shortening.packet(delivery, version: version)
             append(to: connection, isMessage: true, after: batch) { bytes throws(EncodingError) in
                 try packet.encode(into: &bytes, version: version)
             }
@@ -262,7 +262,7 @@ extension MQTTServer {
         guard let connection = connections.remote(id), connection.phase == .up else { return }
         let now = NIODeadline.now()
         guard isWritable else { return watchStall(connection, at: now) }
-        connection.stall = nil
+        stalled[id] = nil
         if connection.output.isReady {
             markDirty(connection)
         } else {
@@ -339,17 +339,6 @@ extension MQTTServer {
         guard let connection = connections.remote(id) else { return }
         connection.deadline = lingerings.begin(id, at: .now())
         schedulePatience()
-    }
-}
-
-extension ClientConnection {
-    /// PUBLISH, with an alias in the place of the topic or beside it.
-    fileprivate func shortened(_ delivery: Delivery) -> Packet {
-        var publish = delivery.publish
-        var room = Int.max
-        if maximumPacketSize < .max { room = maximumPacketSize - delivery.encodedSize(version: version) }
-        aliases?.apply(to: &publish, room: room)
-        return .publish(publish)
     }
 }
 

@@ -53,6 +53,8 @@ public actor MQTTServer {
     var farewells = Patience(.seconds(5))
     var lingerings = Patience(.seconds(1))
     var stalls = Patience(.seconds(60))
+    /// Clients that do not read: when they are given up, and what was unwritten when their time began.
+    var stalled: [ConnectionID: (deadline: NIODeadline, unwritten: Int)] = [:]
 
     // The store.
     var store: (any ServerStore)?

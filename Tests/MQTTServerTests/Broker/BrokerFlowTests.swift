@@ -49,30 +49,6 @@ import Testing
         #expect(bench.broker.statistics.queuedBytes == 0)
     }
 
-    @Test("Packet identifiers rise, and begin again after 65,535 without one that is under way")
-    func identifiers() throws {
-        var bench = try bench {
-            $0.limits.maximumInFlight = 70_000; $0.limits.queuedMessages = 100_000
-        }
-        bench.broker.wantsEvents = false
-        try bench.publish(2, "t", "held", qos: .exactlyOnce)
-        let held = bench.publishes(1)
-        #expect(held.map(\.packetIdentifier) == [.first])
-        var seen: Set<PacketIdentifier> = []
-        for number in 0..<65_534 {
-            try bench.publish(2, "t", "\(number)", qos: .atLeastOnce)
-            let identifier = try #require(bench.publishes(1).first?.packetIdentifier)
-            seen.insert(identifier)
-            bench.receive(1, .puback(Acknowledgement(packetIdentifier: identifier)))
-        }
-        #expect(seen.count == 65_534)
-        try bench.publish(2, "t", "waits", qos: .atLeastOnce)
-        #expect(bench.publishes(1).isEmpty)
-        bench.receive(1, .pubrec(Acknowledgement(packetIdentifier: .first)))
-        bench.receive(1, .pubcomp(Acknowledgement(packetIdentifier: .first)))
-        #expect(bench.publishes(1).map(\.packetIdentifier) == [.first])
-    }
-
     @Test("Answers that belong to nothing change nothing; an unknown PUBREC is answered so that it ends")
     func strayAnswers() throws {
         var bench = try bench()

@@ -42,7 +42,7 @@ import Musl
     // MARK: Addresses
 
     @Test(arguments: ["127.0.0.1", "localhost", "::1", "::", "0.0.0.0"])
-    func itListensWhereItIsTold(host: String) async throws {
+    func `it listens where it is told`(host: String) async throws {
         let server = try await start(Listener(name: "here", address: .tcp(host: host, port: 0)))
         let addresses = await server.addresses
         #expect(addresses.allSatisfy { $0.listener == "here" && $0.address.port ?? 0 > 0 })
@@ -56,7 +56,7 @@ import Musl
         await server.stop()
     }
 
-    @Test func aUnixSocketIsMadeAndRemoved() async throws {
+    @Test func `a Unix socket is made, and removed`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory.path("broker.sock")
             let listener = Listener(address: .unix(path: path))
@@ -75,7 +75,7 @@ import Musl
         }
     }
 
-    @Test func aSocketThatAnEarlierProcessLeftIsReplaced() async throws {
+    @Test func `a socket that an earlier process left is replaced`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory.path("broker.sock")
             for old in try await BoundSocket.bind(Listener(address: .unix(path: path))) { close(old.descriptor) }
@@ -86,7 +86,7 @@ import Musl
         }
     }
 
-    @Test func somethingElseAtThePathStays() async throws {
+    @Test func `something else at the path stays`() async throws {
         try await withTemporaryDirectory { directory in
             try directory.write("precious", to: "broker.sock")
             let error = try await error(of: Listener(address: .unix(path: directory.path("broker.sock"))))
@@ -98,7 +98,7 @@ import Musl
         }
     }
 
-    @Test func aPortInUseIsToldWithWhoHasIt() async throws {
+    @Test func `a port in use is told with who has it`() async throws {
         let server = try await start(Listener(address: .tcp(host: "127.0.0.1", port: 0)))
         let port = try await server.port
         let error = try await error(
@@ -111,7 +111,7 @@ import Musl
         await server.stop()
     }
 
-    @Test func whereOneListenerCannotBeAllAreGivenUp() async throws {
+    @Test func `where one listener cannot be all are given up`() async throws {
         let free = try freePort()
         let error = try await error(
             of: Listener(name: "free", address: .tcp(host: "127.0.0.1", port: free)),
@@ -148,7 +148,7 @@ import Musl
         }
     }
 
-    @Test func aWebSocketCarriesMQTT() async throws {
+    @Test func `a WebSocket carries MQTT`() async throws {
         try await withServer(configuration { $0.speech = .webSocket }) { server in
             try await exchange(webSocket(try await server.port))
             // Plain MQTT is not understood there.
@@ -159,7 +159,7 @@ import Musl
         }
     }
 
-    @Test func oneListenerTakesBothAndTellsThemApart() async throws {
+    @Test func `one listener takes both, and tells them apart`() async throws {
         try await withServer(configuration { $0.speech = .both }) { server in
             let port = try await server.port
             try await exchange(webSocket(port))
@@ -173,7 +173,7 @@ import Musl
     }
 
     @Test(arguments: [Listener.Speech.mqtt, .webSocket, .both])
-    func tlsCarriesAll(speech: Listener.Speech) async throws {
+    func `TLS carries all`(speech: Listener.Speech) async throws {
         let authority = try await Authority.get()
         let leaf = try await authority.leaf("broker")
         let tls = TLSServerConfiguration(
@@ -197,7 +197,7 @@ import Musl
     }
 
     @Test(arguments: [Listener.CertificateIdentity.notUsed, .commonName, .subject])
-    func aCertificateSaysWhoAClientIs(identity: Listener.CertificateIdentity) async throws {
+    func `a certificate says who a client is`(identity: Listener.CertificateIdentity) async throws {
         let authority = try await Authority.get()
         let leaf = try await authority.leaf("broker")
         let gate = try await authority.leaf("gate-7")
@@ -234,7 +234,7 @@ import Musl
         }
     }
 
-    @Test func newCertificatesAreUsedAfterAReload() async throws {
+    @Test func `new certificates are used after a reload`() async throws {
         let authority = try await Authority.get()
         try await withTemporaryDirectory { directory in
             func install(_ name: String) async throws {

@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: ProtocolVersion.allCases)
-    func aPasswordIsAskedForWhereThereIsAFile(version: ProtocolVersion) async throws {
+    func `a password is asked for where there is a file`(version: ProtocolVersion) async throws {
         try await withServer(try withPasswords()) { server in
             let attempts: [(String?, String?, ReasonCode)] = [
                 ("ann", "secret", .success), ("ann", "guess", .badUserNameOrPassword),
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func manyPasswordsAreCheckedBesideTheTraffic() async throws {
+    @Test func `many passwords are checked beside the traffic`() async throws {
         try await withServer(try withPasswords()) { server in
             let port = try await server.port
             try await withThrowingTaskGroup(of: ReasonCode.self) { group in
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: [nil, false])
-    func aListenerMayHaveRulesOfItsOwn(allowsAnonymous: Bool?) async throws {
+    func `a listener may have rules of its own`(allowsAnonymous: Bool?) async throws {
         var configuration = try withPasswords()
         configuration.listeners[0].access = AccessRules()
         configuration.listeners[0].allowsAnonymous = allowsAnonymous
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func newRulesCountForThoseWhoAreConnected() async throws {
+    @Test func `new rules count for those who are connected`() async throws {
         var configuration = configuration()
         func rules(_ text: String) throws -> AccessControlList {
             try AccessControlList(parsing: Array(text.utf8), path: "acl")
@@ -100,7 +100,7 @@ import Testing
 
     // MARK: The program's word
 
-    @Test func theHookHasTheLastWord() async throws {
+    @Test func `the hook has the last word`() async throws {
         let configuration = try withPasswords {
             $0.hooks.validateConnection = { request in
                 switch request.client.identifier {
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    @Test func aHookThatGivesNoAnswerLetsNobodyIn() async throws {
+    @Test func `a hook that gives no answer lets nobody in`() async throws {
         let gate = Gate()
         var configuration = configuration()
         configuration.hooks.validateConnection = { _ in
@@ -176,7 +176,7 @@ import Testing
         try await client.send(.connect(connect))
     }
 
-    @Test func aConversationLetsAClientInAndAnotherRenewsIt() async throws {
+    @Test func `a conversation lets a client in, and another renews it`() async throws {
         try await withServer(withEcho()) { server in
             let client = try await RawClient.connect(port: try await server.port)
             try await begin(client)
@@ -202,7 +202,7 @@ import Testing
         }
     }
 
-    @Test func whoFailsIsTold() async throws {
+    @Test func `who fails is told`() async throws {
         try await withServer(withEcho(isGood: false)) { server in
             let client = try await RawClient.connect(port: try await server.port)
             try await begin(client)
@@ -218,7 +218,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 2, 3])
-    func whatDoesNotBelongInAConversationEndsIt(number: Int) async throws {
+    func `what does not belong in a conversation ends it`(number: Int) async throws {
         let intruders: [Packet] = [
             .pingreq, auth(.continueAuthentication, "whowho", method: "OTHER"), auth(.reauthenticate, "hello"),
             .connect(Connect(version: .v5, clientIdentifier: "a")),
@@ -233,7 +233,7 @@ import Testing
         }
     }
 
-    @Test func authWithoutAMethodIsAProtocolError() async throws {
+    @Test func `AUTH without a method is a protocol error`() async throws {
         try await withServer(configuration()) { server in
             let client = try await RawClient.connect(port: try await server.port)
             try await client.connect("a")

@@ -26,7 +26,7 @@ import Testing
             (connect(level: 4, rest: [3, 0, 60, 0, 1, 0x61]), []),
             (connect(level: 4, rest: [0, 0, 60, 0, 0]), [0x20, 2, 0, 2]),
         ] as [([UInt8], [UInt8])])
-    func aConnectThatCannotBeAcceptedIsAnswered(request: [UInt8], answer: [UInt8]) async throws {
+    func `a CONNECT that cannot be accepted is answered`(request: [UInt8], answer: [UInt8]) async throws {
         try await withServer(configuration()) { server in
             let client = try await RawClient.connect(port: try await server.port)
             try await client.send(request)
@@ -43,7 +43,7 @@ import Testing
             // A will topic with a wildcard.
             (connect(level: 5, rest: [6, 0, 60, 0, 0, 1, 0x61, 0, 0, 1, 0x23, 0, 0]), .topicNameInvalid),
         ] as [([UInt8], ReasonCode)])
-    func aBrokenConnectOfVersion5IsToldWhy(request: [UInt8], code: ReasonCode) async throws {
+    func `a broken CONNECT of version 5 is told why`(request: [UInt8], code: ReasonCode) async throws {
         try await withServer(configuration()) { server in
             let client = try await RawClient.connect(port: try await server.port)
             try await client.send(request)
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func aListenerSpeaksOnlyTheVersionsThatItShould() async throws {
+    @Test func `a listener speaks only the versions that it should`() async throws {
         try await withServer(configuration { $0.versions = [.v5] }) { server in
             let client = try await RawClient.connect(port: try await server.port, version: .v3_1_1)
             #expect(try await client.connect("a").reasonCode == .unsupportedProtocolVersion)
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(arguments: ProtocolVersion.allCases)
-    func aClientWithoutAnIdentifierIsGivenOne(version: ProtocolVersion) async throws {
+    func `a client without an identifier is given one`(version: ProtocolVersion) async throws {
         try await withServer(configuration()) { server in
             let client = try await RawClient.connect(port: try await server.port, version: version)
             let connack = try await client.connect("")
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatSaysNothingIsLeftAlone() async throws {
+    @Test func `a client that says nothing is left alone`() async throws {
         var configuration = configuration()
         configuration.limits.connectTimeout = .milliseconds(100)
         try await withServer(configuration) { server in
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatConnectsInTimeStays() async throws {
+    @Test func `a client that connects in time stays`() async throws {
         var configuration = configuration()
         configuration.limits.connectTimeout = .seconds(2)
         try await withServer(configuration) { server in
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test func packetsMayBeLargerAfterConnectThanBefore() async throws {
+    @Test func `packets may be larger after CONNECT than before`() async throws {
         var configuration = configuration()
         configuration.limits.maximumConnectSize = 1_000
         configuration.limits.maximumPacketSize = 100_000
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test func connectionsBeyondTheLimitsAreClosedAtOnce() async throws {
+    @Test func `connections beyond the limits are closed at once`() async throws {
         var configuration = configuration { $0.maximumConnections = 2 }
         configuration.listeners.append(Listener(name: "other", address: .tcp(host: "127.0.0.1", port: 0)))
         configuration.limits.maximumConnections = 3
@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    @Test func whatAClientSendsBeforeItIsLetInIsHandledAfterwards() async throws {
+    @Test func `what a client sends before it is let in is handled afterwards`() async throws {
         let gate = Gate()
         var configuration = configuration()
         configuration.hooks.validateConnection = { _ in
@@ -173,7 +173,7 @@ import Testing
         }
     }
 
-    @Test func whatARefusedClientSentIsDropped() async throws {
+    @Test func `what a refused client sent is dropped`() async throws {
         var configuration = configuration()
         configuration.hooks.validateConnection = { _ in .refuse(.banned) }
         try await withServer(configuration) { server in

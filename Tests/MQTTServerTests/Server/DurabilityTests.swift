@@ -75,7 +75,7 @@ import Testing
         #expect(await store.isClosed)
     }
 
-    @Test func anAcknowledgementWaitsForItsBatchAndNobodyOvertakes() async throws {
+    @Test func `an acknowledgement waits for its batch, and nobody overtakes`() async throws {
         try await withPair { server, store, reader, writer in
             let before = await store.batches.count
             try await writer.send(try publish(1), .pingreq)
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func connackOfALastingSessionWaitsToo() async throws {
+    @Test func `CONNACK of a lasting session waits too`() async throws {
         try await withPair { server, store, _, _ in
             let client = try await RawClient.connect(port: try await server.port)
             var connect = Connect(version: .v5, clientIdentifier: "new")
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test func theServersOwnMessagesWaitAsWell() async throws {
+    @Test func `the server's own messages wait as well`() async throws {
         try await withPair { server, store, reader, _ in
             let before = await store.batches.count
             let done = NIOLockedValueBox(false)
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test func whatNobodyWaitsForIsStoredSoon() async throws {
+    @Test func `what nobody waits for is stored soon`() async throws {
         try await withPair { server, store, reader, _ in
             let before = await store.batches.count
             // Its will is noted, and nobody is told.
@@ -137,7 +137,7 @@ import Testing
         }
     }
 
-    @Test func clientsAreNotReadWhileTheStoreIsBehind() async throws {
+    @Test func `clients are not read while the store is behind`() async throws {
         try await withPair { server, store, _, writer in
             // More than may wait, and more than sockets hold.
             let total = 30
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test func aStoreThatFailsIsToldOfAndAskedAgain() async throws {
+    @Test func `a store that fails is told of, and asked again`() async throws {
         let store = FailingStore()
         try await withServer(configuration(), store: store) { server in
             let client = try await RawClient.connect(port: try await server.port)
@@ -189,7 +189,7 @@ import Testing
 
     // MARK: A real store
 
-    @Test func aSessionAndItsMessagesOutliveTheServer() async throws {
+    @Test func `a session and its messages outlive the server`() async throws {
         try await withTemporaryDirectory { directory in
             var configuration = configuration()
             configuration.persistence = .init(path: directory.path("broker.sqlite"))

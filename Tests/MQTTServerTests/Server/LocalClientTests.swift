@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: QoS.allCases)
-    func itPublishesAndReceives(qos: QoS) async throws {
+    func `it publishes and receives`(qos: QoS) async throws {
         try await withServer(configuration()) { server in
             let client = try await server.connectLocal(identifier: "bridge")
             #expect(!client.isSessionPresent)
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test(arguments: [QoS.atLeastOnce, .exactlyOnce])
-    func whatIsNotAcknowledgedComesAgain(qos: QoS) async throws {
+    func `what is not acknowledged comes again`(qos: QoS) async throws {
         var configuration = configuration()
         configuration.limits.maximumInFlight = 5
         try await withServer(configuration) { server in
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func nobodyElseCanTakeItsPlaceAndItGoesWithItsOwner() async throws {
+    @Test func `nobody else can take its place, and it goes with its owner`() async throws {
         try await withServer(configuration()) { server in
             var local: LocalClient? = try await server.connectLocal(identifier: "bridge")
             let client = try await RawClient.connect(port: try await server.port)
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func aReaderEndsWithTheServer() async throws {
+    @Test func `a reader ends with the server`() async throws {
         let gate = Gate()
         try await withServer(configuration()) { server in
             let client = try await server.connectLocal(identifier: "bridge")
@@ -94,7 +94,7 @@ import Testing
         try await within(.seconds(10), "the reader's end") { await gate.wait() }
     }
 
-    @Test func aSlowReaderBoundsWhatWaits() async throws {
+    @Test func `a slow reader bounds what waits`() async throws {
         var configuration = configuration()
         configuration.limits.queuedMessages = 50
         try await withServer(configuration) { server in

@@ -22,7 +22,7 @@ import Testing
         return client
     }
 
-    @Test func aClientThatDoesNotReadHoldsNobodyUpAndLosesWhatIsTooMuch() async throws {
+    @Test func `a client that does not read holds nobody up, and loses what is too much`() async throws {
         var configuration = configuration()
         configuration.limits.queuedMessages = 100
         try await withServer(configuration) { server in
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatFloodsAndDoesNotReadIsNotReadEither() async throws {
+    @Test func `a client that floods and does not read is not read either`() async throws {
         try await withServer(configuration()) { server in
             await server.allowAnswers(4 << 10)
             let client = try await connect(server, "flood", reads: false)
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatTakesNothingIsGivenUp() async throws {
+    @Test func `a client that takes nothing is given up`() async throws {
         try await withServer(configuration()) { server in
             await server.loseStalled(after: .milliseconds(100))
             let deaf = try await connect(server, "deaf", subscribesTo: "t", reads: false)
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func beginningsOfLargePacketsAreBounded() async throws {
+    @Test func `beginnings of large packets are bounded`() async throws {
         try await withServer(configuration()) { server in
             await server.allowInput(1_000_000)
             var clients: [RawClient] = []
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func topicsThatComeOftenTravelAsAliases() async throws {
+    @Test func `topics that come often travel as aliases`() async throws {
         try await withServer(configuration()) { server in
             let client = try await connect(server, "a", subscribesTo: "#") { $0.properties.topicAliasMaximum = 1 }
             var seen: [(String?, UInt16?)] = []
@@ -107,7 +107,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func explanationsAreLeftOutForWhoDoesNotWantThem(wanted: Bool) async throws {
+    func `explanations are left out for who does not want them`(wanted: Bool) async throws {
         var configuration = configuration()
         configuration.limits.subscriptions = 1
         try await withServer(configuration) { server in
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test func theLastWordArrivesAlthoughTheClientGoesOnTalking() async throws {
+    @Test func `the last word arrives although the client goes on talking`() async throws {
         try await withServer(configuration()) { server in
             for number in 0..<20 {
                 let client = try await connect(server, "a \(number)")

@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ServerTests {
     @Test(arguments: ProtocolVersion.allCases, QoS.allCases)
-    func aMessageGoesFromClientToClient(version: ProtocolVersion, qos: QoS) async throws {
+    func `a message goes from client to client`(version: ProtocolVersion, qos: QoS) async throws {
         try await withServer(configuration()) { server in
             let port = try await server.port
             try await withClient(port: port, identifier: "reader", version: version) { reader in
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func whatTheServerPublishesReachesClientsAndIsKept() async throws {
+    @Test func `what the server publishes reaches clients, and is kept`() async throws {
         try await withServer(configuration()) { server in
             #expect(try await server.publish(ServerMessage("door", "open", .atLeastOnce, retain: true)) == 0)
             try await withClient(port: try await server.port) { client in
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func aClientCanBeSentAwayAndItsSessionDeleted() async throws {
+    @Test func `a client can be sent away, and its session deleted`() async throws {
         try await withServer(configuration()) { server in
             let client = try await RawClient.connect(port: try await server.port)
             try await client.connect("a") { $0.properties.sessionExpiryInterval = 60 }
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test func stoppingTellsClientsAndClosesTheDoor() async throws {
+    @Test func `stopping tells clients and closes the door`() async throws {
         let server = MQTTServer(configuration(), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
         try await server.start()
         let port = try await server.port
@@ -76,7 +76,7 @@ import Testing
         await #expect(throws: ServerError.self) { try await server.start() }
     }
 
-    @Test func runEndsWithItsTask() async throws {
+    @Test func `run ends with its task`() async throws {
         let server = MQTTServer(configuration(), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
         let running = Task { try await server.run() }
         try await eventually("a port") { await server.addresses.first != nil }
@@ -86,7 +86,7 @@ import Testing
         #expect(!accepts(port: port))
     }
 
-    @Test func runEndsWhenSomebodyStopsTheServer() async throws {
+    @Test func `run ends when somebody stops the server`() async throws {
         let server = MQTTServer(configuration(), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
         let running = Task { try await server.run() }
         try await eventually("a port") { await server.addresses.first != nil }
@@ -94,7 +94,7 @@ import Testing
         try await within(.seconds(20), "the end") { try await running.value }
     }
 
-    @Test func eventsTellWhatHappens() async throws {
+    @Test func `events tell what happens`() async throws {
         try await withServer(configuration()) { server in
             let events = server.events
             let client = try await RawClient.connect(port: try await server.port)
@@ -137,7 +137,7 @@ import Testing
         }
     }
 
-    @Test func eventsThatNobodyReadsAreCounted() async throws {
+    @Test func `events that nobody reads are counted`() async throws {
         try await withServer(configuration()) { server in
             let events = server.events
             for _ in 0..<1_000 { try await server.publish(ServerMessage("t", "x")) }
@@ -147,7 +147,7 @@ import Testing
         }
     }
 
-    @Test func clientsLearnTheStateOfTheServer() async throws {
+    @Test func `clients learn the state of the server`() async throws {
         var configuration = configuration()
         configuration.systemInterval = .milliseconds(50)
         try await withServer(configuration) { server in

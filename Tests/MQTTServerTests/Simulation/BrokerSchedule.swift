@@ -47,7 +47,7 @@ enum BrokerStep: UInt8, Sendable, CaseIterable {
         case .clientDies: 4
         case .brokerDies: 4
         case .timePasses: 3
-        case .stall: 2
+        case .stall: 5
         case .flush: 4
         case .deleteSession: 1
         case .advance: 7
@@ -212,6 +212,7 @@ struct BrokerFailure: Error, Sendable, CustomStringConvertible {
         case will = "a will was published after DISCONNECT"
         case counters = "the broker's counters are wrong"
         case store = "changes make no sense"
+        case unfinished = "an exchange is never ended"
         case neverCompletes = "not everything comes to an end"
     }
 

@@ -350,6 +350,14 @@ extension BrokerWorld {
         if !groupObligations.isEmpty, !views.contains(where: \.isMisled) {
             throw BrokerFailure(.lost, "nobody in the group gets \(groupObligations.sorted())")
         }
+        for client in clients.indices where !views[client].isMisled {
+            let place = broker.sessionByClient[clients[client].name]
+            let received = place.flatMap { broker.sessions[$0].received.count } ?? 0
+            guard views[client].holds.isEmpty, received == 0 else {
+                throw BrokerFailure(
+                    .unfinished, "c\(client) holds \(views[client].holds), the broker \(received) messages of it")
+            }
+        }
         guard broker.statistics.queuedBytes == 0 else {
             throw BrokerFailure(.counters, "\(broker.statistics.queuedBytes) bytes are queued, and no messages")
         }

@@ -85,8 +85,10 @@ struct BrokerWorld {
     static let firstWill = 100
     static let topics = ["t/0", "t/1", "u/1"].compactMap { try? TopicName($0) }
     private static let small = (0..<128).map { ByteBuffer(bytes: [UInt8($0)]) }
-    /// Two of them are more than a socket takes at once.
-    private static let large = (0..<128).map { ByteBuffer(bytes: [UInt8($0)] + [UInt8](repeating: 0, count: 70_000)) }
+    /// As much as a socket takes at once.
+    private static let large = (0..<maximumMessages).map {
+        ByteBuffer(bytes: [UInt8($0)] + [UInt8](repeating: 0, count: BrokerConnection.fullBudget))
+    }
 
     init(_ setup: BrokerSetup, coverage: BrokerCoverage = BrokerCoverage(), story: Story? = nil) {
         self.setup = setup

@@ -7,11 +7,13 @@ import Testing
 
 @Suite struct RetainedMessagesTests {
     @Test(
-        "It finds what comparing with each topic finds, while messages come and go", arguments: 0..<8 as Range<UInt64>)
+        "It finds what comparing with each topic finds, while messages come and go", arguments: 0..<5 as Range<UInt64>)
     func random(seed: UInt64) throws {
         var generator = TopicGenerator(seed: seed)
         var retained = RetainedMessages()
         var expected: [TopicName: RetainedMessages.Entry] = [:]
+        /// With some that are gone.
+        var order: [TopicName] = []
         for number in 0..<3_000 {
             if generator.pick(3_000) > number, generator.pick(4) > 0 {
                 let topic = generator.name()
@@ -20,11 +22,11 @@ import Testing
                 let entry = RetainedMessages.Entry(
                     message: RoutedMessage(message, publisher: nil, deadline: nil), stored: Int64(number))
                 let old = retained.set(entry, for: topic)
+                order.append(topic)
                 #expect(old?.stored == expected.updateValue(entry, forKey: topic)?.stored)
             } else {
-                let known = expected.keys.sorted { $0.string < $1.string }
                 let topic =
-                    known.isEmpty || generator.pick(5) == 0 ? generator.name() : known[generator.pick(known.count)]
+                    order.isEmpty || generator.pick(5) == 0 ? generator.name() : order[generator.pick(order.count)]
                 #expect(retained.remove(topic)?.stored == expected.removeValue(forKey: topic)?.stored)
             }
             let filter = generator.filter()

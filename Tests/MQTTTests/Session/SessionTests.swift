@@ -40,6 +40,16 @@ import Testing
         #expect(session.inFlight == 0)
     }
 
+    @Test(arguments: [ProtocolVersion.v3_1_1, .v5])
+    func `a QoS 0 message of an earlier process is sent, without DUP`(version: ProtocolVersion) throws {
+        var session = Session(version: version)
+        _ = session.connected(sessionPresent: true, limits: ServerLimits())
+        let decision = session.publish(
+            try message("a", .atMostOnce), from: .stored(MessageID(rawValue: 1)), mayHaveBeenSent: true)
+        guard case .sendAndForget(let publish) = decision else { throw Unexpected("\(decision)") }
+        #expect(!publish.duplicate)
+    }
+
     @Test func qos1EndsWithPubAck() throws {
         var session = connected()
         let publish = try sent(session.publish(try message("a"), from: .direct(7)))
