@@ -137,7 +137,7 @@ let package = Package(
         // Attacks on a broker that runs as a process of its own.
         .testTarget(
             name: "HostileTests",
-            dependencies: ["MQTTServer", "MQTTWire", "TestSupport", nioCore, nioPosix, subprocess, "fieldpost"],
+            dependencies: ["MQTTWire", "TestSupport", nioCore, nioPosix, "fieldpost"],
             swiftSettings: settings),
         .testTarget(
             name: "StoreForwardTests",

@@ -59,6 +59,7 @@ extension Hostile {
                 #expect(aftermath.result.count > 500)
                 let late = aftermath.result.heard.filter { $0.key.contains("late/") }
                 #expect(late.isEmpty, "what comes behind DISCONNECT must be ignored: \(late)")
+                try await expectNoSessions(broker)
                 if flood == .wills { #expect(!aftermath.result.heard.isEmpty, "no will was heard") }
             }
         }

@@ -58,7 +58,9 @@ extension Hostile {
                 try await attack(broker, "half-sent packets", memory: 32 << 20) {
                     let start = ContinuousClock.now
                     let publish = try Packet.publish("a/b", ByteBuffer(repeating: 1, count: 500)).bytes(.v3_1_1)
-                    let halves: [[UInt8]] = [publish.dropLast(200), [0x30, 0xFF, 0xFF, 0x7F], [0x82], [0x62, 0x02, 0x00], []]
+                    let halves: [[UInt8]] = [
+                        publish.dropLast(200), [0x30, 0xFF, 0xFF, 0x7F], [0x82], [0x62, 0x02, 0x00], [],
+                    ]
                     var clients = try (0..<200).map { number in
                         let client = try RawConnection.client(
                             "half-\(number)", port: port, version: .v3_1_1, keepAlive: 2)
@@ -80,7 +82,8 @@ extension Hostile {
                         }
                     }
                     guard clients.isEmpty else {
-                        let kinds = Set(clients.map { $0.number.isMultiple(of: 2 * halves.count) ? "dribbling" : "silent" })
+                        let kinds = Set(
+                            clients.map { $0.number.isMultiple(of: 2 * halves.count) ? "dribbling" : "silent" })
                         throw Unexpected("\(clients.count) were not cut: \(kinds.sorted())")
                     }
                 }

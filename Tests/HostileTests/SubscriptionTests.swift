@@ -64,6 +64,7 @@ extension Hostile {
                     }
                 }
                 #expect(aftermath.memory.after - aftermath.memory.before < 24 << 20, "most of it is given back")
+                try await expectNoSessions(broker)
             }
         }
     }

@@ -32,7 +32,8 @@ extension Hostile {
                 ("unmasked", [0x82, 0x02, 0xC0, 0x00]),
                 ("a reserved bit", frame(0xC2, [0xC0, 0])), ("a reserved opcode", frame(0x83, [0xC0, 0])),
                 ("a reserved control opcode", frame(0x8B, [])), ("text", frame(0x81, Array("hello".utf8))),
-                ("a fragmented ping", frame(0x09, [1])), ("a long ping", frame(0x89, [UInt8](repeating: 1, count: 200))),
+                ("a fragmented ping", frame(0x09, [1])),
+                ("a long ping", frame(0x89, [UInt8](repeating: 1, count: 200))),
                 ("a continuation of nothing", frame(0x80, [1])),
                 ("a frame within a message", frame(0x02, [0x10]) + frame(0x82, [0xC0, 0])),
                 ("2^63 bytes", [0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
@@ -51,7 +52,9 @@ extension Hostile {
             ]
         }
 
-        @Test func `S3: WebSocket frames and greetings that break the rules end their connection and nothing else`() async throws {
+        @Test func `S3: WebSocket frames and greetings that break the rules end their connection and nothing else`()
+            async throws
+        {
             let port = try freePort()
             try await withBroker(lines: ["listener \(port) 127.0.0.1", "protocol websockets"]) { broker in
                 try await attack(broker, "hostile WebSocket", memory: 48 << 20) {
@@ -88,7 +91,8 @@ extension Hostile {
                 try await attack(broker, "endless WebSocket", memory: 64 << 20) {
                     let connect = try Packet.connect(Connect(version: .v5, clientIdentifier: "", keepAlive: 0)).bytes()
                     let tiny = Array(repeatElement(Self.frame(0x00, []), count: 4_000).joined())
-                    let pings = Array(repeatElement(Self.frame(0x89, [UInt8](repeating: 7, count: 100)), count: 1_000).joined())
+                    let pings = Array(
+                        repeatElement(Self.frame(0x89, [UInt8](repeating: 7, count: 100)), count: 1_000).joined())
                     let bursts = [tiny, pings]
                     let clients = try (0..<10).map { number in
                         let connection = try RawConnection(port: port, receiveBuffer: 4096)
@@ -133,7 +137,9 @@ extension Hostile {
                         // A record of a handshake, with anything in it.
                         case 1: bytes = [0x16, 0x03, 0x01, 0x02, 0x00] + random.bytes(512)
                         // A ClientHello that says it is longer than it is.
-                        case 2: bytes = [0x16, 0x03, 0x01, 0x40, 0x00, 0x01, 0x00, 0xFF, 0xFF, 0x03, 0x03] + random.bytes(32)
+                        case 2:
+                            bytes =
+                                [0x16, 0x03, 0x01, 0x40, 0x00, 0x01, 0x00, 0xFF, 0xFF, 0x03, 0x03] + random.bytes(32)
                         case 3: bytes = try Packet.connect(Connect(version: .v5, clientIdentifier: "plain")).bytes()
                         default: bytes = [0x16]
                         }

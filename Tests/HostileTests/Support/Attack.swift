@@ -1,4 +1,5 @@
 import MQTTWire
+import NIOCore
 import TestSupport
 import Testing
 
@@ -76,6 +77,24 @@ extension Swift.Result where Failure == any Error {
     fileprivate init(_ body: () async throws -> Success) async {
         do { self = .success(try await body()) } catch { self = .failure(error) }
     }
+}
+
+/// Waits until the broker keeps no session, by its own account, but that of who asks.
+func expectNoSessions(_ broker: BrokerProcess, within limit: Duration = .seconds(15)) async throws {
+    let port = broker.port
+    let last = try await onThread {
+        let asker = try RawConnection.client("asker", port: port, version: .v3_1_1)
+        try asker.subscribe(["$SYS/broker/clients/total"])
+        let deadline = ContinuousClock.now + limit
+        var last = "nothing"
+        // It is told every second, as the configuration asks, or when it changes.
+        while .now < deadline, last != "1" {
+            guard case .publish(let publish)? = try? asker.receive(within: .seconds(2)) else { continue }
+            last = String(buffer: publish.payload)
+        }
+        return last
+    }
+    #expect(last == "1", "sessions are left")
 }
 
 /// Lends a broker process to `body` and kills it afterwards.
