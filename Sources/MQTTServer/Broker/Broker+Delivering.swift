@@ -58,7 +58,7 @@ extension Broker {
         }
         guard sessions[place].queue.count + sessions[place].passing.count < limits.queuedMessages,
             sessions[place].bytes + message.size <= limits.queuedBytes,
-            statistics.queuedBytes + message.size <= limits.totalQueuedBytes
+            hasMemory(for: message, in: place)
         else { return dropped(message, for: connection.information.identifier, .notReading) }
         sessions[place].appendPassing(message, retain: retain, identifiers: identifiers)
         count(message, 1)
@@ -85,7 +85,7 @@ extension Broker {
 
     /// - Returns: which limit forbids it; nil when none does.
     private func fits(_ message: RoutedMessage, in place: Int) -> DropCause? {
-        if statistics.queuedBytes + message.size > limits.totalQueuedBytes { return .memoryFull }
+        if !hasMemory(for: message, in: place) { return .memoryFull }
         // One message is always taken, so that small limits do not mean that nothing ever arrives.
         let least = sessions[place].connection == nil ? 0 : 1
         if sessions[place].queue.count >= max(limits.queuedMessages, least) { return .queueFull }
@@ -95,6 +95,14 @@ extension Broker {
             return .queueFull
         }
         return nil
+    }
+
+    /// Whether the limit for all queues together allows one more message in this one. Beyond it, a session may still have
+    /// its share of half as much again: those who never read must not take what others need.
+    private func hasMemory(for message: RoutedMessage, in place: Int) -> Bool {
+        if statistics.queuedBytes + message.size <= limits.totalQueuedBytes { return true }
+        let share = limits.totalQueuedBytes / 2 / max(1, sessionByClient.count)
+        return sessions[place].bytes + message.size <= share
     }
 
     /// A message leaves a session undelivered.

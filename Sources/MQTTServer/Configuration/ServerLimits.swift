@@ -31,7 +31,8 @@ public struct ServerLimits: Sendable {
     public var queuedMessages = 1_000
     /// Bytes of topics, payloads and properties in one session's queue.
     public var queuedBytes = 4 << 20
-    /// Bytes in all queues together; a message counts in each.
+    /// Bytes in all queues together; a message counts in each. Beyond it each session may still have its share of half as
+    /// much again.
     public var totalQueuedBytes = 64 << 20
     /// What goes when a queue is full.
     public enum Eviction: Sendable, Hashable { case oldest, newest }
