@@ -50,7 +50,7 @@ extension MQTTServer {
     // MARK: From the client
 
     func request(on id: ConnectionID, _ make: (PacketIdentifier) -> Packet) async throws -> [ReasonCode] {
-        while let connection = connections.local(id), connection.requests.count >= limits.receiveMaximum {
+        while let connection = connections.local(id), connection.requests.count >= max(1, limits.receiveMaximum) {
             await withCheckedContinuation { connection.queue.append($0) }
         }
         guard let connection = connections.local(id), !connection.isEnded else { throw Self.ended }
@@ -66,6 +66,7 @@ extension MQTTServer {
     }
 
     func publish(_ message: ServerMessage, on id: ConnectionID) async throws -> ReasonCode {
+        try message.checkProperties()
         let make = { (identifier: PacketIdentifier?) in
             Packet.publish(
                 Publish(
@@ -168,10 +169,6 @@ extension MQTTServer {
             }
             return publish
         }
-        guard !connection.isEnded else {
-            forget(connection)
-            return nil
-        }
         guard connection.reader == nil else { return nil }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -187,7 +184,7 @@ extension MQTTServer {
         }
     }
 
-    /// The broker has let go of it. What has arrived can still be read.
+    /// The broker has let go of it. What its reader has not taken goes with it.
     func end(_ connection: LocalConnection) {
         guard !connection.isEnded else { return }
         connection.isEnded = true
@@ -202,10 +199,6 @@ extension MQTTServer {
         connection.queue = []
         connection.reader?.resume(returning: nil)
         connection.reader = nil
-        forget(connection)
-    }
-
-    private func forget(_ connection: LocalConnection) {
         connections.remove(connection.id)
         if connections.count == 0 { resumeEmptyWaiter() }
     }
