@@ -54,6 +54,12 @@ public struct PasswordFile: Sendable {
         return password.withUnsafeReadableBytes((hash ?? decoy).verify) && hash != nil
     }
 
+    /// Whether a user has the same hash in another file: who knew the password then knows it now.
+    func hasSameHash(of user: String, as other: PasswordFile?) -> Bool {
+        let hash = hashes[Array(user.utf8)]
+        return hash != nil && hash == other?.hashes[Array(user.utf8)]
+    }
+
     /// The `$7$` hash of a password, which stands behind `user:` in the file.
     ///
     /// - Parameters:

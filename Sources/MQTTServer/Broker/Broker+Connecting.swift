@@ -30,7 +30,10 @@ extension Broker {
             return refuse(id, connect, client, .quotaExceeded)
         }
         // What an earlier process knew of the client is over: it is back.
-        if orphanedWills.removeValue(forKey: identifier) != nil { hadWill = true }
+        if orphanedWills[identifier] != nil {
+            orphanedWills[identifier] = nil
+            hadWill = true
+        }
 
         let isPresent = place != nil
         let session = place ?? addSession(for: client.information, version: connect.version, expiry: expiry)
@@ -198,7 +201,7 @@ extension Broker {
     /// Brings a session that has its connection back up to what its client may see now, and sends what waits.
     private mutating func resume(_ place: Int, at now: NIODeadline) {
         if let policy = sessions[place].policy {
-            for entry in sessions[place].evict(where: { !policy.mayReceive($0.message.message.topic) }) {
+            for entry in sessions[place].evict(forbidden: { !policy.mayReceive($0) }) {
                 letGo(entry, of: place, .refused)
             }
         }

@@ -58,6 +58,7 @@ extension Broker {
         guard let connection = connection(id) else { return }
         let place = connection.session
         connections[id.slot] = nil
+        aliasBytes -= connection.aliasBytes
         statistics.connectedClients -= 1
         let client = connection.information.identifier
         for entry in sessions[place].connectionLost() {
@@ -152,6 +153,7 @@ extension Broker {
     private mutating func leaveForShutdown(_ connection: BrokerConnection, at now: NIODeadline) {
         let place = connection.session
         connections[connection.id.slot] = nil
+        aliasBytes -= connection.aliasBytes
         statistics.connectedClients -= 1
         for entry in sessions[place].connectionLost() { count(entry.message, -1) }
         tell(.clientDisconnected(connection.information, .byServer(.serverShuttingDown)))

@@ -34,7 +34,7 @@ extension Broker {
     /// - Parameter client: nil: of all.
     func subscriptionStates(of client: String?) -> [SubscriptionStatus] {
         sessions.all.flatMap { session -> [SubscriptionStatus] in
-            guard client == nil || client == session.clientIdentifier else { return [] }
+            guard client?.hasBytes(of: session.clientIdentifier) ?? true else { return [] }
             return session.subscriptions.values.map {
                 SubscriptionStatus(
                     clientIdentifier: session.clientIdentifier, subscription: $0.subscription, identifier: $0.identifier

@@ -67,6 +67,9 @@ extension Broker {
         answer(publish, outcome, connection)
     }
 
+    /// Of all connections together.
+    private static let maximumAliasBytes = 32 << 20
+
     /// Puts the topic back in the place of an alias (5.0 §3.3.2.3.4).
     private mutating func resolveTopic(
         of publish: Publish, _ connection: BrokerConnection, at now: NIODeadline
@@ -78,6 +81,12 @@ extension Broker {
             return nil
         }
         if let topic = publish.topic {
+            let growth = topic.string.utf8.count - (connection.aliases[alias]?.string.utf8.count ?? 0)
+            guard growth <= 0 || aliasBytes + growth <= Self.maximumAliasBytes else {
+                refuse(.quotaExceeded, "too many long topics have aliases", on: connection.id, at: now)
+                return nil
+            }
+            aliasBytes += growth
             connections[connection.id.slot]?.aliases[alias] = topic
             return topic
         }
@@ -96,7 +105,7 @@ extension Broker {
         if message.retain, !message.payload.isEmpty, message.topic.string.topicLevelCount > limits.topicLevels {
             return .topicNameInvalid
         }
-        switch configuration.hooks.interceptPublish?(&message, information) ?? .accept {
+        switch intercept(&message, information) {
         case .accept: break
         case .refuse(let code): return code.asRefusal(in: .puback)
         case .swallow: return .success
@@ -105,6 +114,13 @@ extension Broker {
         let (code, receivers) = distribute(
             message, from: connection.session, publisher: information.identifier, mustRetain: mustRetain, at: now)
         return code == .success && receivers == 0 ? .noMatchingSubscribers : code
+    }
+
+    private func intercept(_ message: inout ServerMessage, _ client: ClientInformation?) -> ServerHooks.Verdict {
+        guard let intercept = configuration.hooks.interceptPublish else { return .accept }
+        let verdict = intercept(&message, client)
+        // What has no form as a packet would stay in its receivers' queues.
+        return verdict == .accept && !message.canBeSent ? .refuse(.implementationSpecificError) : verdict
     }
 
     /// Retains a message, if that is wanted, and gives it to all who have subscribed.
@@ -173,9 +189,21 @@ extension Broker {
             message.properties.topicAlias = nil
             message.properties.subscriptionIdentifiers = []
         }
-        if configuration.hooks.interceptPublish?(&message, nil) ?? .accept != .accept { return nil }
+        if intercept(&message, nil) != .accept { return nil }
         tell(.messageReceived(message, client: nil))
         return distribute(message, from: nil, publisher: nil, at: now).receivers
+    }
+
+    /// Brings a value of `$SYS` up to date. That happens all the time: no hook is asked, and no event tells of it.
+    mutating func publishStatus(_ message: ServerMessage, at now: NIODeadline) {
+        let wantedEvents = wantsEvents
+        wantsEvents = false
+        defer { wantsEvents = wantedEvents }
+        let routed = RoutedMessage(message, publisher: nil, at: now)
+        var stored: Int64 = 0
+        _ = retain(routed, &stored, at: now)
+        _ = route(routed, from: nil, &stored, at: now)
+        if stored > 0 { journal.release(stored) }
     }
 
     /// A will is published as its client would have done ([MQTT-3.1.2-8]).
@@ -187,7 +215,7 @@ extension Broker {
             topic: will.topic, payload: will.payload, qos: min(will.qos, limits.maximumQoS),
             retain: will.retain && limits.isRetainAvailable, properties: will.properties)
         message.properties.willDelayInterval = nil
-        if configuration.hooks.interceptPublish?(&message, client) ?? .accept != .accept { return }
+        if intercept(&message, client) != .accept { return }
         tell(.messageReceived(message, client: client.identifier))
         _ = distribute(
             message, from: sessionByClient[client.identifier], publisher: client.identifier, at: now)

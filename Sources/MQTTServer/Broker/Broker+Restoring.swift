@@ -112,7 +112,7 @@ extension Broker {
                 will: will, username: connection.information.username, delay: will.properties.willDelayInterval ?? 0)
             state.wills.append((connection.information.identifier, stored))
         }
-        for (client, orphan) in orphanedWills { state.wills.append((client, orphan.record)) }
+        for (client, orphan) in orphanedWills.all { state.wills.append((client, orphan.record)) }
         for entry in retained.all where entry.stored > 0 {
             remember(entry.message, entry.stored)
             state.retained.append((entry.message.message.topic, entry.stored))

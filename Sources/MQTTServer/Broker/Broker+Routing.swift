@@ -33,6 +33,8 @@ struct Route: Sendable {
     var groups: [SubscriptionTrie.GroupPlace] = []
 
     fileprivate static let kept = 4_096
+    /// Bytes of a topic; what is longer is rare, unless somebody means to fill our memory.
+    fileprivate static let longestTopic = 1_024
     fileprivate static let keptRecipients = 65_536
 }
 
@@ -89,6 +91,7 @@ extension Broker {
                         session: subscriber.session, terms: terms, ownTerms: subscriber.noLocal ? nil : terms))
             }
         }
+        guard topic.string.utf8.count <= Route.longestTopic else { return route }
         if routes.count >= Route.kept || routedRecipients >= Route.keptRecipients { forgetRoutes() }
         routes[topic] = route
         routedRecipients += route.recipients.count

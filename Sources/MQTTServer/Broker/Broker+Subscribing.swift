@@ -49,6 +49,7 @@ extension Broker {
         if sessions[connection.session].subscriptions[filter] == nil,
             sessions[connection.session].subscriptions.count >= limits.subscriptions
                 || subscriptions.count >= limits.totalSubscriptions
+                || subscriptions.bytes >= limits.totalSubscriptionBytes
         {
             return .refuse(.quotaExceeded)
         }

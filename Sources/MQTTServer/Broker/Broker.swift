@@ -17,7 +17,7 @@ struct Broker: Sendable {
     var statistics = ServerStatistics()
 
     var sessions = SessionTable()
-    var sessionByClient: [String: Int] = [:]
+    var sessionByClient = ClientTable<Int>()
     var connections = PlaceTable<BrokerConnection?>(empty: nil)
     var nextSessionID: SessionID = 1
 
@@ -29,9 +29,12 @@ struct Broker: Sendable {
     /// How many recipients there are in `routes`.
     var routedRecipients = 0
 
+    /// Bytes of the topics that clients have given aliases.
+    var aliasBytes = 0
+
     /// Wills of clients that an earlier process knew and whose sessions ended with it, until they come back or the time
     /// is up.
-    var orphanedWills: [String: WaitingWill] = [:]
+    var orphanedWills = ClientTable<WaitingWill>()
     var journal = Journal()
 
     /// When ``advance(to:)`` has something to do; nil: never.
@@ -119,7 +122,7 @@ struct Broker: Sendable {
                 wake(at: deadline)
             }
         }
-        for (client, orphan) in orphanedWills {
+        for (client, orphan) in orphanedWills.all {
             guard orphan.deadline <= now else {
                 wake(at: orphan.deadline)
                 continue

@@ -35,6 +35,8 @@ struct BrokerConnection: Sendable {
 
     static let fullBudget = 128 << 10
 
+    var aliasBytes: Int { aliases.values.reduce(0) { $0 + $1.string.utf8.count } }
+
     var client: AcceptedClient { peer.accepted }
     var information: ClientInformation { peer.accepted.information }
     var will: Will? { peer.will }

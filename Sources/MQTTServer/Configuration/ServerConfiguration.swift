@@ -14,8 +14,6 @@ public struct ServerConfiguration: Sendable {
     /// What CONNACK says to clients that ask for Response Information (5.0 §3.2.2.3.15); `%c` stands for the client
     /// identifier. Nil: nothing.
     public var responseInformation: String?
-    /// The client identifier under which the server itself publishes.
-    public var identifier = "$server"
     public var logger = Logger(label: "fieldpost.broker") { _ in SwiftLogNoOpLogHandler() }
 
     public struct Persistence: Sendable {

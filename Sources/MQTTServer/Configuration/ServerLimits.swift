@@ -46,6 +46,8 @@ public struct ServerLimits: Sendable {
     public var subscriptions = 25_000
     /// Of all sessions.
     public var totalSubscriptions = 200_000
+    /// Of all sessions, with the tree in which they are looked up, roughly: long filters of many levels take most.
+    public var totalSubscriptionBytes = 64 << 20
     /// Levels of a topic filter, and of a topic whose message is retained.
     public var topicLevels = 200
 

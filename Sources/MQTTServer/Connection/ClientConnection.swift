@@ -33,6 +33,14 @@ final class ClientConnection: ChannelInboundHandler {
         static let store = Pauses(rawValue: 4)
     }
 
+    /// Which of the configured rules let it in.
+    enum Admission {
+        case anonymous
+        case password
+        /// A certificate, or the program's word.
+        case other
+    }
+
     private let server: MQTTServer
     let id: ConnectionID
     let door: Door
@@ -57,6 +65,7 @@ final class ClientConnection: ChannelInboundHandler {
     /// It has sent DISCONNECT.
     var hasSaidGoodbye = false
     var wantsProblemInformation = true
+    var admission = Admission.other
     /// When the present phase has lasted too long.
     var deadline: NIODeadline?
     /// For clients that know topic aliases.

@@ -38,7 +38,8 @@ public struct ServerHooks: Sendable {
     /// A subscription that the rules allow; it may be changed, for example to a lower QoS.
     public var interceptSubscription: (@Sendable (inout Subscription, ClientInformation) -> Verdict)?
     public var interceptUnsubscription: (@Sendable (TopicFilter, ClientInformation) -> Verdict)?
-    /// A message that the rules allow; it may be changed. The client is nil for what the server publishes itself.
+    /// A message that the rules allow; it may be changed. With properties that PUBLISH cannot carry it is refused. The
+    /// client is nil for what the server publishes itself; it is not asked about `$SYS`.
     public var interceptPublish: (@Sendable (inout ServerMessage, ClientInformation?) -> Verdict)?
     /// A message on its way to a session, by its client identifier: false withholds it.
     public var interceptEnqueue: (@Sendable (ServerMessage, _ receiver: String) -> Bool)?

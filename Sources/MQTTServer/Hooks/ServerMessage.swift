@@ -21,3 +21,19 @@ public struct ServerMessage: Sendable, Hashable {
         self.properties = properties
     }
 }
+
+extension ServerMessage {
+    /// Whether PUBLISH has a place for its properties, which a program may have filled with anything.
+    var canBeSent: Bool {
+        if properties.isEmpty { return true }
+        var bytes = ByteBuffer()
+        let publish = Packet.publish(Publish(topic: topic, payload: ByteBuffer(), properties: properties))
+        return (try? publish.encode(into: &bytes, version: .v5)) != nil
+    }
+
+    func checkProperties() throws(ServerError) {
+        if !canBeSent {
+            throw ServerError(.refused, "the message for \(topic) has properties that PUBLISH cannot carry")
+        }
+    }
+}

@@ -8,13 +8,13 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// A socket that is bound to its address and listens nowhere yet.
+/// A socket that is bound to its address and listens, so that nobody else can; no connection is taken from it yet.
 struct BoundSocket: Sendable {
     let descriptor: CInt
     let address: SocketAddress
 
     /// Sets how many connections the kernel may hold ready.
-    func listen(backlog: Int) { systemListen(descriptor, CInt(clamping: max(1, backlog))) }
+    func listen(backlog: Int) { _ = systemListen(descriptor, CInt(clamping: max(1, backlog))) }
 
     /// When nobody is going to listen at it.
     func abandon() {
@@ -28,7 +28,7 @@ struct BoundSocket: Sendable {
     /// A host name is bound at every address that it has. `::` takes IPv4 clients too, as `0.0.0.0` does only IPv4.
     @concurrent static func bind(_ listener: Listener) async throws(ServerError) -> [BoundSocket] {
         switch listener.address {
-        case .unix(let path): return [try bind(path: path, listener.name)]
+        case .unix(let path): return [try bind(path: path, listener.name, backlog: listener.backlog)]
         case .tcp(let host, let port):
             guard (0...65_535).contains(port) else {
                 throw ServerError(
@@ -102,8 +102,10 @@ struct BoundSocket: Sendable {
         // Connections inherit it.
         set(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
         if family == AF_INET6 { set(descriptor, CInt(IPPROTO_IPV6), IPV6_V6ONLY, isAnyHost ? 0 : 1) }
-        let result = address.withSockAddr { systemBind(descriptor, $0, socklen_t($1)) }
-        guard result == 0 else {
+        // Two sockets may be bound to one address, as long as neither listens.
+        guard address.withSockAddr({ systemBind(descriptor, $0, socklen_t($1)) }) == 0,
+            systemListen(descriptor, CInt(clamping: max(1, listener.backlog))) == 0
+        else {
             let code = errno
             _ = systemClose(descriptor)
             throw failure(code, listener, port: address.port ?? 0)
@@ -151,7 +153,7 @@ struct BoundSocket: Sendable {
 
     // MARK: Unix domain
 
-    private static func bind(path: String, _ name: String) throws(ServerError) -> BoundSocket {
+    private static func bind(path: String, _ name: String, backlog: Int) throws(ServerError) -> BoundSocket {
         guard let address = try? SocketAddress(unixDomainSocketPath: path) else {
             throw ServerError(
                 .invalidSetting, listener: name, "the path \"\(path)\" is empty or too long for a socket (107 bytes)")
@@ -177,6 +179,8 @@ struct BoundSocket: Sendable {
             unlink(path)
             throw ServerError(.cannotListen, listener: name, "cannot set the mode of \(path): \(text(code))")
         }
+        // As long as it does not, it would pass for one that was left behind.
+        _ = systemListen(descriptor, CInt(clamping: max(1, backlog)))
         return BoundSocket(descriptor: descriptor, address: address)
     }
 
@@ -241,6 +245,6 @@ private func systemConnect(_ descriptor: CInt, _ address: UnsafePointer<sockaddr
     connect(descriptor, address, size)
 }
 
-private func systemListen(_ descriptor: CInt, _ backlog: CInt) { listen(descriptor, backlog) }
+private func systemListen(_ descriptor: CInt, _ backlog: CInt) -> CInt { listen(descriptor, backlog) }
 
 private func systemClose(_ descriptor: CInt) -> CInt { close(descriptor) }

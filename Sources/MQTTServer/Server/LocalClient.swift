@@ -55,7 +55,7 @@ public final class LocalClient: Sendable {
     /// Publishes, and with QoS 1 or 2 comes back when the server has taken the message over, on disk where sessions are.
     ///
     /// - Returns: what the server says of it; without an answer, under QoS 0, success.
-    /// - Throws: ``ServerError/Code/refused`` when the connection has ended.
+    /// - Throws: ``ServerError/Code/refused`` when the connection has ended, or PUBLISH cannot carry the properties.
     @discardableResult
     public func publish(_ message: ServerMessage) async throws -> ReasonCode {
         try await server.publish(message, on: id)

@@ -19,10 +19,6 @@ extension MQTTServer {
                 .unsupportedProtocolVersion, "MQTT \(connect.version) is not spoken here, but \(names)",
                 on: connection, at: now)
         }
-        guard localClients[connect.clientIdentifier] == nil else {
-            return refuse(
-                .clientIdentifierNotValid, "a part of this server has this identifier", on: connection, at: now)
-        }
         let isAssigned = connect.clientIdentifier.isEmpty
         var connect = connect
         if let payload = connect.will?.payload { connect.will?.payload = payload.compact }
@@ -53,14 +49,17 @@ extension MQTTServer {
         let door = connection.door
         if door.listener.certificateIdentity != .notUsed, let certificate = connection.certificate?.it {
             let name =
-                door.listener.certificateIdentity == .commonName ? certificate.commonName : certificate.subject
+                door.listener.certificateIdentity == .commonName ? certificate.commonName : certificate.subjectIdentity
             candidate.information.username = name
+            connection.admission = .other
             return decide(name == nil ? .badUserNameOrPassword : .success, on: connection, at: now)
         }
         guard let username = candidate.connect.username, let passwords = door.access.passwords else {
+            connection.admission = .anonymous
             return decide(door.isAnonymousAllowed ? .success : .notAuthorized, on: connection, at: now)
         }
         let password = candidate.connect.password
+        connection.admission = .password
         guard passwordChecks.begin() else {
             return refuse(.serverBusy, "too many passwords are being checked", on: connection, at: now)
         }
@@ -68,7 +67,9 @@ extension MQTTServer {
         let id = connection.id
         Task {
             if !passwordChecks.takeTurn() { await withCheckedContinuation { passwordChecks.wait($0) } }
-            let isRight = await Self.verify(passwords, username, password)
+            // Whoever has left costs nothing.
+            let isRight =
+                connections.remote(id) == nil ? false : await Self.verify(passwords, username, password)
             passwordChecks.end()
             guard let connection = connections.remote(id), connection.phase == .admitting else { return }
             decide(isRight ? .success : .badUserNameOrPassword, on: connection, at: .now())
@@ -103,8 +104,11 @@ extension MQTTServer {
             let now = NIODeadline.now()
             guard let connection = connections.remote(id), connection.phase == .admitting else { return }
             switch word {
-            case .accept?: letIn(connection, candidate, at: now)
+            case .accept?:
+                if verdict.isError { connection.admission = .other }
+                letIn(connection, candidate, at: now)
             case .acceptAs(let username)?:
+                connection.admission = .other
                 candidate.information.username = username
                 letIn(connection, candidate, at: now)
             case .refuse(let code, let properties)?:
@@ -144,6 +148,10 @@ extension MQTTServer {
         let door = connection.door
         let connect = candidate.connect
         let information = candidate.information
+        guard localClients[information.identifier] == nil else {
+            return refuse(
+                .clientIdentifierNotValid, "a part of this server has this identifier", on: connection, at: now)
+        }
         let size = door.listener.maximumPacketSize ?? limits.maximumPacketSize
         clientsLetIn += 1
         connection.phase = .up
@@ -242,6 +250,14 @@ extension MQTTServer {
             refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
             leave(connection, at: now)
         }
+    }
+}
+
+extension TLSPeerCertificate {
+    /// Nil where ``subject``, which is for people, does not tell all: two certificates may look the same then.
+    fileprivate var subjectIdentity: String? {
+        let isWhole = !subject.unicodeScalars.contains { $0 == "\u{FFFD}" || $0 == "…" }
+        return isWhole && subject.utf8.contains(UInt8(ascii: "=")) ? subject : nil
     }
 }
 

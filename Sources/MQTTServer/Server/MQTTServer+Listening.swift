@@ -52,18 +52,18 @@ extension MQTTServer {
 
     /// From here on the channels own the sockets.
     func listen(_ sockets: [[BoundSocket]]) async throws {
-        for (door, sockets) in sockets.enumerated() {
-            for (index, socket) in sockets.enumerated() {
-                do {
-                    doors[door].channels.append(try await listen(socket, door))
-                } catch {
-                    sockets[index...].forEach { $0.abandon() }
-                    throw ServerError(.cannotListen, listener: doors[door].name, "cannot listen: \(error)")
-                }
-                logger.info(
-                    "listening",
-                    metadata: ["listener": "\(doors[door].name)", "address": "\(socket.address)"])
+        var rest = sockets.enumerated().flatMap { door, sockets in sockets.map { (door, $0) } }[...]
+        while let (door, socket) = rest.popFirst() {
+            do {
+                doors[door].channels.append(try await listen(socket, door))
+            } catch {
+                // SwiftNIO has closed this one.
+                if let path = socket.address.pathname { unlink(path) }
+                for (_, socket) in rest { socket.abandon() }
+                throw ServerError(.cannotListen, listener: doors[door].name, "cannot listen: \(error)")
             }
+            logger.info(
+                "listening", metadata: ["listener": "\(doors[door].name)", "address": "\(socket.address)"])
         }
     }
 
@@ -88,9 +88,10 @@ extension MQTTServer {
 
     func closeDoors() async {
         for index in doors.indices {
+            // While it is ours: once it is closed, another process may put its own there.
+            if case .unix(let path) = doors[index].listener.address, !doors[index].channels.isEmpty { unlink(path) }
             for channel in doors[index].channels { try? await channel.close().get() }
             doors[index].channels = []
-            if case .unix(let path) = doors[index].listener.address { unlink(path) }
         }
     }
 

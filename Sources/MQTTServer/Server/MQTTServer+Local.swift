@@ -56,7 +56,7 @@ extension MQTTServer {
     // MARK: From the client
 
     func request(on id: ConnectionID, _ make: (PacketIdentifier) -> Packet) async throws -> [ReasonCode] {
-        while let connection = connections.local(id), connection.requests.count >= limits.receiveMaximum {
+        while let connection = connections.local(id), connection.requests.count >= max(1, limits.receiveMaximum) {
             await withCheckedContinuation { connection.queue.append($0) }
         }
         guard let connection = connections.local(id), !connection.isEnded else { throw Self.ended }
@@ -72,6 +72,7 @@ extension MQTTServer {
     }
 
     func publish(_ message: ServerMessage, on id: ConnectionID) async throws -> ReasonCode {
+        try message.checkProperties()
         let make = { (identifier: PacketIdentifier?) in
             Packet.publish(
                 Publish(
@@ -165,10 +166,8 @@ extension MQTTServer {
 
     func nextMessage(on id: ConnectionID) async -> Publish? {
         guard let connection = connections.local(id) else { return nil }
-        if let publish = popInbox(of: connection) { return publish }
-        guard !connection.isEnded else {
-            forget(connection)
-            return nil
+        if let publish = popInbox(of: connection) {
+            return publish
         }
         guard connection.reader == nil else { return nil }
         return await withTaskCancellationHandler {
@@ -199,7 +198,7 @@ extension MQTTServer {
         return publish
     }
 
-    /// The broker has let go of it. What has arrived can still be read.
+    /// The broker has let go of it. What its reader has not taken goes with it.
     func end(_ connection: LocalConnection) {
         guard !connection.isEnded else { return }
         connection.isEnded = true
@@ -214,10 +213,6 @@ extension MQTTServer {
         connection.queue = []
         connection.reader?.resume(returning: nil)
         connection.reader = nil
-        forget(connection)
-    }
-
-    private func forget(_ connection: LocalConnection) {
         connections.remove(connection.id)
         if connections.count == 0 { resumeEmptyWaiter() }
     }

@@ -7,10 +7,11 @@ extension MQTTServer {
     /// sessions.
     ///
     /// - Returns: how many sessions it is for.
-    /// - Throws: ``ServerError/Code/notRunning``.
+    /// - Throws: ``ServerError/Code/notRunning``; ``ServerError/Code/refused`` for properties that PUBLISH cannot carry.
     @discardableResult
     public func publish(_ message: ServerMessage) async throws -> Int {
         try checkRunning()
+        try message.checkProperties()
         let now = NIODeadline.now()
         let count = broker.publish(message, at: now)
         drain(at: now)

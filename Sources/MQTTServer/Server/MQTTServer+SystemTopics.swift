@@ -12,7 +12,8 @@ extension MQTTServer {
         let now = NIODeadline.now()
         for (topic, value) in systemTopics.update(broker.statistics, connections: clientsLetIn, at: now) {
             guard let topic = try? TopicName("$SYS/broker/\(topic)") else { continue }
-            broker.publish(ServerMessage(topic: topic, payload: ByteBuffer(string: value), retain: true), at: now)
+            broker.publishStatus(
+                ServerMessage(topic: topic, payload: ByteBuffer(string: value), retain: true), at: now)
         }
         drain(at: now)
         systemTimer = after(configuration.systemInterval) { $0.publishSystemTopics() }

@@ -72,7 +72,7 @@ public actor MQTTServer {
     var isStoreBehind = false
 
     // Clients inside this program.
-    var localClients: [String: ConnectionID] = [:]
+    var localClients = ClientTable<ConnectionID>()
     var holdingLocal: [ConnectionID] = []
 
     // Who comes in.
@@ -93,8 +93,9 @@ public actor MQTTServer {
     var systemTopics = SystemTopics(startedAt: .now())
     var systemTimer: Scheduled<Void>?
 
-    // The end.
-    var ending: Task<Void, Never>?
+    // The beginning and the end.
+    private var starting: Task<Void, any Error>?
+    private var ending: Task<Void, Never>?
     var emptyWaiter: CheckedContinuation<Void, Never>?
     var runWaiter: CheckedContinuation<Void, Never>?
 
@@ -132,6 +133,12 @@ public actor MQTTServer {
     public func start() async throws {
         guard phase == .idle else { throw ServerError(.alreadyStarted, "the server was started before") }
         phase = .starting
+        let starting = Task { try await begin() }
+        self.starting = starting
+        try await starting.value
+    }
+
+    private func begin() async throws {
         do {
             try await open()
         } catch {
@@ -197,10 +204,11 @@ public actor MQTTServer {
     }
 
     /// Takes no more connections, says goodbye to clients (5.0: 0x8B), waits until everything is written and stored, and
-    /// closes.
+    /// closes. While the server starts, it waits for that first.
     ///
     /// - Parameter timeout: how long clients have to take what is written to them; the store has as long again.
     public func stop(timeout: Duration = .seconds(5)) async {
+        _ = await starting?.result
         if phase == .running {
             phase = .stopping
             ending = Task { await end(timeout) }

@@ -31,7 +31,7 @@ public struct ServerError: Error, Sendable, Hashable, CustomStringConvertible {
         case notRunning
         /// It was started before; make another.
         case alreadyStarted
-        /// A local client was refused, or its connection has ended.
+        /// A local client was refused, or its connection has ended; or a message has no form as a packet.
         case refused
     }
 

@@ -146,10 +146,23 @@ struct ServerSession: Sendable {
     }
 
     /// Lets go of all queued messages, not of those on their way, that are of no use any more.
-    mutating func evict(where isUseless: (Entry) -> Bool) -> [Entry] {
+    private mutating func evict(where isUseless: (Entry) -> Bool) -> [Entry] {
         var evicted: [Entry] = []
         queue.removeAll {
             guard $0.mayBeDropped, isUseless($0) else { return false }
+            evicted.append($0)
+            return true
+        }
+        for entry in evicted { bytes -= entry.message.size }
+        return evicted
+    }
+
+    /// Lets go of all queued messages that the client may not see any more, be they sent before or not. What it already
+    /// has acknowledged the receipt of is completed.
+    mutating func evict(forbidden isForbidden: (TopicName) -> Bool) -> [Entry] {
+        var evicted: [Entry] = []
+        queue.removeAll {
+            guard $0.stage != .released, isForbidden($0.message.message.topic) else { return false }
             evicted.append($0)
             return true
         }

@@ -47,6 +47,11 @@ struct SubscriptionTrie: Sendable {
     private(set) var count = 0
     /// How many of `count` are shared.
     private(set) var sharedCount = 0
+    /// What it takes in memory, with what sessions keep of their subscriptions, roughly.
+    private(set) var bytes = 0
+
+    private static func weight(of node: Node) -> Int { 192 + node.level.bytes.count }
+    private static func weight(of filter: TopicFilter) -> Int { 192 + filter.string.utf8.count }
 
     // MARK: Changing
 
@@ -64,7 +69,10 @@ struct SubscriptionTrie: Sendable {
             }
         }
         let subscriber = Subscriber(session: session, stored)
-        if isNew { count += 1 }
+        if isNew {
+            count += 1
+            bytes += Self.weight(of: filter)
+        }
         if let name = filter.shareName {
             if isNew { sharedCount += 1 }
             let place = nodes[node].groups.firstIndex { $0.name.utf8.elementsEqual(name.utf8) }
@@ -83,11 +91,13 @@ struct SubscriptionTrie: Sendable {
             }
             if nodes[node].groups[place].members.take(session) {
                 count -= 1
+                bytes -= Self.weight(of: filter)
                 sharedCount -= 1
             }
             if nodes[node].groups[place].members.isEmpty { nodes[node].groups.remove(at: place) }
         } else if nodes[node].subscribers.take(session) {
             count -= 1
+            bytes -= Self.weight(of: filter)
         }
         prune(node)
     }
@@ -102,6 +112,7 @@ struct SubscriptionTrie: Sendable {
     }
 
     private mutating func add(_ node: Node) -> Int {
+        bytes += Self.weight(of: node)
         if let index = free.popLast() {
             nodes[index] = node
             return index
@@ -114,6 +125,7 @@ struct SubscriptionTrie: Sendable {
         var node = last
         while node > 0, nodes[node].isEmpty {
             let parent = nodes[node].parent
+            bytes -= Self.weight(of: nodes[node])
             nodes[parent].children[nodes[node].level] = nil
             free.append(node)
             node = parent

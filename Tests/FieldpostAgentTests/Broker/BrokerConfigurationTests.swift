@@ -109,6 +109,7 @@ import Testing
             max_retained_size = "13kB"
             max_subscriptions = 14
             max_subscriptions_in_all = 15
+            max_subscription_size_in_all = "17kB"
             max_topic_levels = 16
             [log]
             level = "debug"
@@ -143,6 +144,7 @@ import Testing
         #expect(limits.retainedBytes == 13_000)
         #expect(limits.subscriptions == 14)
         #expect(limits.totalSubscriptions == 15)
+        #expect(limits.totalSubscriptionBytes == 17_000)
         #expect(limits.topicLevels == 16)
         #expect(broker.log.level == .debug)
     }
@@ -350,6 +352,14 @@ import Testing
                 && BrokerConfiguration(port: 1884).toml == [
                     "[[listener]]", "port = 1884", "bind = \"127.0.0.1\"", "allow_anonymous = true",
                 ])
+    }
+
+    @Test func aNameThatBeginsLikeLoopbackIsNotOfThisMachine() {
+        for (host, isLocal) in [
+            ("127.0.0.9", true), ("::1", true), ("127.example.org", false), ("127.0.0.1.org", false),
+        ] {
+            #expect(BrokerConfiguration(host: host).server.listeners.first?.allowsAnonymous == isLocal, "\(host)")
+        }
     }
 
     @Test func checkLoadsWhatTheConfigurationNames() async throws {

@@ -53,6 +53,31 @@ import Testing
         #expect(bench.broker.statistics.messagesNotConsumed == 1)
     }
 
+    @Test("Values of $SYS are told to subscribers, and to no hook and no event")
+    func statusIsQuiet() throws {
+        let asked = Seen()
+        var bench = Bench {
+            $0.hooks.interceptPublish = { message, _ in
+                asked.note(message.topic.string)
+                return .refuse(.notAuthorized)
+            }
+        }
+        bench.connect(1)
+        try bench.subscribe(1, "$SYS/#")
+        _ = bench.takeEvents()
+        for topic in ["$SYS/a", "$SYS/b"] {
+            let message = try ServerMessage(topic, "1", retain: true)
+            bench.perform { broker, now in broker.publishStatus(message, at: now) }
+        }
+        #expect(bench.publishes(1).map { $0.topic?.string } == ["$SYS/a", "$SYS/b"])
+        #expect(bench.broker.retainedMessages(matching: nil, at: bench.now).count == 2)
+        #expect(asked.all.isEmpty)
+        #expect(bench.takeEvents().isEmpty)
+        #expect(bench.broker.statistics.messagesNotConsumed == 0)
+        bench.connect(2)
+        #expect(bench.takeEvents().count == 1)
+    }
+
     @Test("Each thing that happens is told, in order")
     func events() throws {
         var bench = Bench()

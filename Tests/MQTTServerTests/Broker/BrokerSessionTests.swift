@@ -157,6 +157,46 @@ import Testing
         #expect(bench.broker.statistics.sessions == 2)
     }
 
+    @Test(
+        "A message that was sent before is not sent again to a client that may not see it any more", arguments: [1, 2])
+    func rightsOfRepetition(qos: UInt8) throws {
+        let qos = try #require(QoS(rawValue: qos))
+        var bench = Bench(storesChanges: true)
+        bench.connect(1, expiry: 60)
+        bench.connect(2)
+        bench.connect(3)
+        try bench.subscribe(1, "#", qos: qos)
+        try bench.publish(2, "secret", qos: qos)
+        try bench.publish(3, "public", qos: qos)
+        #expect(bench.publishes(1).count == 2)
+        bench.cut(1)
+        bench.connect(1, clean: false, expiry: 60, policy: Forbidding(receiving: "secret"))
+        #expect(bench.publishes(1).map { $0.topic?.string } == ["public"])
+        #expect(bench.broker.statistics.messagesDropped == [.refused: 1])
+        #expect(bench.broker.inconsistencies == [])
+        bench.commit()
+        bench.restart()
+        #expect(bench.store.messages.count == 1)
+    }
+
+    @Test("Clients whose identifiers look the same and are not have sessions of their own")
+    func identifiersAreBytes() throws {
+        var bench = Bench(storesChanges: true)
+        let names = ["caf\u{E9}", "cafe\u{301}"]
+        for (slot, name) in names.enumerated() { bench.connect(slot, name, expiry: 60) }
+        #expect(bench.closed.isEmpty)
+        try bench.subscribe(0, "a")
+        #expect(bench.broker.subscriptionStates(of: names[1]).isEmpty)
+        bench.commit()
+        bench.restart()
+        #expect(bench.broker.statistics.sessions == 2)
+        for (slot, name) in names.enumerated() {
+            bench.connect(slot, name, clean: false, expiry: 60)
+            #expect(bench.take(slot).connack?.sessionPresent == true)
+        }
+        #expect(bench.broker.subscriptionStates(of: names[0]).count == 1)
+    }
+
     @Test("A resumed session that is not to be kept any more leaves the disk, and goes on")
     func keptNoMore() throws {
         var bench = Bench(storesChanges: true)

@@ -187,6 +187,47 @@ import Testing
         #expect(try code("b", 2) == .grantedQoS2)
     }
 
+    @Test("All subscriptions together take so much memory, and give it back")
+    func memory() throws {
+        var bench = bench(clients: 2) { $0.limits.totalSubscriptionBytes = 100_000 }
+        func code(_ filter: String, _ slot: Int) throws -> ReasonCode? {
+            _ = bench.take(slot)
+            try bench.subscribe(slot, filter)
+            return bench.take(slot).suback?.reasonCodes.first
+        }
+        let long = String(repeating: "x", count: 30_000)
+        #expect(try code("a/\(long)", 1) == .grantedQoS2)
+        #expect(try code("b/\(long)", 1) == .grantedQoS2)
+        #expect(try code("c", 1) == .quotaExceeded)
+        #expect(try code("c", 2) == .quotaExceeded)
+        #expect(try code("b/\(long)", 1) == .grantedQoS2)
+        try bench.unsubscribe(1, "b/\(long)")
+        #expect(try code("c", 2) == .grantedQoS2)
+        bench.cut(1)
+        bench.cut(2)
+        #expect(bench.broker.inconsistencies == [])
+    }
+
+    @Test("What is remembered of topics and aliases is bounded, however long they are")
+    func longTopics() throws {
+        var bench = bench(clients: 600) { $0.limits.topicAliasMaximum = 10 }
+        let long = String(repeating: "x", count: 60_000)
+        for number in 0..<20 { try bench.publish(1, "\(number)/\(long)") }
+        try bench.publish(1, "short")
+        #expect(bench.broker.routes.count == 1)
+        let topic = try TopicName(long)
+        for slot in 1...600 where !bench.closed.contains(slot) {
+            for alias in 1...2 {
+                bench.receive(
+                    slot,
+                    .publish(Publish(topic: topic, payload: ByteBuffer(), properties: [.topicAlias(UInt16(alias))])))
+            }
+        }
+        #expect(bench.broker.aliasBytes <= 32 << 20)
+        #expect(bench.closed.count > 40 && bench.closed.count < 400)
+        #expect(bench.broker.inconsistencies == [])
+    }
+
     @Test("Wildcards at the first level pass by topics with $, and clients cannot publish to $SYS")
     func reserved() throws {
         var bench = bench(clients: 3)

@@ -127,6 +127,25 @@ import Musl
         #expect(twice.code == .invalidSetting)
     }
 
+    @Test func twoListenersCannotShareAnAddress() async throws {
+        let port = try freePort()
+        let error = try await error(
+            of: Listener(name: "first", address: .tcp(host: "127.0.0.1", port: port)),
+            Listener(name: "second", address: .tcp(host: "127.0.0.1", port: port)))
+        #expect(error.code == .addressInUse)
+        #expect(error.listener == "second")
+        #expect(!accepts(port: port))
+        try await withTemporaryDirectory { directory in
+            let path = directory.path("broker.sock")
+            let error = try await self.error(
+                of: Listener(name: "first", address: .unix(path: path)),
+                Listener(name: "second", address: .unix(path: path)))
+            #expect(error.code == .addressInUse)
+            #expect(error.listener == "second")
+            #expect(!directory.exists("broker.sock"))
+        }
+    }
+
     // MARK: Transports
 
     private func webSocket(_ port: Int) -> Endpoint {

@@ -98,9 +98,84 @@ import Testing
         }
     }
 
+    @Test func whoWouldNotBeLetInAnyMoreHasToGoAtAReload() async throws {
+        var configuration = configuration { $0.allowsAnonymous = true }
+        func passwords(_ users: (String, String)...) throws -> PasswordFile {
+            let lines = try users.map { user, password in
+                let hash = PasswordFile.hash(password: Array(password.utf8), iterations: 101, salt: [1, 2, 3])
+                return "\(user):\(try #require(hash))\n"
+            }
+            return try PasswordFile(parsing: Array(lines.joined().utf8), path: "passwords")
+        }
+        configuration.access.passwords = try passwords(("ann", "1"), ("bob", "1"), ("eve", "1"))
+        configuration.hooks.validateConnection = { $0.client.identifier == "friend" ? .accept : .init($0.verdict) }
+        try await withServer(configuration) { [configuration] server in
+            let port = try await server.port
+            func connect(_ identifier: String, _ username: String?, _ password: String?) async throws -> RawClient {
+                let client = try await RawClient.connect(port: port)
+                let connack = try await client.connect(identifier) {
+                    $0.username = username
+                    $0.password = password.map { ByteBuffer(string: $0) }
+                }
+                #expect(connack.reasonCode == .success)
+                return client
+            }
+            let clients = [
+                try await connect("stays", "ann", "1"), try await connect("changed", "bob", "1"),
+                try await connect("removed", "eve", "1"), try await connect("anonymous", nil, nil),
+                try await connect("friend", "mallory", "?"),
+            ]
+            func connected() async -> [String] { await server.clients().map(\.client.identifier) }
+            var new = configuration
+            new.access.passwords = try passwords(("ann", "1"), ("bob", "2"))
+            try await server.reload(new)
+            #expect(await connected() == ["anonymous", "friend", "stays"])
+            guard case .disconnect(let disconnect)? = try await clients[1].closed().first else {
+                throw RawClient.End.closed
+            }
+            #expect(disconnect.reasonCode == .notAuthorized)
+            new.listeners[0].allowsAnonymous = false
+            try await server.reload(new)
+            #expect(await connected() == ["friend", "stays"])
+            withExtendedLifetime(clients) {}
+        }
+    }
+
+    @Test func aNameThatNobodyAskedAPasswordForIsWorthNothingOnceThereAreSome() async throws {
+        try await withServer(configuration()) { [configuration = configuration()] server in
+            let client = try await RawClient.connect(port: try await server.port)
+            #expect(try await client.connect("a") { $0.username = "ann" }.reasonCode == .success)
+            var new = configuration
+            new.access = try withPasswords().access
+            try await server.reload(new)
+            #expect(await server.clients().isEmpty)
+        }
+    }
+
     // MARK: The program's word
 
-    @Test func `the hook has the last word`() async throws {
+    @Test func whatAPartOfTheProgramHasTakenMeanwhileIsNotGivenAway() async throws {
+        let (asked, decided) = (Gate(), Gate())
+        var configuration = configuration()
+        configuration.hooks.validateConnection = { _ in
+            await asked.open()
+            await decided.wait()
+            return .accept
+        }
+        try await withServer(configuration) { server in
+            let client = try await RawClient.connect(port: try await server.port)
+            try await client.send(.connect(Connect(version: .v5, clientIdentifier: "bridge")))
+            await asked.wait()
+            let local = try await server.connectLocal(identifier: "bridge")
+            await decided.open()
+            guard case .connack(let connack) = try await client.next() else { throw RawClient.End.closed }
+            #expect(connack.reasonCode == .clientIdentifierNotValid)
+            #expect(await server.clients().map(\.client.listener) == ["local"])
+            withExtendedLifetime(local) {}
+        }
+    }
+
+    @Test func theHookHasTheLastWord() async throws {
         let configuration = try withPasswords {
             $0.hooks.validateConnection = { request in
                 switch request.client.identifier {
@@ -244,6 +319,10 @@ import Testing
             #expect(disconnect.reasonCode == .protocolError)
         }
     }
+}
+
+extension ServerHooks.ConnectionVerdict {
+    fileprivate init(_ code: ReasonCode) { self = code.isError ? .refuse(code) : .accept }
 }
 
 extension MQTTServer {

@@ -92,7 +92,83 @@ import Testing
         }
     }
 
-    @Test func `topics that come often travel as aliases`() async throws {
+    /// The socket fills while messages are on their way at every step, and empties again, at random.
+    @Test(arguments: [true, false])
+    func everyStepOfQoS2GoesOnWhenASocketThatWasFullEmpties(isStored: Bool) async throws {
+        let store = DurabilityTests.SlowStore()
+        await store.finish(1_000_000)
+        var configuration = configuration()
+        configuration.limits.maximumInFlight = 10
+        configuration.limits.queuedBytes = 32 << 20
+        try await withServer(configuration, store: isStored ? store : nil) { server in
+            let client = try await connect(server, "reader", subscribesTo: "t", qos: .exactlyOnce) {
+                $0.properties.sessionExpiryInterval = 600
+            }
+            try await client.channel.setOption(.socketOption(.so_rcvbuf), value: 64 << 10).get()
+            try await server.narrowSockets()
+            let count = 100
+            let payload = ByteBuffer(repeating: 1, count: 300 << 10)
+            let publishing = Task {
+                for _ in 0..<count {
+                    try await server.publish(
+                        ServerMessage(topic: try TopicName("t"), payload: payload, qos: .exactlyOnce))
+                    while await server.statistics.queuedMessages > 20 { try await Task.sleep(for: .milliseconds(1)) }
+                }
+            }
+            var random = SplitMix64(seed: 7)
+            var (completed, full) = (0, 0)
+            while completed < count {
+                // Not read for a while: what is sent meanwhile fills the socket.
+                if random.next() % 8 == 0 {
+                    try await client.channel.setOption(.autoRead, value: false).get()
+                    try await Task.sleep(for: .milliseconds(Int(random.next() % 20)))
+                    if await server.isAnySocketFull { full += 1 }
+                    try await client.channel.setOption(.autoRead, value: true).get()
+                }
+                switch try await client.next() {
+                case .publish(let publish):
+                    guard let identifier = publish.packetIdentifier else { throw RawClient.End.closed }
+                    try await client.send(.pubrec(Acknowledgement(packetIdentifier: identifier)))
+                case .pubrel(let release):
+                    try await client.send(.pubcomp(Acknowledgement(packetIdentifier: release.packetIdentifier)))
+                    completed += 1
+                case let other: Issue.record("\(other.type)")
+                }
+            }
+            try await publishing.value
+            #expect(full > 0)
+            try await eventually("the end of all") { await server.statistics.queuedMessages == 0 }
+        }
+    }
+
+    @Test func aMessageThatAHookHasSpoiledHoldsNothingUp() async throws {
+        var configuration = configuration()
+        configuration.hooks.interceptPublish = { message, _ in
+            if message.topic.string == "bad" {
+                message.properties = [.contentType(String(repeating: "x", count: 70_000))]
+            }
+            return .accept
+        }
+        try await withServer(configuration) { server in
+            let client = try await connect(server, "reader", subscribesTo: "#")
+            let payload = ByteBuffer(repeating: 1, count: 200 << 10)
+            for topic in ["bad", "good"] {
+                try await server.publish(ServerMessage(topic: try TopicName(topic), payload: payload))
+            }
+            guard case .publish(let publish) = try await client.next() else { throw RawClient.End.closed }
+            #expect(publish.topic?.string == "good")
+            let topic = try TopicName("good")
+            let spoilers: [Properties] = [
+                [.contentType(String(repeating: "x", count: 70_000))], [.sessionExpiryInterval(1)],
+            ]
+            for properties in spoilers {
+                let message = ServerMessage(topic: topic, payload: payload, properties: properties)
+                await #expect(throws: ServerError.self) { try await server.publish(message) }
+            }
+        }
+    }
+
+    @Test func topicsThatComeOftenTravelAsAliases() async throws {
         try await withServer(configuration()) { server in
             let client = try await connect(server, "a", subscribesTo: "#") { $0.properties.topicAliasMaximum = 1 }
             var seen: [(String?, UInt16?)] = []
@@ -141,6 +217,18 @@ extension MQTTServer {
     fileprivate var isAnyPausedForAnswers: Bool {
         connections.all.contains {
             if case .remote(let connection) = $0 { connection.pauses.contains(.answers) } else { false }
+        }
+    }
+
+    fileprivate var isAnySocketFull: Bool {
+        connections.all.contains {
+            if case .remote(let connection) = $0 { !connection.channel.isWritable } else { false }
+        }
+    }
+
+    fileprivate func narrowSockets() throws {
+        for case .remote(let connection) in connections.all {
+            try connection.channel.syncOptions?.setOption(.socketOption(.so_sndbuf), value: 32 << 10)
         }
     }
 

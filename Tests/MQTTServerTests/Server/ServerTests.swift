@@ -94,7 +94,30 @@ import Testing
         try await within(.seconds(20), "the end") { try await running.value }
     }
 
-    @Test func `events tell what happens`() async throws {
+    @Test func whoeverStopsAServerThatStartsFindsItStopped() async throws {
+        let gate = Gate()
+        let store = DurabilityTests.SlowStore()
+        let server = MQTTServer(
+            configuration(),
+            openStore: {
+                await gate.wait()
+                return (store, nil)
+            }, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        let starting = Task { try await server.start() }
+        try await eventually("the start") { await server.phase == .starting }
+        let stopping = Task { await server.stop() }
+        // It cannot be seen that somebody waits.
+        for _ in 0..<100 { await Task.yield() }
+        await gate.open()
+        try await starting.value
+        try await within(.seconds(20), "the end") { await stopping.value }
+        #expect(await server.phase == .stopped)
+        #expect(await store.isClosed)
+        let port = try await server.port
+        #expect(!accepts(port: port))
+    }
+
+    @Test func eventsTellWhatHappens() async throws {
         try await withServer(configuration()) { server in
             let events = server.events
             let client = try await RawClient.connect(port: try await server.port)
@@ -157,7 +180,11 @@ import Testing
                     var values: [String: String] = [:]
                     for await message in client.messages {
                         values[message.topic.string] = String(buffer: message.payload)
-                        if values["$SYS/broker/clients/connected"] == "1", values["$SYS/broker/uptime"] != nil { break }
+                        if values["$SYS/broker/clients/connected"] == "1", values["$SYS/broker/uptime"] != nil,
+                            values["$SYS/broker/load/messages/received/1min"] != nil
+                        {
+                            break
+                        }
                     }
                     return values
                 }

@@ -75,7 +75,9 @@ extension Listener.Address {
     var isLocal: Bool {
         switch self {
         case .unix: true
-        case .tcp(let host, _): host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        case .tcp("localhost", _), .tcp("::1", _): true
+        // An address, and not a name that begins like one.
+        case .tcp(let host, _): host.hasPrefix("127.") && (try? SocketAddress(ipAddress: host, port: 0)) != nil
         }
     }
 

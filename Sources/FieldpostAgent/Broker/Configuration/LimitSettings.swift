@@ -17,7 +17,7 @@ internal import Units
 /// - `when_full`: "drop-newest" or "drop-oldest".
 /// - `queue_qos_0`: whether messages of QoS 0 wait for clients that are away.
 /// - `max_retained_messages`, `max_retained_size`; `max_subscriptions` of a session, `max_subscriptions_in_all`;
-///   `max_topic_levels`.
+///   `max_topic_levels`; `max_subscription_size_in_all`: their memory, with that of the tree they are looked up in.
 enum LimitSettings {
     // Computed, since key paths are not Sendable.
     static var counts: [(String, WritableKeyPath<ServerLimits, Int>, ClosedRange<Int>)] {
@@ -40,6 +40,7 @@ enum LimitSettings {
             ("max_queued_size", \.queuedBytes, 0...2_147_483_647),
             ("max_queued_size_in_all", \.totalQueuedBytes, 0...2_147_483_647),
             ("max_retained_size", \.retainedBytes, 0...2_147_483_647),
+            ("max_subscription_size_in_all", \.totalSubscriptionBytes, 1000...2_147_483_647),
         ]
     }
 

@@ -28,7 +28,8 @@ struct AgentDoor: Sendable {
         broker.server.listeners.append(listener)
         broker.server.hooks.validateConnection = { [self] request in
             guard request.client.listener == Self.name else {
-                return request.client.identifier == clientID ? .refuse(.clientIdentifierNotValid) : .accept(request)
+                return request.client.identifier.utf8.elementsEqual(clientID.utf8)
+                    ? .refuse(.clientIdentifierNotValid) : .accept(request)
             }
             return isKey(request.password.map { Array($0.readableBytesView) } ?? []) ? .accept : .refuse(.notAuthorized)
         }
