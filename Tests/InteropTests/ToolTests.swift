@@ -32,11 +32,10 @@ import Testing
             let result = try await run("mosquitto_sub", stage, options, over: transport)
             #expect(result.ending == .exited(0))
             #expect(result.output.sorted() == (0...2).map { "tool/\($0) \($0) 1 text \($0)" })
-            #expect(
-                try await run(
-                    "mosquitto_sub", stage, ["-V", version, "-t", "tool/#", "--remove-retained", "-C", "3", "-W", "10"],
-                    over: transport
-                ).ending == .exited(0))
+            // It ends when nothing has come for a second.
+            _ = try await run(
+                "mosquitto_sub", stage, ["-V", version, "-t", "tool/#", "--remove-retained", "-W", "1"],
+                over: transport)
             try await eventually("no retained messages") { await stage.server.retainedMessages().isEmpty }
         }
     }

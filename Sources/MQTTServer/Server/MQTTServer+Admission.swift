@@ -229,7 +229,8 @@ extension MQTTServer {
             return broker.refuse(error.reasonCode, "\(error)", on: connection.id, at: now)
         }
         let address = address(of: connection.channel)
-        if error.rule == .unsupportedProtocolVersion, let level = error.found {
+        let level = error.rule == .unsupportedProtocolVersion ? error.found : bytes.isConnectOf3_1 ? 3 : nil
+        if let level {
             // In the form that the client may understand: 3.1.1's return code 1, or 5.0's 0x84 ([MQTT-3.1.2-2]).
             connection.output.append(raw: level < 5 ? [0x20, 2, 0, 1] : [0x20, 3, 0, 0x84, 0])
             refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
@@ -276,15 +277,22 @@ extension ReasonCode {
 extension ByteBuffer {
     /// The version that a CONNECT states which is broken behind it; nil where it is no CONNECT, or of another version.
     fileprivate var statedVersion: ProtocolVersion? {
+        connectLevel(named: "\u{0}\u{4}MQTT").flatMap(ProtocolVersion.init(rawValue:))
+    }
+
+    /// A CONNECT of MQTT 3.1, which had another name: its clients understand 3.1.1's return code 1.
+    fileprivate var isConnectOf3_1: Bool { connectLevel(named: "\u{0}\u{6}MQIsdp") == 3 }
+
+    /// - Parameter name: the protocol's, with its length before it.
+    private func connectLevel(named name: String) -> UInt8? {
         guard getInteger(at: readerIndex, as: UInt8.self) == 0x10 else { return nil }
         // The length takes one to four bytes.
         for size in 1...4 {
             guard let byte = getInteger(at: readerIndex + size, as: UInt8.self) else { return nil }
             guard byte & 0x80 == 0 else { continue }
-            let name: [UInt8] = [0, 4, 0x4D, 0x51, 0x54, 0x54]
             let start = readerIndex + size + 1
-            guard getBytes(at: start, length: name.count) == name else { return nil }
-            return getInteger(at: start + name.count, as: UInt8.self).flatMap(ProtocolVersion.init(rawValue:))
+            guard getString(at: start, length: name.utf8.count) == name else { return nil }
+            return getInteger(at: start + name.utf8.count)
         }
         return nil
     }
