@@ -152,7 +152,8 @@ import Units
             #expect(!all.isEmpty, "seed \(seed): \(taken.device) \(taken.number) is lost (D1)")
             for one in all {
                 #expect(
-                    taken.from <= one.time && one.time <= taken.to, "seed \(seed): \(taken) is dated \(one.time.iso8601)")
+                    taken.from <= one.time && one.time <= taken.to,
+                    "seed \(seed): \(taken) is dated \(one.time.iso8601)")
             }
         }
     }

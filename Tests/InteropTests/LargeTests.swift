@@ -31,7 +31,8 @@ import Testing
     @Test(arguments: QoS.allCases) func `many small messages arrive once and in order`(qos: QoS) async throws {
         let count = 200
         try await Stage.with { stage in
-            let readers = try await stage.company("reader", Variant.plain + [.init(.pahoC, .v5, .ws), .init(.mqttJS, .v5, .ws)])
+            let readers = try await stage.company(
+                "reader", Variant.plain + [.init(.pahoC, .v5, .ws), .init(.mqttJS, .v5, .ws)])
             for reader in readers { try await reader.subscribe("many/#", .exactlyOnce) }
             for writer in try await stage.company("writer", Variant.plain) {
                 let topic = "many/\(writer.variant.name)"
@@ -45,7 +46,8 @@ import Testing
                 let heard = Dictionary(grouping: await reader.inbox.messages, by: \.topic)
                 for writer in Variant.plain {
                     #expect(
-                        heard["many/\(writer.name)"]?.map(\.payload) == (0..<count).map { Payload("\($0)".utf8.map { $0 }) },
+                        heard["many/\(writer.name)"]?.map(\.payload)
+                            == (0..<count).map { Payload("\($0)".utf8.map { $0 }) },
                         "\(writer.testDescription) to \(reader.variant.testDescription)")
                 }
             }

@@ -6,7 +6,9 @@ import Testing
 
 /// What the server refuses, and how the libraries take it.
 @Suite(.timeLimit(.minutes(2))) struct LimitTests {
-    @Test(arguments: Variant.plain) func `a wrong password is refused, the right one is not`(variant: Variant) async throws {
+    @Test(arguments: Variant.plain) func `a wrong password is refused, the right one is not`(variant: Variant)
+        async throws
+    {
         let folder = try TemporaryDirectory()
         let file = folder.path("passwords")
         _ = try await runProgram(systemProgram("mosquitto_passwd"), ["-b", "-c", file, "ann", "secret"])

@@ -8,7 +8,8 @@ import Testing
 /// Mosquitto's command-line clients, and ours, which owners have in their scripts.
 @Suite(.timeLimit(.minutes(2))) struct ToolTests {
     /// Runs `mosquitto_pub` or `mosquitto_sub` to its end.
-    func run(_ tool: String, _ stage: Stage, _ arguments: [String], over transport: Variant.Transport = .tcp) async throws
+    func run(_ tool: String, _ stage: Stage, _ arguments: [String], over transport: Variant.Transport = .tcp)
+        async throws
         -> (ending: Program.Ending, output: [String], errors: [String])
     {
         let place =
@@ -76,7 +77,8 @@ import Testing
         let folder = try TemporaryDirectory()
         let file = try folder.write((0..<500).map { "line \($0)" }.joined(separator: "\n") + "\n", to: "lines")
         try await Stage.with { stage in
-            let sub = try await MosquittoSub.start(port: stage.addresses.ports[.tcp] ?? 0, ["lines", "file"], format: "%t %l")
+            let sub = try await MosquittoSub.start(
+                port: stage.addresses.ports[.tcp] ?? 0, ["lines", "file"], format: "%t %l")
             let place = "-h 127.0.0.1 -p \(stage.addresses.ports[.tcp] ?? 0)"
             for (count, qos) in [(500, 1), (1_000, 2)] {
                 let command = "exec mosquitto_pub \(place) -V mqttv5 -t lines -q \(qos) -l < \(file)"
@@ -98,7 +100,10 @@ import Testing
             try await answerer.subscribe("ask/#", .atLeastOnce)
             async let answer = run(
                 "mosquitto_rr", stage,
-                ["-V", "mqttv5", "-t", "ask/it", "-e", "answers/rr", "-m", "?", "-q", "1", "-W", "10", "-D", "PUBLISH", "correlation-data", "7"]
+                [
+                    "-V", "mqttv5", "-t", "ask/it", "-e", "answers/rr", "-m", "?", "-q", "1", "-W", "10", "-D",
+                    "PUBLISH", "correlation-data", "7",
+                ]
             )
             let question = try await answerer.inbox.wait(for: 1)[0]
             let topic = try #require(question.properties["p8"]?.text)
@@ -124,11 +129,14 @@ import Testing
         try await Stage.with { stage in
             let reader = try await stage.connect(Variant(.mqttJS, .v5, .ws), "reader")
             try await reader.subscribe("tools/#", .exactlyOnce)
-            let place = ["-h", "127.0.0.1", "-p", "\(stage.addresses.ports[.tcp] ?? 0)", "-V", version == 5 ? "5" : "311"]
+            let place = [
+                "-h", "127.0.0.1", "-p", "\(stage.addresses.ports[.tcp] ?? 0)", "-V", version == 5 ? "5" : "311",
+            ]
             let fieldpost = try Program.built("fieldpost")
             for qos in 0...2 {
                 let result = try await runProgram(
-                    fieldpost, ["pub"] + place + ["-t", "tools/pub", "-m", "\(qos)", "-q", "\(qos)"], timeout: .seconds(30))
+                    fieldpost, ["pub"] + place + ["-t", "tools/pub", "-m", "\(qos)", "-q", "\(qos)"],
+                    timeout: .seconds(30))
                 #expect(result.ending == .exited(0), "\(result.errors)")
             }
             #expect(try await reader.inbox.wait(for: 3).map(\.qos) == QoS.allCases)

@@ -64,7 +64,9 @@ import Testing
             let watcher = try await stage.connect(Variant(.pahoPython, .v5), "watcher")
             try await watcher.subscribe("will/#", .exactlyOnce)
             /// - Returns: when it died.
-            @Sendable func die(_ variant: Variant, delay: UInt32, expiry: UInt32) async throws -> ContinuousClock.Instant {
+            @Sendable func die(_ variant: Variant, delay: UInt32, expiry: UInt32) async throws
+                -> ContinuousClock.Instant
+            {
                 let process = try await LibraryProcess.start(variant.library)
                 var login = Login(variant, "delayed-\(variant.name)-\(delay)-\(expiry)")
                 login.properties = [.sessionExpiryInterval(expiry)]

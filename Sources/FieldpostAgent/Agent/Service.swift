@@ -43,7 +43,9 @@ public struct Service: Sendable {
             let next = Reloaded()
             do {
                 let connected = try await broker.adapt(to: present, logger: logger)
-                try await Agent(connected, host: broker.host, logger: logger).run { await stopOrReload(wishes, into: next, logger) }
+                try await Agent(connected, host: broker.host, logger: logger).run {
+                    await stopOrReload(wishes, into: next, logger)
+                }
                 former = nil
             } catch {
                 // The file is good, but what it names is not: a queue in a folder that is not there.

@@ -185,9 +185,11 @@ extension Broker {
     }
 
     private mutating func removeExpiredRetained(at now: NIODeadline) {
+        guard let first = retained.nextExpiry, first <= now else { return }
         for entry in retained.all where entry.message.isExpired(at: now) {
             removeRetained(entry.message.message.topic)
         }
+        retained.mindExpiry()
     }
 
     /// Whoever calls it releases the message when it knows no more takers.

@@ -58,6 +58,8 @@ final class ClientConnection: ChannelInboundHandler {
     var isDirty = false
     /// Messages were written, and the broker does not know yet that the socket has taken them.
     var owesMessages = false
+    /// Bytes of an unfinished packet that have come since it last counted as a sign of life.
+    var progress = 0
     /// It is among those that wait for the store.
     var isHolding = false
     /// The last bytes are on their way, and then the connection is closed.

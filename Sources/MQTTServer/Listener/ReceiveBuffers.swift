@@ -9,7 +9,8 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     /// so does who gives a buffer back.
     final class Shared: @unchecked Sendable {
         private var spare: ByteBuffer?
-        static let size = 65_536
+        /// Also what one connection may bring before the next has its turn.
+        static let size = 16_384
 
         func take() -> ByteBuffer {
             guard var buffer = spare else { return ByteBufferAllocator().buffer(capacity: Self.size) }

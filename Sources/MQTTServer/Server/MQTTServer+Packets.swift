@@ -4,6 +4,9 @@ internal import NIOCore
 
 // What comes in, and what goes out.
 extension MQTTServer {
+    /// Bytes of an unfinished packet that count as a sign of life.
+    private static let leastProgress = 1_024
+
     // MARK: In
 
     func received(_ bytes: ByteBuffer, on id: ConnectionID) {
@@ -13,6 +16,7 @@ extension MQTTServer {
         let now = NIODeadline.now()
         let packets = broker.statistics.packetsReceived
         var bytes = bytes
+        let count = bytes.readableBytes
         if connection.input.readableBytes == 0 {
             decode(&bytes, on: connection, at: now)
             // A copy, so that the beginning of a packet does not keep the whole buffer.
@@ -22,8 +26,15 @@ extension MQTTServer {
             connection.input.writeBuffer(&bytes)
             decodeInput(of: connection, at: now)
         }
-        if connection.phase == .up, broker.statistics.packetsReceived == packets {
-            broker.heard(from: id, at: now)
+        if broker.statistics.packetsReceived == packets {
+            // A large packet on a slow line makes progress; who dribbles bytes does not.
+            connection.progress += count
+            if connection.phase == .up, connection.progress >= Self.leastProgress {
+                connection.progress = 0
+                broker.heard(from: id, at: now)
+            }
+        } else {
+            connection.progress = 0
         }
         drain(at: now)
     }

@@ -1,4 +1,5 @@
 internal import MQTTWire
+internal import NIOCore
 
 /// The retained messages, one for each topic (5.0 §3.3.1.3), as a tree of topic levels in one array, so that filters
 /// with wildcards need not be compared with every topic.
@@ -22,6 +23,8 @@ struct RetainedMessages: Sendable {
     private var free: [Int] = []
     private(set) var count = 0
     private(set) var bytes = 0
+    /// When the first of them expires, or sooner; nil: none does.
+    private(set) var nextExpiry: NIODeadline?
 
     subscript(topic: TopicName) -> Entry? {
         guard count > 0 else { return nil }
@@ -49,6 +52,7 @@ struct RetainedMessages: Sendable {
         let old = nodes[node].entry
         nodes[node].entry = entry
         if old == nil { count += 1 }
+        if let deadline = entry.message.deadline { nextExpiry = min(nextExpiry ?? deadline, deadline) }
         bytes += entry.message.size - (old?.message.size ?? 0)
         return old
     }
@@ -77,6 +81,9 @@ struct RetainedMessages: Sendable {
         }
         return old
     }
+
+    /// Finds out anew when the first expires.
+    mutating func mindExpiry() { nextExpiry = nodes.lazy.compactMap { $0.entry?.message.deadline }.min() }
 
     /// Those that a subscription with this filter gets.
     func matching(_ filter: TopicFilter) -> [Entry] {

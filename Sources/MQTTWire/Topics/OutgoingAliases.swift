@@ -23,6 +23,8 @@ public struct OutgoingAliases: Sendable {
         guard maximum > 0, let topic = publish.topic else { return }
         count += 1
         if let use = topics[topic] {
+            // In the place of a very short topic the alias takes more, and may lengthen two lengths.
+            guard topic.string.utf8.count >= 5 || room >= 5 else { return }
             topics[topic]?.last = count
             publish.properties.topicAlias = use.alias
             publish.topic = nil

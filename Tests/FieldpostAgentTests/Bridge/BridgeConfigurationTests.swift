@@ -75,7 +75,8 @@ import Testing
                 == ##"gw.toml:7:10: bridge[1].topics: is empty: write topics = ["sensors/#"]"##)
         #expect(
             answer("[[bridge]]\ntopics = \"\"\nremote_prefix = \"x\"")
-                == #"gw.toml:7:10: bridge[1].topics: is empty, and has no prefix here: write a topic, or both prefixes"#)
+                == #"gw.toml:7:10: bridge[1].topics: is empty, and has no prefix here: write a topic, or both prefixes"#
+        )
     }
 
     @Test func `Topics that cannot be`() {
@@ -151,7 +152,9 @@ import Testing
 
     @Test func `Two rules that bring in the same, and keys that count for nothing`() {
         #expect(
-            answer("[[bridge]]\ntopics = [\"a/#\"]\ndirection = \"in\"\n[[bridge]]\ntopics = [\"+/b\"]\ndirection = \"both\"")
+            answer(
+                "[[bridge]]\ntopics = [\"a/#\"]\ndirection = \"in\"\n[[bridge]]\ntopics = [\"+/b\"]\ndirection = \"both\""
+            )
                 == #"gw.toml:10:10: warning: bridge[2].topics: what +/b brings in comes by bridge[1] too, and may come twice: let only one rule bring it in"#
         )
         #expect(
@@ -161,7 +164,8 @@ import Testing
             answer(
                 "[[bridge]]\ntopics = [\"a\"]\nstamp = \"property\"",
                 around: Self.around.replacing("[server]", with: "version = \"3.1.1\"\n[server]"))
-                == #"gw.toml:9:9: warning: bridge[1].stamp: version 3.1.1 has no user properties: write "payload" or "none""#)
+                == #"gw.toml:9:9: warning: bridge[1].stamp: version 3.1.1 has no user properties: write "payload" or "none""#
+        )
     }
 
     @Test func `An unknown key, and values that are none`() {

@@ -44,7 +44,8 @@ import Units
                 $0.remotePrefix = "site/"
                 $0.priority = .high
             })
-        let message = try #require(try keeping.outgoing(here("a/x", qos: .exactlyOnce, retain: true), at: now).messages.first)
+        let message = try #require(
+            try keeping.outgoing(here("a/x", qos: .exactlyOnce, retain: true), at: now).messages.first)
         #expect(message.topic.string == "site/a/x")
         #expect(message.qos == .atLeastOnce)
         #expect(message.retain)
@@ -76,7 +77,8 @@ import Units
         #expect(short.expiry == .seconds(30))
         #expect(short.properties.messageExpiryInterval == nil)
         #expect(short.properties.contentType == "text/plain")
-        let long = try #require(try plan.outgoing(here("a", properties: [.messageExpiryInterval(90)]), at: now).messages.first)
+        let long = try #require(
+            try plan.outgoing(here("a", properties: [.messageExpiryInterval(90)]), at: now).messages.first)
         #expect(long.expiry == .seconds(60))
     }
 
@@ -93,7 +95,8 @@ import Units
 
     @Test func `A topic that gets too long is dropped and counted, and the other rules go on`() throws {
         let plan = try plan(
-            rule("#") { $0.remotePrefix = String(repeating: "x", count: 600) + "/" }, rule("#") { $0.remotePrefix = "y/" })
+            rule("#") { $0.remotePrefix = String(repeating: "x", count: 600) + "/" },
+            rule("#") { $0.remotePrefix = "y/" })
         let outcome = try plan.outgoing(here(String(repeating: "t", count: 65_000)), at: now)
         #expect(outcome.messages.count == 1)
         #expect(outcome.dropped == 1)
@@ -112,7 +115,8 @@ import Units
         let stamped = try plan.outgoing(here("a"), at: now).messages.first
         #expect(stamped?.properties.userProperty("time") == now.iso8601)
         #expect(stamped?.properties.userProperty("clock") == nil)
-        let own = try plan.outgoing(here("a", properties: [.userProperty(name: "time", value: "noon")]), at: now).messages.first
+        let own = try plan.outgoing(here("a", properties: [.userProperty(name: "time", value: "noon")]), at: now)
+            .messages.first
         #expect(own?.properties.userProperties.filter { $0.name == "time" }.map(\.value) == ["noon"])
         let early = try plan.outgoing(here("a"), at: Timestamp(milliseconds: 5)).messages.first
         #expect(early?.properties.userProperty("clock") == "unsynced")
@@ -135,9 +139,11 @@ import Units
         #expect(late.properties.contentType == nil)
     }
 
-    @Test(arguments: [
-        ([0xFF], "/w=="), ([0xFF, 0x00], "/wA="), ([0xFF, 0x00, 0x10], "/wAQ"), ([0xFF, 0, 0x10, 0x83], "/wAQgw=="),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([0xFF], "/w=="), ([0xFF, 0x00], "/wA="), ([0xFF, 0x00, 0x10], "/wAQ"),
+            ([0xFF, 0, 0x10, 0x83], "/wAQgw=="),
+        ] as [([UInt8], String)])
     func `Bytes that are no text`(_ bytes: [UInt8], _ text: String) throws {
         let plan = try plan(rule("a") { $0.stamp = .payload })
         var message = try here("a")
@@ -202,11 +208,13 @@ import Units
                 == "x/response")
         let own: Properties = [.responseTopic(try TopicName("me/response"))]
         #expect(
-            try plan.outgoing(here("l/g/request", properties: own), at: now).messages.first?.properties.responseTopic?.string
+            try plan.outgoing(here("l/g/request", properties: own), at: now).messages.first?.properties.responseTopic?
+                .string
                 == "s/me/response")
         let other: Properties = [.responseTopic(try TopicName("elsewhere"))]
         #expect(
-            try plan.outgoing(here("l/g/request", properties: other), at: now).messages.first?.properties.responseTopic?.string
+            try plan.outgoing(here("l/g/request", properties: other), at: now).messages.first?.properties.responseTopic?
+                .string
                 == "elsewhere")
     }
 
@@ -225,7 +233,9 @@ import Units
         let long = (1...16).map { "g\($0)" }
         #expect(try plan.outgoing(here("t", properties: path(long.joined(separator: "/"))), at: now).isLoop)
         #expect(try !plan.outgoing(here("t", properties: path(long.dropLast().joined(separator: "/"))), at: now).isLoop)
-        #expect(try !self.plan(rule("a")).outgoing(here("t", properties: path("gw")), at: now).isLoop, "no rule: nothing to count")
+        #expect(
+            try !self.plan(rule("a")).outgoing(here("t", properties: path("gw")), at: now).isLoop,
+            "no rule: nothing to count")
     }
 
     @Test func `Only rules that overlap at the far broker can echo`() throws {
@@ -239,7 +249,9 @@ import Units
 
     @Test func `One filter of several rules is one subscription, as good as the best of them`() throws {
         let plan = try plan(
-            rule("a/#") { $0.qos = .atMostOnce; $0.retain = false }, rule("a/#") { $0.qos = .exactlyOnce }, rule("b"))
+            rule("a/#") {
+                $0.qos = .atMostOnce; $0.retain = false
+            }, rule("a/#") { $0.qos = .exactlyOnce }, rule("b"))
         #expect(plan.localSubscriptions.map(\.filter.string) == ["a/#", "b"])
         #expect(plan.localSubscriptions[0].qos == .exactlyOnce)
         #expect(plan.localSubscriptions[0].retainHandling == .onNewSubscribe)

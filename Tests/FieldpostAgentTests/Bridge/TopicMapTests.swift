@@ -8,27 +8,28 @@ import Testing
         try map.map(TopicName(topic))?.string
     }
 
-    @Test(arguments: [
-        // pattern, prefix here, prefix there, topic, what it becomes
-        ("sensors/#", "", "site/g/", "sensors/a/b", "site/g/sensors/a/b"),
-        ("sensors/#", "", "site/g/", "sensors", "site/g/sensors"),
-        ("sensors/#", "", "site/g/", "sensor/a", nil),
-        ("#", "", "site/", "a", "site/a"),
-        ("#", "", "site/", "$SYS/uptime", nil),
-        ("$SYS/#", "", "site/", "$SYS/uptime", "site/$SYS/uptime"),
-        ("+/status", "", "x/", "gate/status", "x/gate/status"),
-        ("+/status", "", "x/", "gate/7/status", nil),
-        ("#", "in/", "", "in/a/b", "a/b"),
-        ("#", "in/", "", "out/a", nil),
-        // `in/#` takes in `in`, which has not the prefix `in/`.
-        ("#", "in/", "", "in", nil),
-        ("a", "l/", "r/", "l/a", "r/a"),
-        ("", "here/it/is", "there", "here/it/is", "there"),
-        ("", "here/it/is", "there", "here/it/is/not", nil),
-        ("#", "ä/", "o\u{308}/", "ä/x", "o\u{308}/x"),
-        // Other bytes for the same letter are another topic.
-        ("#", "ä/", "", "a\u{308}/x", nil),
-    ] as [(String, String, String, String, String?)])
+    @Test(
+        arguments: [
+            // pattern, prefix here, prefix there, topic, what it becomes
+            ("sensors/#", "", "site/g/", "sensors/a/b", "site/g/sensors/a/b"),
+            ("sensors/#", "", "site/g/", "sensors", "site/g/sensors"),
+            ("sensors/#", "", "site/g/", "sensor/a", nil),
+            ("#", "", "site/", "a", "site/a"),
+            ("#", "", "site/", "$SYS/uptime", nil),
+            ("$SYS/#", "", "site/", "$SYS/uptime", "site/$SYS/uptime"),
+            ("+/status", "", "x/", "gate/status", "x/gate/status"),
+            ("+/status", "", "x/", "gate/7/status", nil),
+            ("#", "in/", "", "in/a/b", "a/b"),
+            ("#", "in/", "", "out/a", nil),
+            // `in/#` takes in `in`, which has not the prefix `in/`.
+            ("#", "in/", "", "in", nil),
+            ("a", "l/", "r/", "l/a", "r/a"),
+            ("", "here/it/is", "there", "here/it/is", "there"),
+            ("", "here/it/is", "there", "here/it/is/not", nil),
+            ("#", "ä/", "o\u{308}/", "ä/x", "o\u{308}/x"),
+            // Other bytes for the same letter are another topic.
+            ("#", "ä/", "", "a\u{308}/x", nil),
+        ] as [(String, String, String, String, String?)])
     func `A prefix goes and another one comes`(
         _ pattern: String, _ here: String, _ there: String, _ topic: String, _ result: String?
     ) throws {

@@ -31,7 +31,8 @@ struct Post: Sendable {
     var retain = false
     var properties: Properties = []
 
-    init(_ topic: String, _ bytes: some Sequence<UInt8>, _ qos: QoS, retain: Bool = false, properties: Properties = []) {
+    init(_ topic: String, _ bytes: some Sequence<UInt8>, _ qos: QoS, retain: Bool = false, properties: Properties = [])
+    {
         self.topic = topic
         self.bytes = Array(bytes)
         self.qos = qos

@@ -18,7 +18,8 @@ struct Payload: Hashable, Sendable, CustomStringConvertible, ExpressibleByString
 
     /// From a library's line.
     init(_ fields: [Field]) {
-        description = fields["digest"].map { "digest=\($0.text)" } ?? Field("payload", fields["payload"]?.value ?? []).line
+        description =
+            fields["digest"].map { "digest=\($0.text)" } ?? Field("payload", fields["payload"]?.value ?? []).line
     }
 
     private static let table: [UInt32] = (0..<256).map { index in

@@ -27,13 +27,15 @@ extension BridgeRule {
         if let own = broker.servers.first(where: { server.server.listeners.contains(where: $0.isServed) }) {
             root.problem(
                 at: "bridge",
-                message: "goes round in circles: the broker at port \(own.port) of \(own.host) is the one inside the agent",
+                message:
+                    "goes round in circles: the broker at port \(own.port) of \(own.host) is the one inside the agent",
                 mend: "name the far one in servers, under [broker]")
         }
         if server.server.persistence == nil, read.contains(where: { $1.goesOut && $1.qos > .atMostOnce }) {
             root.warning(
                 at: "bridge",
-                message: "the broker inside keeps nothing on disk: what it has acknowledged can be lost on its way to the queue",
+                message:
+                    "the broker inside keeps nothing on disk: what it has acknowledged can be lost on its way to the queue",
                 mend: #"write store = { path = "broker.db" } under [server]"#)
         }
         checkDoubles(read)
@@ -69,11 +71,14 @@ extension BridgeRule {
         stamp = settings.choice("stamp", of: Stamp.self) ?? stamp
         settings.require("topics", mend: #"write topics = ["sensors/#"]"#)
         let rule = self
-        if let topics = settings.parsedAll("topics", { text throws(InvalidText) in
-            let topic = try fill(text)
-            try rule.check(topic)
-            return topic
-        }) {
+        if let topics = settings.parsedAll(
+            "topics",
+            { text throws(InvalidText) in
+                let topic = try fill(text)
+                try rule.check(topic)
+                return topic
+            })
+        {
             self.topics = topics
             if topics.isEmpty {
                 settings.problem(at: "topics", message: "is empty", mend: #"write topics = ["sensors/#"]"#)
