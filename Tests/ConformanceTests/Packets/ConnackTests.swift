@@ -277,9 +277,10 @@ struct ConnackTests {
         arguments: ProtocolVersion.allCases)
     func anyPacketKeepsAlive(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
-        let client = try await RawClient.connect(version, keepAlive: 1)
-        for _ in 1...3 {
-            try await Task.sleep(for: .milliseconds(800))
+        let client = try await RawClient.connect(version, keepAlive: 2)
+        // Longer than one and a half times as much, in steps that leave a busy machine two seconds.
+        for _ in 1...4 {
+            try await Task.sleep(for: .milliseconds(1000))
             try await client.publish(topic, "still here")
         }
         try await client.expectSilence()

@@ -250,10 +250,10 @@ extension MalformedPacket {
             .protocolError),
         Self(
             "SUBSCRIBE with an empty filter", .v3_1_1,
-            "82 05 00 01 00 00 00", .topicEmpty, "MQTT-4.7.3-1", .topicNameInvalid),
+            "82 05 00 01 00 00 00", .topicEmpty, "MQTT-4.7.3-1", .topicFilterInvalid),
         Self(
             "SUBSCRIBE with an empty filter", .v5,
-            "82 06 00 01 00 00 00 00", .topicEmpty, "MQTT-4.7.3-1", .topicNameInvalid),
+            "82 06 00 01 00 00 00 00", .topicEmpty, "MQTT-4.7.3-1", .topicFilterInvalid),
         Self(
             "SUBSCRIBE to a#", .v3_1_1,
             "82 07 00 01 00 02 61 23 00", .misplacedWildcard, "MQTT-4.7.1-2, MQTT-4.7.1-3", .topicFilterInvalid),
