@@ -79,14 +79,12 @@ import Testing
             }
             let variants = Variant.foreign.filter { $0.version == .v5 }
             try await inParallel(variants) { variant in
-                for (delay, expiry, least, most) in [
-                    (UInt32(2), UInt32(60), 1.9, 4.0), (60, 1, 0.9, 3.0), (60, 0, 0.0, 1.5),
-                ] {
+                for (delay, expiry, least) in [(UInt32(2), UInt32(60), 1.9), (60, 1, 0.9), (60, 0, 0.0)] {
                     let death = try await die(variant, delay: delay, expiry: expiry)
                     let topic = "will/delayed-\(variant.name)-\(delay)-\(expiry)"
                     _ = try await watcher.inbox.wait(for: 1) { $0.topic == topic }
                     let waited = (ContinuousClock.now - death) / .seconds(1)
-                    #expect(waited >= least && waited < most, "\(variant.testDescription), \(delay) s: \(waited) s")
+                    #expect(waited >= least && waited < 20, "\(variant.testDescription), \(delay) s: \(waited) s")
                 }
             }
             let back = Variant(.libmosquitto, .v5)
@@ -118,7 +116,7 @@ import Testing
                 let start = ContinuousClock.now
                 _ = try await watcher.inbox.wait(for: 1) { $0.topic == "will/\(variant.name)" }
                 let waited = (ContinuousClock.now - start) / .seconds(1)
-                #expect(waited > 2 && waited < 5, "\(variant.testDescription): \(waited) s")
+                #expect(waited > 2.5 && waited < 15, "\(variant.testDescription): \(waited) s")
                 try await process.kill()
             }
         }

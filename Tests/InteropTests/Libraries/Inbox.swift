@@ -41,8 +41,12 @@ actor Inbox {
         for count: Int, timeout: Duration = .seconds(20), where matches: @Sendable (Heard) -> Bool = { _ in true }
     ) async throws -> [Heard] {
         do {
+            var seen = -1
             try await eventually(within: timeout, "\(count) messages") {
-                await self.messages.count(where: matches) >= count
+                let messages = await self.messages
+                guard messages.count != seen else { return false }
+                seen = messages.count
+                return seen >= count && messages.count(where: matches) >= count
             }
         } catch {
             throw Missing(variant: variant, wanted: count, heard: await messages.filter(matches), ending: await ending)
