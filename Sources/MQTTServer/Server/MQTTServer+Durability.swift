@@ -33,7 +33,7 @@ extension MQTTServer {
     }
 
     private var isCommitUrgent: Bool {
-        awaited >= broker.journal.batch || isStoreBehind || phase == .stopping && !broker.journal.isEmpty
+        awaited >= broker.journal.batch || isStoreBehind || storeStatus.wantsEverything || phase == .stopping && !broker.journal.isEmpty
     }
 
     func commitIfWanted() {

@@ -12,6 +12,7 @@ import Testing
     actor SlowStore: ServerStore {
         private(set) var batches: [[Change]] = []
         private(set) var isClosed = false
+        private(set) var replacements = 0
         private var waiter: CheckedContinuation<Void, Never>?
         private var credit = 0
         var status = ServerStoreStatus()
@@ -23,6 +24,7 @@ import Testing
         }
 
         func replaceEverything(with state: StoredState, at now: NIODeadline) async -> ServerStoreStatus {
+            replacements += 1
             await turn()
             return ServerStoreStatus()
         }
@@ -36,6 +38,9 @@ import Testing
         }
 
         func close() { isClosed = true }
+
+        /// Asks for everything at the next batch.
+        func lose() { status.wantsEverything = true }
 
         /// So many batches are on disk, now or when they come.
         func finish(_ count: Int = 1) {
@@ -188,6 +193,19 @@ import Testing
     }
 
     // MARK: A real store
+
+    @Test func `a store that wants everything gets it at once`() async throws {
+        try await withPair { server, store, _, writer in
+            await store.lose()
+            await store.finish(10)
+            try await writer.send(try publish(1))
+            #expect(try await writer.next().type == .puback)
+            let begin = ContinuousClock.now
+            try await eventually("everything") { await store.replacements == 1 }
+            #expect(ContinuousClock.now - begin < .seconds(4))
+            #expect(await server.storeFailure == nil)
+        }
+    }
 
     @Test func `a session and its messages outlive the server`() async throws {
         try await withTemporaryDirectory { directory in
