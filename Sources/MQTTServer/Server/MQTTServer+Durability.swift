@@ -33,7 +33,8 @@ extension MQTTServer {
     }
 
     private var isCommitUrgent: Bool {
-        awaited >= broker.journal.batch || isStoreBehind || storeStatus.wantsEverything || phase == .stopping && !broker.journal.isEmpty
+        awaited >= broker.journal.batch || isStoreBehind || storeStatus.wantsEverything
+            || phase == .stopping && !broker.journal.isEmpty
     }
 
     func commitIfWanted() {

@@ -63,7 +63,11 @@ extension MQTTServer {
                 throw ServerError(.cannotListen, listener: doors[door].name, "cannot listen: \(error)")
             }
             logger.info(
-                "listening", metadata: ["listener": "\(doors[door].name)", "address": "\(socket.address)"])
+                "listening",
+                metadata: [
+                    "listener": "\(doors[door].name)",
+                    "address": "\(socket.address.peerText ?? socket.address.pathname ?? "")",
+                ])
         }
     }
 

@@ -56,8 +56,8 @@ extension MQTTServer {
         inputBytes += input.readableBytes
         if connection.phase == .admitting, input.readableBytes > limits.maximumConnectSize {
             hangUp(connection, "too much sent before the answer to CONNECT")
-        } else if inputBytes > maximumInput {
-            // Whoever sends most of it is as good as anybody.
+        } else if inputBytes > (connection.phase == .up ? maximumInput : maximumInput / 4) {
+            // Whoever sends most of it is as good as anybody; strangers only do not take the room of those who are in.
             guard connection.phase == .up else { return hangUp(connection, "too much is on its way to this server") }
             broker.refuse(.quotaExceeded, "too much is on its way to this server", on: connection.id, at: now)
         }

@@ -92,6 +92,27 @@ import Testing
         }
     }
 
+    @Test func strangersDoNotTakeTheRoomOfThoseWhoAreIn() async throws {
+        try await withServer(configuration()) { server in
+            await server.allowInput(1 << 20)
+            let client = try await connect(server, "a")
+            // CONNECT, of which a byte is missing.
+            let half = [UInt8]([0x10, 0xA0, 0x8D, 0x06]) + [UInt8](repeating: 0, count: 99_999)
+            var strangers: [RawClient] = []
+            for _ in 0..<12 {
+                let stranger = try await RawClient.connect(port: try await server.port)
+                try? await stranger.send(half)
+                strangers.append(stranger)
+            }
+            try await eventually("strangers") { await server.statistics.connectionsRefused >= 12 - 3 }
+            #expect((100_000...1 << 18).contains(await server.inputBytes))
+            let large = Publish(topic: try TopicName("t"), payload: ByteBuffer(repeating: 1, count: 700_000))
+            try await client.send(.publish(large), .pingreq)
+            #expect(try await client.next() == .pingresp)
+            withExtendedLifetime(strangers) {}
+        }
+    }
+
     /// The socket fills while messages are on their way at every step, and empties again, at random.
     @Test(arguments: [true, false])
     func everyStepOfQoS2GoesOnWhenASocketThatWasFullEmpties(isStored: Bool) async throws {
