@@ -19,8 +19,6 @@ struct Payload: Hashable, Sendable, CustomStringConvertible, ExpressibleByString
     init(_ fields: [Field]) {
         description =
             fields["digest"].map { "digest=\($0.text)" } ?? Field("payload", fields["payload"]?.value ?? []).line
-<<<<<<< ours
-=======
     }
 
     /// Through pointers: without optimization, whatever else takes long for a megabyte.
@@ -34,7 +32,6 @@ struct Payload: Hashable, Sendable, CustomStringConvertible, ExpressibleByString
             }
             return ~crc
         }
->>>>>>> theirs
     }
 
     private static let table: [UInt32] = (0..<256).map { index in
