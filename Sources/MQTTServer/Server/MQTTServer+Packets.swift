@@ -20,7 +20,7 @@ extension MQTTServer {
         if connection.input.readableBytes == 0 {
             decode(&bytes, on: connection, at: now)
             // A copy, so that the beginning of a packet does not keep the whole buffer.
-            if bytes.readableBytes > 0 { keep(ByteBuffer(bytes.readableBytesView), of: connection, at: now) }
+            if bytes.readableBytes > 0 { keep(ByteBuffer(bytes: bytes.readableBytesView), of: connection, at: now) }
         } else {
             inputBytes += bytes.readableBytes
             connection.input.writeBuffer(&bytes)
@@ -48,7 +48,7 @@ extension MQTTServer {
         decode(&input, on: connection, at: now)
         guard input.readableBytes > 0 else { return }
         // What is added to is nobody else's, so that a large packet is not copied again with each read.
-        keep(input.readableBytes == count ? input : ByteBuffer(input.readableBytesView), of: connection, at: now)
+        keep(input.readableBytes == count ? input : ByteBuffer(bytes: input.readableBytesView), of: connection, at: now)
     }
 
     private func keep(_ input: ByteBuffer, of connection: ClientConnection, at now: NIODeadline) {
@@ -397,9 +397,10 @@ extension Properties {
 }
 
 extension ByteBuffer {
-    /// The same bytes; a small part of a large buffer gets one of its own, so that it does not keep all of it.
+    /// The same bytes; a small part of a large buffer gets one of its own, so that it does not keep all of it. (Without
+    /// `bytes:` it would be another view of the same memory.)
     var compact: ByteBuffer {
         if readableBytes == 0 { return ByteBuffer() }
-        return readableBytes < storageCapacity / 4 ? ByteBuffer(readableBytesView) : self
+        return readableBytes < storageCapacity / 4 ? ByteBuffer(bytes: readableBytesView) : self
     }
 }
