@@ -56,8 +56,10 @@ extension Broker {
                 Delivery(message: message, qos: .atMostOnce, retain: retain), identifiers, on: connection, at: now)
             return
         }
-        guard sessions[place].queue.count + sessions[place].passing.count < limits.queuedMessages,
-            sessions[place].bytes + message.size <= limits.queuedBytes,
+        guard
+            connection.client.isExacting
+                || sessions[place].waiting < limits.queuedMessages
+                    && sessions[place].bytes + message.size <= limits.queuedBytes,
             hasMemory(for: message, in: place)
         else { return dropped(message, for: connection.information.identifier, .notReading) }
         sessions[place].appendPassing(message, retain: retain, identifiers: identifiers)
@@ -86,6 +88,7 @@ extension Broker {
     /// - Returns: which limit forbids it; nil when none does.
     private func fits(_ message: RoutedMessage, in place: Int) -> DropCause? {
         if !hasMemory(for: message, in: place) { return .memoryFull }
+        if let slot = sessions[place].connection, connections[slot]?.client.isExacting == true { return nil }
         // One message is always taken, so that small limits do not mean that nothing ever arrives.
         let least = sessions[place].connection == nil ? 0 : 1
         if sessions[place].queue.count >= max(limits.queuedMessages, least) { return .queueFull }

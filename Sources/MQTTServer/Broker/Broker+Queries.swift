@@ -2,6 +2,15 @@ internal import MQTTWire
 internal import NIOCore
 
 extension Broker {
+    /// What waits for a connection's client, on its way or not, as a part of what its queue may hold.
+    func fillLevel(of id: ConnectionID) -> Double {
+        guard let connection = connections[id.slot], connection.id == id else { return 0 }
+        let place = connection.session
+        let count = Double(sessions[place].waiting) / Double(max(1, limits.queuedMessages))
+        let bytes = Double(sessions[place].bytes) / Double(max(1, limits.queuedBytes))
+        return max(count, bytes)
+    }
+
     /// In the order of their client identifiers.
     var clientStates: [ClientStatus] {
         connections.all.compactMap { connection -> ClientStatus? in

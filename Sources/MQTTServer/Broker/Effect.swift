@@ -32,6 +32,8 @@ struct AcceptedClient: Sendable {
     var topicAliasMaximum: UInt16
     /// In the place of ``ServerLimits/maximumInFlight``.
     var maximumInFlight: Int?
+    /// The limits of its session's queue do not hold: the driver sees to it that publishers wait in time.
+    var isExacting = false
     /// Nil: everything is allowed.
     var policy: (any ClientPolicy)?
 }

@@ -31,6 +31,8 @@ final class ClientConnection: ChannelInboundHandler {
         static let answers = Pauses(rawValue: 2)
         /// The store has not caught up.
         static let store = Pauses(rawValue: 4)
+        /// A reader inside this program has not caught up that must get everything.
+        static let reader = Pauses(rawValue: 8)
     }
 
     /// Which of the configured rules let it in.

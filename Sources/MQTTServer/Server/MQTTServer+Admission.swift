@@ -155,6 +155,8 @@ extension MQTTServer {
         let size = door.listener.maximumPacketSize ?? limits.maximumPacketSize
         clientsLetIn += 1
         connection.phase = .up
+        if isStoreBehind { connection.setPause(.store, true) }
+        if isReaderBehind { connection.setPause(.reader, true) }
         connection.candidate = nil
         connection.certificate = nil
         connection.clientIdentifier = information.identifier

@@ -111,9 +111,7 @@ extension MQTTServer {
 
     func setStoreBehind(_ on: Bool) {
         isStoreBehind = on
-        for case .remote(let connection) in connections.all where connection.phase == .up {
-            connection.setPause(.store, on)
-        }
+        pauseAll(.store, on)
     }
 
     /// Waits until everything that was done so far is on disk.

@@ -12,10 +12,13 @@ extension MQTTServer {
     ///   - sessionExpiry: how long the session outlives the connection.
     ///   - maximumInFlight: QoS 1 and 2 messages that its reader has not acknowledged, in the place of
     ///     ``ServerLimits/maximumInFlight``; for readers that take many together.
+    ///   - losesNothing: publishers wait for this reader: while half of what its session may hold waits for it, nothing is
+    ///     read from any client over the network. Otherwise, and while it is not connected, what comes beyond
+    ///     ``ServerLimits/queuedMessages`` and ``ServerLimits/queuedBytes`` is dropped, as for every client.
     /// - Throws: ``ServerError/Code/notRunning``; ``ServerError/Code/refused`` by the limit of sessions.
     public func connectLocal(
         identifier: String, cleanStart: Bool = true, sessionExpiry: Duration = .zero,
-        maximumInFlight: Int? = nil
+        maximumInFlight: Int? = nil, losesNothing: Bool = false
     ) async throws -> LocalClient {
         try checkRunning()
         var connect = Connect(version: .v5, clientIdentifier: identifier, cleanStart: cleanStart, keepAlive: 0)
@@ -27,8 +30,10 @@ extension MQTTServer {
         localClients[identifier] = connection.id
         let client = AcceptedClient(
             information: ClientInformation(identifier: identifier, version: .v5, listener: "local", address: ""),
-            maximumPacketSize: limits.maximumPacketSize, topicAliasMaximum: 0, maximumInFlight: maximumInFlight)
+            maximumPacketSize: limits.maximumPacketSize, topicAliasMaximum: 0, maximumInFlight: maximumInFlight,
+            isExacting: losesNothing)
         let id = connection.id
+        if losesNothing { exactingReaders.append(id) }
         var nextNumber: Int64 = 0
         let connack = await withCheckedContinuation { continuation in
             connection.connecting = continuation
@@ -164,6 +169,14 @@ extension MQTTServer {
 
     // MARK: The reader
 
+    /// Lets publishers wait for readers that must get everything.
+    func watchReaders() {
+        let level = exactingReaders.reduce(0) { max($0, broker.fillLevel(of: $1)) }
+        guard isReaderBehind ? level < 0.25 : level >= 0.5 else { return }
+        isReaderBehind.toggle()
+        pauseAll(.reader, isReaderBehind)
+    }
+
     func nextMessage(on id: ConnectionID) async -> Publish? {
         guard let connection = connections.local(id) else { return nil }
         if let publish = popInbox(of: connection) {
@@ -214,6 +227,7 @@ extension MQTTServer {
         connection.reader?.resume(returning: nil)
         connection.reader = nil
         connections.remove(connection.id)
+        exactingReaders.removeAll { $0 == connection.id }
         if connections.count == 0 { resumeEmptyWaiter() }
     }
 }

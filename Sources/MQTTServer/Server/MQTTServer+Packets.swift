@@ -123,6 +123,7 @@ extension MQTTServer {
             effects.removeAll(keepingCapacity: effects.count < 4_096)
         }
         isDraining = false
+        if !exactingReaders.isEmpty || isReaderBehind { watchReaders() }
         if !isStoreBehind, broker.journal.bytes > Self.maximumUncommitted { setStoreBehind(true) }
         if !dirty.isEmpty || isCommitWanted { scheduleTick() }
         scheduleAdvance()
@@ -189,6 +190,13 @@ extension MQTTServer {
         }
         awaited = max(awaited, batch)
         if connection.output.isReady { markDirty(connection) }
+    }
+
+    /// Nothing is read from anybody, or is read again.
+    func pauseAll(_ pause: ClientConnection.Pauses, _ on: Bool) {
+        for case .remote(let connection) in connections.all where connection.phase == .up {
+            connection.setPause(pause, on)
+        }
     }
 
     private func logConnected(_ connection: ClientConnection, _ connack: ConnAck) {

@@ -74,6 +74,9 @@ public actor MQTTServer {
     // Clients inside this program.
     var localClients = ClientTable<ConnectionID>()
     var holdingLocal: [ConnectionID] = []
+    /// Those that publishers wait for.
+    var exactingReaders: [ConnectionID] = []
+    var isReaderBehind = false
 
     // Who comes in.
     /// How long a program may take to decide.

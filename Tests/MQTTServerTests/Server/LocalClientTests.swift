@@ -94,6 +94,45 @@ import Testing
         try await within(.seconds(10), "the reader's end") { await gate.wait() }
     }
 
+    @Test func `publishers wait for a reader that must get everything`() async throws {
+        var configuration = configuration()
+        configuration.limits.queuedMessages = 20
+        try await withServer(configuration) { server in
+            let reader = try await server.connectLocal(identifier: "bridge", losesNothing: true)
+            try await reader.subscribe([try subscription("t", .atLeastOnce)])
+            let publisher = try await RawClient.connect(port: try await server.port, version: .v3_1_1)
+            try await publisher.connect("device")
+            let count = 5_000
+            let publishing = Task {
+                for number in 0..<count {
+                    try await publisher.send(
+                        .publish(
+                            Publish(
+                                topic: try TopicName("t"), payload: ByteBuffer(string: "\(number)"), qos: .atLeastOnce,
+                                packetIdentifier: PacketIdentifier(rawValue: UInt16(1 + number)))))
+                }
+            }
+            try await eventually("the reader falls behind") { await server.isReaderBehind }
+            let taken = try await take(count, from: reader)
+            #expect(taken.map { String(buffer: $0.message.payload) } == (0..<count).map(String.init))
+            #expect(await server.statistics.messagesDropped.isEmpty)
+            try await publishing.value
+        }
+    }
+
+    @Test func `a reader that is gone holds nobody back`() async throws {
+        var configuration = configuration()
+        configuration.limits.queuedMessages = 20
+        try await withServer(configuration) { server in
+            let reader = try await server.connectLocal(identifier: "bridge", losesNothing: true)
+            try await reader.subscribe([try subscription("t", .atLeastOnce)])
+            for _ in 0..<50 { try await server.publish(ServerMessage("t", "x", .atLeastOnce)) }
+            #expect(await server.isReaderBehind)
+            await reader.disconnect()
+            try await eventually("others are read again") { await !server.isReaderBehind }
+        }
+    }
+
     @Test func `a slow reader bounds what waits`() async throws {
         var configuration = configuration()
         configuration.limits.queuedMessages = 50

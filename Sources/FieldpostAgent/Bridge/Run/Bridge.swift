@@ -101,7 +101,7 @@ struct Bridge: Sendable {
         let held = await server.subscriptions(of: Self.clientIdentifier).map(\.subscription.filter)
         let local = try await server.connectLocal(
             identifier: Self.clientIdentifier, cleanStart: false, sessionExpiry: .seconds(Int64(UInt32.max)),
-            maximumInFlight: Self.window)
+            maximumInFlight: Self.window, losesNothing: true)
         let known = try await outbox.note(Self.note) ?? -1
         let numbers = SessionNumbers(next: local.nextNumber, pending: pending ?? 0, last: known)
         if numbers.last != known { try await outbox.note(numbers.last, as: Self.note) }
