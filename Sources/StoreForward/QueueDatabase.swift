@@ -30,6 +30,7 @@ final class QueueDatabase {
     private let releasing: Statement
     private let releaseDeletion: Statement
     private let metaWriting: Statement
+    private let metaDeletion: Statement
     private let pageCount: Statement
     private let freePages: Statement
     /// What the `meta` table holds.
@@ -71,6 +72,7 @@ final class QueueDatabase {
         releasing = try connection.prepare("INSERT OR IGNORE INTO released VALUES (?1)")
         releaseDeletion = try connection.prepare("DELETE FROM released WHERE id > ?1 AND id <= ?2")
         metaWriting = try connection.prepare("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")
+        metaDeletion = try connection.prepare("DELETE FROM meta WHERE name = ?1")
         pageCount = try connection.prepare("PRAGMA page_count")
         freePages = try connection.prepare("PRAGMA freelist_count")
         written = [:]
@@ -269,6 +271,11 @@ final class QueueDatabase {
             try metaWriting.bind(name, at: 1)
             try metaWriting.bind(value, at: 2)
             try metaWriting.run()
+        }
+        // A session that ended is not to be known again by the next process.
+        for name in written.keys where entries[name] == nil {
+            try metaDeletion.bind(name, at: 1)
+            try metaDeletion.run()
         }
     }
 

@@ -110,7 +110,10 @@ import Testing
         #expect(try await after.session() != nil)
         _ = try await after.append([message])
         #expect(try await after.status().losses.evictedByRows == 2)
-        #expect(try await after.session() == (qos == .exactlyOnce ? nil : StoredSession(name: 1)))
+        let expected = qos == .exactlyOnce ? nil : StoredSession(name: 1)
+        #expect(try await after.session() == expected)
+        let later = try await Outbox.opened(try copy.crashCopy(), options)
+        #expect(try await later.session() == expected, "the next process knows it too")
     }
 
     private func exact(_ text: String, _ priority: Priority = .normal) throws -> Message {

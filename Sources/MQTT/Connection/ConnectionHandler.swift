@@ -57,8 +57,9 @@ final class ConnectionHandler<Owner: ConnectionOwner>: ChannelInboundHandler {
             isBroken = true
             owner.assumeIsolated { [connection] in $0.failed(failure, on: connection) }
         } else if bytes.readableBytes > 0 {
-            // What is added to is nobody else's, so that a large packet is not copied again with each read.
-            rest = hadRest && bytes.readableBytes == count ? bytes : ByteBuffer(bytes.readableBytesView)
+            // A copy, which does not keep what was received before. What is added to is nobody else's: a large packet is
+            // not copied again with each read.
+            rest = hadRest && bytes.readableBytes == count ? bytes : ByteBuffer(bytes: bytes.readableBytesView)
         }
     }
 

@@ -87,7 +87,7 @@ final class Input: Sendable {
             searched = rest.readableBytes
             try check(searched, "a line of ")
             // A copy of its own, so that it does not keep the lines before it.
-            if rest.readerIndex > 0 { rest = ByteBuffer(rest.readableBytesView) }
+            if rest.readerIndex > 0 { rest = ByteBuffer(bytes: rest.readableBytesView) }
         }
         if rest.readableBytes > 0 { try await body([rest]) }
     }
