@@ -59,7 +59,7 @@ import Testing
                 login.properties = Self.expiry
                 let client = try await stage.connect(login, process: process)
                 try await client.subscribe("again/#", .exactlyOnce)
-                await process.signal(SIGSTOP)
+                try await process.stop()
                 let posts = (0..<6).map { Post("again/\(variant.name)", "\($0)", $0 < 3 ? .atLeastOnce : .exactlyOnce) }
                 for post in posts { try await writer.publish(post) }
                 try await process.kill()

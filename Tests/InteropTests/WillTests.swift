@@ -112,7 +112,7 @@ import Testing
                 login.keepAlive = 2
                 login.will = Post("will/\(variant.name)", "silent", .atLeastOnce)
                 _ = try await stage.connect(login, process: process)
-                await process.signal(SIGSTOP)
+                try await process.stop()
                 let start = ContinuousClock.now
                 _ = try await watcher.inbox.wait(for: 1) { $0.topic == "will/\(variant.name)" }
                 let waited = (ContinuousClock.now - start) / .seconds(1)

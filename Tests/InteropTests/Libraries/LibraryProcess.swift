@@ -95,6 +95,28 @@ actor LibraryProcess {
         try await eventually("the end of \(library.rawValue)") { self.isEnded }
     }
 
+    /// Comes back when none of its threads runs any more: the signal reaches the process when one of them is scheduled, and
+    /// the others go on until then.
+    func stop() async throws {
+        signal(SIGSTOP)
+        let tasks = "/proc/\(processIdentifier ?? 0)/task"
+        try await eventually("a stopped \(library.rawValue)") {
+            guard let folder = opendir(tasks) else { return false }
+            defer { closedir(folder) }
+            while let entry = readdir(folder) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                // The state follows the name, which is in parentheses (proc(5)).
+                guard !name.hasPrefix("."), let stat = try? Authority.read("\(tasks)/\(name)/stat"),
+                    let end = stat.lastIndex(of: UInt8(ascii: ")"))
+                else { continue }
+                if stat[end...].dropFirst(2).first != UInt8(ascii: "T") { return false }
+            }
+            return true
+        }
+    }
+
     func signal(_ signal: CInt) {
         if let processIdentifier { _ = Glibc.kill(processIdentifier, signal) }
     }
