@@ -55,7 +55,7 @@ extension Outbox {
         var ledger = ledger
         var last = last
         var neverExpiring = neverExpiring
-        let isLedgerWritten = try database.connection.transaction {
+        let isLedgerWritten = try database.transaction { database in
             try exchanges.save(to: database)
             let countBefore = ledger.rows
             for range in done.all { ledger.rows -= try database.delete(behind: range.lower, through: range.upper) }

@@ -60,7 +60,7 @@ extension Outbox {
         isLedgerChanged = isLedgerChanged || count > 0
         guard let database else { return count }
         var ledger = ledger
-        try database.connection.transaction {
+        try database.transaction { database in
             for chosen in Priority.allCases where chosen == priority || priority == nil {
                 let deleted = try database.delete(chosen) { head in
                     guard isMeant(head.id, head.accepted), !done.contains(head.id) else { return .keep }

@@ -59,7 +59,8 @@ extension Outbox {
     }
 
     private func fill(
-        _ batch: inout Batch, _ priority: Priority, _ cursor: WritableKeyPath<Batch, [RowID]>, through end: RowID
+        _ batch: inout Batch, _ priority: Priority, _ cursor: any WritableKeyPath<Batch, [RowID]> & Sendable,
+        through end: RowID
     ) throws {
         let lane = Int(priority.rawValue)
         let start = batch[keyPath: cursor][lane]
@@ -72,7 +73,8 @@ extension Outbox {
 
     /// - Returns: whether something has to wait, and what comes behind it too.
     private func fillSaved(
-        _ batch: inout Batch, _ priority: Priority, _ cursor: WritableKeyPath<Batch, [RowID]>, through end: RowID
+        _ batch: inout Batch, _ priority: Priority, _ cursor: any WritableKeyPath<Batch, [RowID]> & Sendable,
+        through end: RowID
     ) throws -> Bool {
         let lane = Int(priority.rawValue)
         let now = now()

@@ -48,6 +48,11 @@ final class QueueDatabase {
         }
     }
 
+    /// Runs `body` on this database in a transaction; what it throws rolls everything back.
+    func transaction<Result>(_ body: (QueueDatabase) throws -> Result) throws -> Result {
+        try connection.transaction { try body(self) }
+    }
+
     /// Opens a queue to look into it, also while its agent runs.
     convenience init(reading path: String, mode: Connection.Mode) throws {
         let connection = try Connection(path: path, mode: mode)

@@ -45,8 +45,7 @@ extension SQLiteStore {
     /// In place, or in a new file when the present one is not to be trusted, which is then moved aside.
     func replaceAll(with state: StoredState, at moment: Moment) throws {
         guard mustReplaceFile else {
-            let database = try openDatabase()
-            try database.transaction {
+            try openDatabase().transaction { database in
                 try database.replace(with: state, at: moment)
                 if let injectedFailure { throw injectedFailure }
             }
@@ -59,7 +58,7 @@ extension SQLiteStore {
         DatabaseFile.create(files.repaired, mode: Self.fileMode)
         do {
             let repaired = try create(files.repaired)
-            try repaired.transaction { try repaired.replace(with: state, at: moment) }
+            try repaired.transaction { database in try database.replace(with: state, at: moment) }
             try repaired.connection.checkpoint()
         } catch {
             DatabaseFile.remove(files.repaired)

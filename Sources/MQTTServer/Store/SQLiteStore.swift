@@ -148,7 +148,7 @@ actor SQLiteStore: ServerStore {
         // Another file than the one that the earlier batches went to.
         guard isWhole else { throw Lost() }
         let moment = moment(now)
-        try database.transaction {
+        try database.transaction { database in
             for change in pending { try database.apply(change, at: moment) }
             for change in changes { try database.apply(change, at: moment) }
             if let injectedFailure { throw injectedFailure }

@@ -100,10 +100,10 @@ final class StoreDatabase {
             "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = max(value, ?2)")
     }
 
-    /// Runs `body` in a transaction; what it throws rolls everything back.
-    func transaction(_ body: () throws -> Void) throws {
+    /// Runs `body` on this database in a transaction; what it throws rolls everything back.
+    func transaction(_ body: (StoreDatabase) throws -> Void) throws {
         do {
-            try connection.transaction(body)
+            try connection.transaction { try body(self) }
         } catch {
             reserved = Reserved()
             throw error

@@ -24,7 +24,9 @@ struct LocalTime: Sendable {
         var parts = tm()
         localtime_r(&time, &parts)
         return String(unsafeUninitializedCapacity: 256) { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { strftime($0.baseAddress, $0.count, format, &parts) }
+            bytes.withMemoryRebound(to: CChar.self) { text in
+                text.baseAddress.map { strftime($0, text.count, format, &parts) } ?? 0
+            }
         }
     }
 

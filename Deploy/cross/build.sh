@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds fieldpost as one static, stripped file for ARM64 or x86-64, with nothing but Debian's packages.
+#
+#   Deploy/cross/build.sh aarch64|x86_64
+#
+# The result is .build/cross/ARCH/fieldpost, beside it fieldpost.unstripped and SHA256SUMS. Both architectures are built by
+# the same compiler against the same suite's libraries, whatever this machine has of its own; a second build from the same
+# sources and packages is the same file.
+set -euo pipefail
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../.."
+# shellcheck source=Deploy/lib.sh
+source Deploy/lib.sh
+
+arch=${1-}
+[[ $# -eq 1 && $arch =~ ^(aarch64|x86_64)$ ]] || die "usage: Deploy/cross/build.sh aarch64|x86_64"
+
+Deploy/cross/sdk.sh
+result=.build/cross/$arch
+mkdir -p "$result"
+say "building fieldpost for $arch in $result"
+swift=(
+    swift build --swift-sdks-path /work/sdk --swift-sdk "fieldpost-$arch" --scratch-path "$result/build"
+    -c release --product fieldpost --static-swift-stdlib -Xswiftc -static-executable -Xswiftc -Osize
+    # What OpenSSL's and Swift's own archives need behind them.
+    -Xlinker -lz -Xlinker -lzstd
+)
+Deploy/cross/enter.sh "${swift[@]}"
+built=$result/build/release/fieldpost
+cp "$built" "$result/fieldpost.unstripped"
+Deploy/cross/enter.sh llvm-objcopy --strip-all "$built" "$result/fieldpost"
+(cd "$result" && sha256sum fieldpost >SHA256SUMS)
+printf 'size:   %s bytes stripped, %s with symbols\n' \
+    "$(stat -c %s "$result/fieldpost")" "$(stat -c %s "$result/fieldpost.unstripped")"
+printf 'sha256: %s\n' "$(cut -d ' ' -f 1 "$result/SHA256SUMS")"
