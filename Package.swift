@@ -89,7 +89,7 @@ let package = Package(
             name: "FieldpostAgent",
             dependencies: [
                 "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
-                "OpenSSLTransport",
+                "Database", "OpenSSLTransport",
                 "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
             swiftSettings: settings),

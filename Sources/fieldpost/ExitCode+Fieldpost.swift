@@ -26,7 +26,7 @@ struct ConfigurationOption: ParsableArguments {
     func load() throws -> AgentConfiguration {
         do {
             let (configuration, warnings) = try AgentConfiguration.read(file: config)
-            for warning in warnings { Console.error(warning) }
+            for warning in warnings { Console.warning(warning) }
             return configuration
         } catch {
             throw fail(error, .configuration)

@@ -10,7 +10,7 @@ import Units
         let lines = Mutex<[String]>([])
         let logger = Logger(label: "x") { _ in
             TextLogHandler(
-                write: { line in lines.withLock { $0.append(line) } },
+                write: { line in lines.withLock { $0.append(line.text) } },
                 now: { Timestamp(milliseconds: 1_763_672_400_123) })
         }
         logger.warning(message, metadata: metadata)

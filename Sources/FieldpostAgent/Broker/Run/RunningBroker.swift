@@ -57,7 +57,10 @@ actor RunningBroker {
     }
 
     /// Reads passwords, access rules, certificates and keys again. What is broken leaves everything as it was.
-    func reload() async {
+    ///
+    /// - Returns: what is broken.
+    @discardableResult
+    func reload() async -> String? {
         let present = configuration.fileContents
         let changed = present.keys.filter { contents[$0] != present[$0] }.sorted()
         let (problems, warnings) = configuration.check()
@@ -67,12 +70,13 @@ actor RunningBroker {
         } catch {
             logger.error(
                 "not reloaded: the rules and certificates from before stay in force", metadata: ["reason": "\(error)"])
-            return
+            return "\(error)"
         }
         for warning in warnings { logger.warning("\(warning)") }
         contents = present
         logger.notice(
             "reloaded", metadata: ["changed": "\(changed.isEmpty ? "nothing" : changed.joined(separator: ", "))"])
+        return nil
     }
 
     func stop(within timeout: Duration = .seconds(2)) async {
