@@ -95,7 +95,7 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "fieldpost",
-            dependencies: ["FieldpostAgent", argumentParser, logging], swiftSettings: settings),
+            dependencies: ["FieldpostAgent", "Settings", argumentParser, logging], swiftSettings: settings),
 
         // Tests: a folder per target, and what runs the whole against real brokers.
         .target(

@@ -1,6 +1,6 @@
 internal import MQTTServer
 internal import OpenSSLTransport
-internal import Settings
+public import Settings
 internal import Units
 
 #if canImport(Glibc)
@@ -14,11 +14,18 @@ internal import Darwin
 extension BrokerConfiguration {
     /// Loads everything that the configuration names, as the broker does when it starts.
     ///
+    /// - Parameter secrets: `checked`: files that only the service can see are worth a warning.
     /// - Returns: all that is wrong with it, and what its owner should look at all the same.
-    public func check() -> (problems: [String], warnings: [String]) {
+    public func check(secrets: SecretAccess = .needed) -> (problems: [String], warnings: [String]) {
         var problems: [String] = []
         var warnings: [String] = []
-        for files in Set([access] + listenerAccess.values) {
+        func areVisible(_ files: [String?]) -> Bool {
+            let hidden = secrets == .needed ? [] : files.compactMap { $0.flatMap(SecretAccess.hidden) }
+            warnings += hidden.map { "\($0.message): \($0.mend)" }
+            return hidden.isEmpty
+        }
+        for files in Set([access] + listenerAccess.values)
+        where areVisible([files.passwordPath, files.accessControlPath]) {
             do {
                 warnings += try files.load().warnings.map(\.description)
             } catch {
@@ -26,7 +33,7 @@ extension BrokerConfiguration {
             }
         }
         for listener in server.listeners {
-            if let tls = listener.tls {
+            if let tls = listener.tls, areVisible(tls.files + [listenerPSKFiles[listener.name]]) {
                 do {
                     _ = try TLSServerContext(tls)
                 } catch {

@@ -120,18 +120,7 @@ extension BrokerConfiguration {
         for files in [access] + listenerAccess.values { paths += [files.passwordPath, files.accessControlPath] }
         for listener in server.listeners {
             paths.append(listenerPSKFiles[listener.name])
-            guard let tls = listener.tls else { continue }
-            if case .file(let path)? = tls.certificate?.chain { paths.append(path) }
-            if case .pem(let key, let passphrase)? = tls.certificate?.privateKey {
-                if case .file(let path) = key { paths.append(path) }
-                if case .file(let path)? = passphrase { paths.append(path) }
-            }
-            if case .file(let path)? = tls.revocationLists { paths.append(path) }
-            switch tls.clientCertificates {
-            case .optional(let roots), .required(let roots):
-                if case .pem(.file(let path)) = roots { paths.append(path) }
-            case .notAsked: break
-            }
+            paths += listener.tls?.files ?? []
         }
         var contents: [String: Int] = [:]
         for path in paths {
