@@ -25,7 +25,8 @@ public enum SecretAccess: Sendable, Hashable {
     package static func hidden(_ path: String) -> (message: String, mend: String)? {
         guard access(path, R_OK) != 0 else { return nil }
         switch errno {
-        case EACCES: return ("not looked at: \(path) may not be read by this user", "check as root, or as the service's user")
+        case EACCES:
+            return ("not looked at: \(path) may not be read by this user", "check as root, or as the service's user")
         case ENOENT, ENOTDIR:
             guard path.hasPrefix("/run/credentials/") else { return nil }
             return ("not looked at: \(path) is there only while the service runs", credentialMend(path))

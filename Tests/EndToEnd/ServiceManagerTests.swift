@@ -8,7 +8,7 @@ import Testing
         _ arguments: [String], _ listener: NotifyListener, watchdog: Duration? = nil
     ) async throws -> Program {
         var environment = ["NOTIFY_SOCKET": listener.path]
-        if let watchdog { environment["WATCHDOG_USEC"] = "\(watchdog / .microseconds(1))".split(separator: ".").first.map(String.init) }
+        if let watchdog { environment["WATCHDOG_USEC"] = "\(Int64(watchdog / .microseconds(1)))" }
         return try await Program.start(Program.built("fieldpost"), arguments, environment: environment)
     }
 
@@ -31,7 +31,7 @@ import Testing
         let listener = try NotifyListener()
         let port = try freePort()
         let broker = try await start(["broker", "--port", "\(port)"], listener)
-        #expect(try await listener.next("READY=1").datagram == "READY=1\nSTATUS=")
+        #expect(try await listener.next("READY=1").datagram == "READY=1\nSTATUS=running")
         #expect(try await mayPublish(port: port))
 
         let second = try NotifyListener()
@@ -196,7 +196,10 @@ import Testing
             "/usr/bin/python3", ["-B", "/\(script)", "\(program.processIdentifier)", thread])
         try await holder.output.line(containing: "held")
         try await program.errors.line(containing: "a part of the service hangs; the service manager will end it")
-        #expect(await program.errors.lines.contains { $0.contains(" error ") && $0.contains("part=\"\(part)\"") || $0.contains("part=\(part) ") })
+        #expect(
+            await program.errors.lines.contains {
+                $0.contains(" error ") && $0.contains("part=\"\(part)\"") || $0.contains("part=\(part) ")
+            })
         seen = try await listener.next("hanging: \(part)", after: seen).count
         // For as long as the service manager would wait.
         try await Task.sleep(for: interval)
@@ -272,7 +275,8 @@ import Testing
         let forgotten = try await runProgram(
             Program.built("fieldpost"), ["run", "--config", station.file],
             environment: ["CREDENTIALS_DIRECTORY": credentials])
-        #expect(forgotten.errors.first?.hasSuffix("does not exist: its unit must say LoadCredential=password:FILE") == true)
+        #expect(
+            forgotten.errors.first?.hasSuffix("does not exist: its unit must say LoadCredential=password:FILE") == true)
         try station.directory.write("sesame\n", to: "credentials/password")
         let inside = try await Program.start(
             Program.built("fieldpost"), ["run", "--config", station.file],

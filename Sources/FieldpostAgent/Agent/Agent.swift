@@ -70,6 +70,7 @@ public actor Agent {
                 "queue": "\(configuration.queue.path)", "version": "\(FieldpostVersion.string)",
             ])
 
+        await board.begin()
         let connecting = Task { await client.run() }
         let reporting = Task { await report(from: board, through: client) }
         let watching = Task { await watchOwnStatus(client) }
@@ -77,7 +78,7 @@ public actor Agent {
         let bridging = Task { if let bridge { await bridge.run(client) } }
         let runner = SensorRunner(configuration.sensors.map(\.source))
         let reading = Task { await read(runner, into: outbox, client, board) }
-        await board.beReady(await vitalParts(group.next(), outbox, runner))
+        await manager?.ready(await vitalParts(group.next(), outbox, runner))
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])

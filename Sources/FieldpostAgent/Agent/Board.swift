@@ -74,8 +74,8 @@ actor Board {
 
     // MARK: The service manager
 
-    /// The agent is at work; nothing of another one's status counts any more.
-    func beReady(_ parts: [ServiceManager.VitalPart]) async {
+    /// The agent begins; nothing of another one's status counts any more.
+    func begin() async {
         let (backlog, queue) = (backlog, await outbox.summary)
         await manager?.update { status in
             status.connection = .connecting(since: .now())
@@ -84,7 +84,6 @@ actor Board {
             status.usualQueue = backlog
             (status.queued, status.queueFailure) = queue
         }
-        await manager?.ready(parts)
     }
 
     func tell(_ event: ClientEvent) async { await manager?.update { $0.apply(event, at: .now()) } }

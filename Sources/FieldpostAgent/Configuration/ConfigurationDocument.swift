@@ -52,7 +52,8 @@ struct ConfigurationDocument {
     /// Whoever is not the service has no `CREDENTIALS_DIRECTORY`; systemd has made it where root can look into it.
     private static func environment(_ environment: [String: String], _ secrets: SecretAccess) -> [String: String] {
         guard secrets != .needed else { return environment }
-        return environment.merging(["CREDENTIALS_DIRECTORY": "/run/credentials/fieldpost.service"]) { given, _ in given }
+        return environment.merging(["CREDENTIALS_DIRECTORY": "/run/credentials/fieldpost.service"]) { given, _ in given
+        }
     }
 
     /// - Parameter configuration: nil only after an error.

@@ -26,7 +26,7 @@ actor ServiceManager {
     private let socket: NotifySocket
     private let logger: Logger
     private var announcements = Announcements()
-    private var status = ServiceStatus()
+    private var status = ServiceStatus(activity: "starting")
     private var watchdog: Watchdog?
     private var questions: [Int: VitalPart.Question] = [:]
     private var nextTick: Duration?
@@ -191,7 +191,8 @@ actor ServiceManager {
                 announcements.sent(at: now)
                 if !hasFailed {
                     logger.warning(
-                        "the service manager cannot be told", metadata: ["reason": "\(String(cString: strerror(code)))"])
+                        "the service manager cannot be told", metadata: ["reason": "\(String(cString: strerror(code)))"]
+                    )
                 }
                 hasFailed = true
             }

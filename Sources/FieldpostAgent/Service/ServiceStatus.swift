@@ -63,7 +63,7 @@ struct ServiceStatus: Sendable, Hashable {
             let rest = names.count > 3 ? " and \(names.count - 3) more" : ""
             parts.append("failing: \(names.prefix(3).joined(separator: ", "))\(rest)")
         }
-        return parts.joined(separator: "; ")
+        return parts.isEmpty ? "running" : parts.joined(separator: "; ")
     }
 
     private var isConnected: Bool { if case .connected? = connection { true } else { false } }

@@ -61,7 +61,8 @@ import Testing
         let error = #expect(throws: ConfigurationErrors.self) { try read([:], .needed) }
         let unset = error?.problems.filter { $0.message == "the environment variable CREDENTIALS_DIRECTORY is not set" }
         #expect(unset?.map { $0.position?.line } == [5, 7, 8, 9, 10, 11, 13, 14, 18, 19, 24])
-        #expect(unset?.allSatisfy { $0.mend == "systemd sets it for a unit that says LoadCredential=NAME:FILE" } == true)
+        #expect(
+            unset?.allSatisfy { $0.mend == "systemd sets it for a unit that says LoadCredential=NAME:FILE" } == true)
     }
 
     @Test func whoeverChecksFromOutsideIsToldWhatWasNotLookedAt() throws {

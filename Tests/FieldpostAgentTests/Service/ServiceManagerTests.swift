@@ -32,7 +32,7 @@ import Units
         try await listener.next("STOPPING=1\nEXTEND_TIMEOUT_USEC=4000000\nSTATUS=stopping; connected to a:1; new conf")
         let datagrams = await listener.datagrams.lines
         #expect(datagrams.count == 5, "\(datagrams)")
-        #expect(datagrams[0] == "STATUS=connected to a:1")
+        #expect(datagrams[0] == "STATUS=starting; connected to a:1")
         #expect(datagrams[1] == "READY=1\nSTATUS=connected to a:1")
         #expect(datagrams[2].hasPrefix("RELOADING=1\nMONOTONIC_USEC="))
         #expect(datagrams[3].hasPrefix("READY=1\nSTATUS=connected to a:1; new configuration refused, going on"))

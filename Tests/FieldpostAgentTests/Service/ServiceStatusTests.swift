@@ -12,7 +12,8 @@ import Units
     private let broker = Endpoint(transport: .secureWebSocket(path: "/mqtt?token=sesame"), host: "broker.example")
 
     private func connected() -> ClientEvent {
-        .connected(ConnectResult(endpoint: broker, number: 1, sessionPresent: false, resumption: .init(), properties: []))
+        .connected(
+            ConnectResult(endpoint: broker, number: 1, sessionPresent: false, resumption: .init(), properties: []))
     }
 
     @Test func aBoardThatIsConnectedSaysToWhomAndOneThatIsNotSinceWhen() {

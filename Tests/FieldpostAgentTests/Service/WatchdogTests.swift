@@ -113,7 +113,9 @@ import Testing
                 let next = now + watchdog.period + .milliseconds(Int64.random(in: 0...100, using: &generator))
                 let isSilent = now >= silence && now < silence + length
                 if !isSilent { _ = watchdog.answered(ids[0], isAlive: true, at: now) }
-                if isSilent, next >= silence + length { _ = watchdog.answered(ids[0], isAlive: true, at: silence + length) }
+                if isSilent, next >= silence + length {
+                    _ = watchdog.answered(ids[0], isAlive: true, at: silence + length)
+                }
                 now = next
             }
             if length <= interval {
