@@ -89,13 +89,13 @@ let package = Package(
             name: "FieldpostAgent",
             dependencies: [
                 "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
-                "OpenSSLTransport",
+                "Database", "OpenSSLTransport",
                 "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "fieldpost",
-            dependencies: ["FieldpostAgent", argumentParser, logging], swiftSettings: settings),
+            dependencies: ["FieldpostAgent", "Settings", argumentParser, logging], swiftSettings: settings),
 
         // Tests: a folder per target, and what runs the whole against real brokers.
         .target(

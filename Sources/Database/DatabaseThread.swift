@@ -1,3 +1,5 @@
+internal import Synchronization
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -10,12 +12,15 @@ internal import Musl
 /// others, and all use of the connection is in one place.
 ///
 /// `@unchecked Sendable`: every stored variable is read and written only between `lock` and `unlock`, apart from the
-/// mutex and the condition themselves, which exist to be shared, and `onTimer`, which is set once before the thread
+/// mutex, the condition and `hasErrands`, which exist to be shared, and `onTimer`, which is set once before the thread
 /// is started.
 package final class DatabaseThread: SerialExecutor, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wakeUp: UnsafeMutablePointer<pthread_cond_t>
     private var jobs: [UnownedJob] = []
+    private var errands: [@Sendable () -> Void] = []
+    /// Whether it is worth the lock to look for errands.
+    private let hasErrands = Atomic(false)
     /// Nanoseconds of CLOCK_MONOTONIC; nil: no timer is set.
     private var deadline: Int64?
     private var isStopping = false
@@ -89,6 +94,18 @@ package final class DatabaseThread: SerialExecutor, @unchecked Sendable {
         unlock()
     }
 
+    /// Calls `errand` on the thread as soon as its present job is done, however many wait: so a thread that is busy tells
+    /// that it is not stuck. What comes when the thread has ended is not called.
+    package func perform(_ errand: @escaping @Sendable () -> Void) {
+        let alive = Unmanaged.passRetained(self)
+        defer { alive.release() }
+        lock()
+        errands.append(errand)
+        hasErrands.store(true, ordering: .relaxed)
+        pthread_cond_signal(wakeUp)
+        unlock()
+    }
+
     package func checkIsolated() {
         lock()
         defer { unlock() }
@@ -120,7 +137,10 @@ package final class DatabaseThread: SerialExecutor, @unchecked Sendable {
                 let batch = jobs
                 jobs.removeAll()
                 unlock()
-                for job in batch { job.runSynchronously(on: asUnownedSerialExecutor()) }
+                for job in batch {
+                    job.runSynchronously(on: asUnownedSerialExecutor())
+                    if hasErrands.load(ordering: .relaxed) { runErrands() }
+                }
                 lock()
                 if !isTimerDue { continue }
             }
@@ -130,12 +150,25 @@ package final class DatabaseThread: SerialExecutor, @unchecked Sendable {
                 unlock()
                 onTimer?()
                 lock()
+            } else if !errands.isEmpty {
+                unlock()
+                runErrands()
+                lock()
             } else if jobs.isEmpty {
                 if isStopping { break }
                 wait()
             }
         }
         unlock()
+    }
+
+    private func runErrands() {
+        lock()
+        let present = errands
+        errands.removeAll()
+        hasErrands.store(false, ordering: .relaxed)
+        unlock()
+        for errand in present { errand() }
     }
 
     private var isTimerDue: Bool { deadline.map { $0 <= Self.now() } ?? false }

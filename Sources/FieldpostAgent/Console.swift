@@ -1,3 +1,5 @@
+internal import Logging
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -21,7 +23,22 @@ public enum Console {
     }
 
     /// What cannot be written here is lost.
-    public static func error(_ line: String) { _ = write(Array((printable(line) + "\n").utf8), to: STDERR_FILENO) }
+    public static func error(_ text: String) { tell(text, as: .error) }
+
+    /// As ``error(_:)``, about what is no obstacle.
+    public static func warning(_ text: String) { tell(text, as: .warning) }
+
+    /// - Parameter level: the priority of each line in systemd's journal, if that is what standard error leads to.
+    static func tell(_ text: String, as level: Logger.Level) {
+        let text = printable(text)
+        let lines = isErrorJournal ? JournalStream.lines(text, level) : text
+        _ = write(Array((lines + "\n").utf8), to: STDERR_FILENO)
+    }
+
+    /// Whether standard error is systemd's journal.
+    static let isErrorJournal =
+        AgentConfiguration.currentEnvironment["JOURNAL_STREAM"]
+        .flatMap(JournalStream.init(parsing:))?.isOpen(as: STDERR_FILENO) ?? false
 
     /// Whether the process was started with the descriptor open. If not, the runtime's event queue has its number, which is
     /// no file of any kind, and swallows what is written there.

@@ -29,7 +29,9 @@ extension SettingsReader {
                 } else {
                     add(
                         at: key, position: position, message: "the environment variable \(name) is not set",
-                        mend: "set it, or \(mend)")
+                        mend: name == "CREDENTIALS_DIRECTORY"
+                            ? "systemd sets it for a unit that says LoadCredential=NAME:FILE"
+                            : "set it, or \(mend)")
                     complete = false
                 }
             default: result += "$"

@@ -19,6 +19,8 @@ public final class SettingsReader {
     let environment: [String: String]
     /// What relative file names in the configuration are relative to.
     let directory: String
+    /// What becomes of secrets in files.
+    public let secrets: SecretAccess
 
     private var asked: [String] = []
     private var children: [SettingsReader] = []
@@ -30,7 +32,7 @@ public final class SettingsReader {
     ///   - directory: what a secret's file is relative to.
     public init(
         _ table: Table, keyPath: String, position: SourcePosition, problems: Problems,
-        environment: [String: String] = [:], directory: String = "."
+        environment: [String: String] = [:], directory: String = ".", secrets: SecretAccess = .needed
     ) {
         self.table = table
         self.keyPath = keyPath
@@ -38,6 +40,7 @@ public final class SettingsReader {
         self.problems = problems
         self.environment = environment
         self.directory = directory
+        self.secrets = secrets
     }
 
     /// Reports every key that was not asked for, here and in the readers that came from this one. To be called once,
@@ -115,7 +118,7 @@ public final class SettingsReader {
     func child(_ table: Table, keyPath: String, position: SourcePosition) -> SettingsReader {
         let child = SettingsReader(
             table, keyPath: keyPath, position: position, problems: problems, environment: environment,
-            directory: directory)
+            directory: directory, secrets: secrets)
         children.append(child)
         return child
     }

@@ -32,6 +32,15 @@ extension Outbox {
         return status
     }
 
+    /// How many messages wait, and why the disk fails if it does: what takes no look at the disk.
+    package var summary: (queued: Int, failure: String?) {
+        let failure: String? = if case .memory(let reason) = state { reason } else { nil }
+        return (ledger.rows - doneCount + unsaved.count, failure)
+    }
+
+    /// Has the queue's thread call `answer` when it is done with its present work: never, if it is stuck there.
+    package nonisolated func ask(_ answer: @escaping @Sendable () -> Void) { thread.perform(answer) }
+
     /// The first messages that wait, in the order of sending; those that were given out are among them.
     /// - Parameter limit: at most so many.
     public func list(limit: Int) throws -> [QueuedMessage] {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FieldpostAgent
+import Settings
 
 extension ExitCode {
     /// Checked, and it was not well.
@@ -23,10 +24,12 @@ struct ConfigurationOption: ParsableArguments {
     var config: String
 
     /// Reads the file; warnings and errors go to standard error.
-    func load() throws -> AgentConfiguration {
+    ///
+    /// - Parameter secrets: `ignored` for who connects to nobody, and may be a user who cannot see them.
+    func load(secrets: SecretAccess = .needed) throws -> AgentConfiguration {
         do {
-            let (configuration, warnings) = try AgentConfiguration.read(file: config)
-            for warning in warnings { Console.error(warning) }
+            let (configuration, warnings) = try AgentConfiguration.read(file: config, secrets: secrets)
+            for warning in warnings { Console.warning(warning) }
             return configuration
         } catch {
             throw fail(error, .configuration)

@@ -19,5 +19,8 @@ struct Fieldpost: AsyncParsableCommand {
             Run.self, Check.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self, Request.self, Demo.self,
         ])
 
-    static func main() async { await main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst()))) }
+    static func main() async {
+        ServiceEnvironment.hide()
+        await main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst())))
+    }
 }

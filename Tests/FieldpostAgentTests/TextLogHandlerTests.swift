@@ -7,14 +7,18 @@ import Units
 
 @Suite struct TextLogHandlerTests {
     private func line(_ message: Logger.Message, _ metadata: Logger.Metadata) -> String {
-        let lines = Mutex<[String]>([])
+        lines(message, metadata).map(\.text).joined(separator: "\n")
+    }
+
+    private func lines(_ message: Logger.Message, _ metadata: Logger.Metadata) -> [TextLogHandler.Line] {
+        let lines = Mutex<[TextLogHandler.Line]>([])
         let logger = Logger(label: "x") { _ in
             TextLogHandler(
                 write: { line in lines.withLock { $0.append(line) } },
                 now: { Timestamp(milliseconds: 1_763_672_400_123) })
         }
         logger.warning(message, metadata: metadata)
-        return lines.withLock { $0.joined(separator: "\n") }
+        return lines.withLock { $0 }
     }
 
     @Test func whatHappenedComesFirst() {
@@ -25,5 +29,11 @@ import Units
 
     @Test func S3_whatAPeerSaysStaysOnItsLine() {
         #expect(line("a", ["b": "c\nd \"e\""]) == "2025-11-20T21:00:00.123Z warning a: b=\"c | d \\\"e\\\"\"")
+    }
+
+    @Test func theJournalGetsTheLevelApart() {
+        let line = lines("not connected", ["broker": "a\n<0>b"]).first
+        #expect(line?.level == .warning)
+        #expect(line?.message == "not connected: broker=a | <0>b")
     }
 }

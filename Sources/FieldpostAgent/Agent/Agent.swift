@@ -1,5 +1,6 @@
 public import Logging
 internal import MQTT
+internal import MQTTServer
 internal import MQTTWire
 internal import NIOCore
 internal import NIOPosix
@@ -18,14 +19,17 @@ public actor Agent {
     private let logger: Logger
     /// The broker inside, if there is one.
     private let host: BridgeHost?
+    /// Who started the process, if it wants to know how the agent fares.
+    private let manager: ServiceManager?
 
     public init(_ configuration: AgentConfiguration, logger: Logger) {
-        self.init(configuration, host: nil, logger: logger)
+        self.init(configuration, host: nil, manager: nil, logger: logger)
     }
 
-    init(_ configuration: AgentConfiguration, host: BridgeHost?, logger: Logger) {
+    init(_ configuration: AgentConfiguration, host: BridgeHost?, manager: ServiceManager?, logger: Logger) {
         self.configuration = configuration
         self.host = host
+        self.manager = manager
         self.logger = logger
     }
 
@@ -56,7 +60,7 @@ public actor Agent {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let board = Board(
             Presence(configuration, boot: boot), outbox: outbox, bridge: bridge?.counters,
-            sensors: configuration.sensors.count)
+            sensors: configuration.sensors.count, manager: manager)
         let client = MQTTClient(
             configuration.client(board), store: bridge?.store ?? outbox, eventLoop: group.next(), logger: logger)
         logger.info(
@@ -66,12 +70,15 @@ public actor Agent {
                 "queue": "\(configuration.queue.path)", "version": "\(FieldpostVersion.string)",
             ])
 
+        await board.begin()
         let connecting = Task { await client.run() }
         let reporting = Task { await report(from: board, through: client) }
         let watching = Task { await watchOwnStatus(client) }
         let receiving = Task { await receive(from: client, board, bridge) }
         let bridging = Task { if let bridge { await bridge.run(client) } }
-        let reading = Task { await read(into: outbox, client, board) }
+        let runner = SensorRunner(configuration.sensors.map(\.source))
+        let reading = Task { await read(runner, into: outbox, client, board) }
+        await manager?.ready(await vitalParts(group.next(), outbox, runner))
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
@@ -84,6 +91,7 @@ public actor Agent {
         connecting.cancel()
         await connecting.value
         await outbox.close()
+        await manager?.pause()
         try? await group.shutdownGracefully()
     }
 
@@ -108,6 +116,26 @@ public actor Agent {
         await client.disconnect(within: Grace.goodbye, keepingWill: !isTold)
     }
 
+    private func vitalParts(
+        _ eventLoop: any EventLoop, _ outbox: Outbox, _ runner: SensorRunner
+    ) async -> [ServiceManager.VitalPart] {
+        var parts = [
+            ServiceManager.VitalPart("event loop") { answer in eventLoop.execute { answer(true) } },
+            ServiceManager.VitalPart("queue") { answer in outbox.ask { answer(true) } },
+        ]
+        if !configuration.sensors.isEmpty {
+            parts.append(
+                ServiceManager.VitalPart("sensors") { answer in
+                    Task {
+                        let isAble: Void? = try? await runner.waitUntilAbleToRead()
+                        answer(isAble != nil)
+                    }
+                })
+        }
+        if let server = host?.server { parts += await server.vitalParts.map { part in .init(part) } }
+        return parts
+    }
+
     private func makeBridge(_ outbox: Outbox) async -> Bridge? {
         guard let host else { return nil }
         if let bridge = Bridge(configuration, host, outbox: outbox, logger: logger) { return bridge }
@@ -117,14 +145,14 @@ public actor Agent {
 
     // MARK: Reading
 
-    private func read(into outbox: Outbox, _ client: MQTTClient, _ board: Board) async {
+    private func read(_ runner: SensorRunner, into outbox: Outbox, _ client: MQTTClient, _ board: Board) async {
         let profile = PlainProfile(device: configuration.device.id)
         let sequence = configuration.uplink.sequence
         let routes = Dictionary(
             configuration.sensors.map { ($0.source.name, ($0.route(sequence: sequence), $0.unit)) },
             uniquingKeysWith: { first, _ in first })
         let logger = logger
-        await SensorRunner(configuration.sensors.map(\.source)).run { event in
+        await runner.run { event in
             switch event {
             case .readings(let readings):
                 guard let sensor = readings.first?.sensor, let (route, unit) = routes[sensor] else { return }
@@ -203,12 +231,15 @@ public actor Agent {
             tasks.addTask {
                 for await event in client.events {
                     if case .connected = event { board.ring() }
+                    await board.tell(event)
                     await board.set(possibleDuplicates: client.statistics.possibleDuplicates)
                 }
             }
             tasks.addTask {
                 while (try? await Task.sleep(for: board.patience)) != nil { await board.noticeEmptyQueue() }
             }
+            tasks.addTask { await board.tellOfQueue() }
+            if let manager, let server = host?.server { tasks.addTask { await manager.follow(server) } }
             tasks.addTask {
                 // Those of an earlier run are counted while they are sent, behind the first status, and slowly if paced.
                 while (try? await Task.sleep(for: .seconds(5))) != nil {

@@ -8,6 +8,7 @@ actor Board {
     private(set) var presence: Presence
     private let outbox: Outbox
     private let bridge: BridgeCounters?
+    private let manager: ServiceManager?
     /// One element when there may be something to tell; what comes while nobody looks is told once.
     nonisolated let bell: AsyncStream<Void>
     private let ringing: AsyncStream<Void>.Continuation
@@ -18,10 +19,13 @@ actor Board {
     private let backlog: Int
     private var hasToldOfBacklog = false
 
-    init(_ presence: Presence, outbox: Outbox, bridge: BridgeCounters?, sensors: Int) {
+    init(
+        _ presence: Presence, outbox: Outbox, bridge: BridgeCounters?, sensors: Int, manager: ServiceManager?
+    ) {
         self.presence = presence
         self.outbox = outbox
         self.bridge = bridge
+        self.manager = manager
         backlog = 16 + 2 * sensors
         (bell, ringing) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -34,10 +38,14 @@ actor Board {
         ring()
     }
 
-    func set(_ sensor: String, failing reason: String?) {
+    func set(_ sensor: String, failing reason: String?) async {
         guard presence.failing[sensor] != reason else { return }
         presence.failing[sensor] = reason
         announce()
+        await manager?.update { status in
+            status.failing.removeAll { $0 == sensor }
+            if reason != nil { status.failing.append(sensor) }
+        }
     }
 
     func set(possibleDuplicates count: Int) {
@@ -63,6 +71,33 @@ actor Board {
         presence.since = .now()
         return (presence.will, await online())
     }
+
+    // MARK: The service manager
+
+    /// The agent begins; nothing of another one's status counts any more.
+    func begin() async {
+        let (backlog, queue) = (backlog, await outbox.summary)
+        await manager?.update { status in
+            status.connection = .connecting(since: .now())
+            status.failing = []
+            status.clients = nil
+            status.usualQueue = backlog
+            (status.queued, status.queueFailure) = queue
+        }
+    }
+
+    func tell(_ event: ClientEvent) async { await manager?.update { $0.apply(event, at: .now()) } }
+
+    /// Goes on until cancelled.
+    func tellOfQueue() async {
+        guard let manager else { return }
+        while (try? await Task.sleep(for: ServiceManager.inquiryInterval)) != nil {
+            let queue = await outbox.summary
+            await manager.update { ($0.queued, $0.queueFailure) = queue }
+        }
+    }
+
+    // MARK: A backlog
 
     /// How long to wait before looking at the queue again.
     var patience: Duration { hasToldOfBacklog ? .seconds(1) : .seconds(10) }

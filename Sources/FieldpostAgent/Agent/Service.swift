@@ -38,13 +38,16 @@ public struct Service: Sendable {
         /// What ran before a reload, to be gone back to.
         var former: AgentConfiguration?
         var broker = InnerBroker()
+        let manager = ServiceManager.start(logger: Self.logger(present.log.level))
         while true {
             let logger = Self.logger(present.log.level)
             let next = Reloaded()
             do {
+                let isOwnBroker = present.broker.servers.isEmpty
+                await manager?.update { $0.isOwnBroker = isOwnBroker }
                 let connected = try await broker.adapt(to: present, logger: logger)
-                try await Agent(connected, host: broker.host, logger: logger).run {
-                    await stopOrReload(wishes, into: next, logger)
+                try await Agent(connected, host: broker.host, manager: manager, logger: logger).run {
+                    await stopOrReload(wishes, into: next, manager, logger)
                 }
                 former = nil
             } catch {
@@ -54,6 +57,7 @@ public struct Service: Sendable {
                     throw error
                 }
                 logger.error("back to the configuration before", metadata: ["reason": "\(error)"])
+                await manager?.update { $0.refusal = "\(error)" }
                 (present, former) = (last, nil)
                 continue
             }
@@ -62,17 +66,24 @@ public struct Service: Sendable {
         }
     }
 
-    private func stopOrReload(_ wishes: Wishes, into next: Reloaded, _ logger: Logger) async -> StopReason {
+    private func stopOrReload(
+        _ wishes: Wishes, into next: Reloaded, _ manager: ServiceManager?, _ logger: Logger
+    ) async -> StopReason {
         while true {
-            if let reason = await wishes.next() { return reason }
+            if let reason = await wishes.next() {
+                await manager?.stop(within: Wishes.patience)
+                return reason
+            }
+            await manager?.reload()
             do {
                 let (configuration, warnings) = try AgentConfiguration.read(file: file)
-                for warning in warnings { Console.error(warning) }
+                for warning in warnings { Console.warning(warning) }
                 await next.set(configuration)
                 return .reloading
             } catch {
                 Console.error("\(error)")
                 logger.error("not reloaded: going on with the old configuration", metadata: ["file": "\(file)"])
+                await manager?.ready(refusing: error.place)
             }
         }
     }

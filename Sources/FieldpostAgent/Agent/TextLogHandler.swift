@@ -5,17 +5,30 @@ internal import Units
 ///
 ///     2026-11-21T08:15:02.117Z warning not connected: broker=mqtt://10.0.0.7:1883 reason="not reachable: …" retry-in=850ms
 ///
+/// systemd's journal gets the level as its own priority, and no time, which it knows itself.
+///
 /// What a broker or a sensor said may stand in a line, but cannot break out of it: ``Console`` makes control
 /// characters visible.
 struct TextLogHandler: LogHandler {
     var logLevel = Logger.Level.info
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
-    private let write: @Sendable (String) -> Void
+    private let write: @Sendable (Line) -> Void
     private let now: @Sendable () -> Timestamp
 
+    struct Line: Sendable, Hashable {
+        var time: Timestamp
+        var level: Logger.Level
+        var message: String
+
+        /// For files and terminals.
+        var text: String { "\(time.iso8601) \(level.rawValue) \(message)" }
+
+        func writeToStandardError() { Console.tell(Console.isErrorJournal ? message : text, as: level) }
+    }
+
     init(
-        write: @escaping @Sendable (String) -> Void = Console.error,
+        write: @escaping @Sendable (Line) -> Void = { $0.writeToStandardError() },
         now: @escaping @Sendable () -> Timestamp = { .now() }
     ) {
         self.write = write
@@ -31,13 +44,14 @@ struct TextLogHandler: LogHandler {
         var all = metadata
         if let provided = metadataProvider?.get() { all.merge(provided) { _, new in new } }
         if let given = event.metadata { all.merge(given) { _, new in new } }
-        var line = "\(now().iso8601) \(event.level.rawValue) \(event.message)"
+        var message = "\(event.message)"
         if !all.isEmpty {
-            line +=
+            message +=
                 ": " + all.sorted { $0.key < $1.key }.map { "\($0.key)=\(Self.text($0.value))" }.joined(separator: " ")
         }
         // One line for one event, so that whoever reads line by line is not led astray.
-        write(line.split(whereSeparator: \.isNewline).joined(separator: " | "))
+        message = message.split(whereSeparator: \.isNewline).joined(separator: " | ")
+        write(Line(time: now(), level: event.level, message: message))
     }
 
     private static func text(_ value: Logger.Metadata.Value) -> String {

@@ -25,7 +25,7 @@ actor Wishes {
     }
 
     /// How long a clean stop may take.
-    private static let patience = Duration.milliseconds(4500)
+    static let patience = Duration.milliseconds(4500)
 
     /// Makes wishes of signals, until cancelled: of SIGHUP one to reload, of others one to stop.
     ///

@@ -17,13 +17,14 @@ extension AgentConfiguration {
     ///   - environment: what `${NAME}` stands for, and systemd's `STATE_DIRECTORY`.
     ///   - hostName: the device's id where the file gives none.
     ///   - registry: the sensors' drivers.
+    ///   - secrets: what becomes of those that cannot be read; with stand-ins for them no connection can be made.
     /// - Returns: the configuration, and what its owner should look at all the same.
     /// - Throws: ``ConfigurationErrors`` with everything that is wrong, each with its place and its mend.
     public static func load(
         path: String, environment: [String: String] = currentEnvironment, hostName: String = currentHostName,
-        registry: DriverRegistry = .builtIn
+        registry: DriverRegistry = .builtIn, secrets: SecretAccess = .needed
     ) throws(ConfigurationErrors) -> (configuration: AgentConfiguration, warnings: [Problem]) {
-        let (document, isPublic) = try ConfigurationDocument.open(path, environment: environment)
+        let (document, isPublic) = try ConfigurationDocument.open(path, environment: environment, secrets: secrets)
         return try read(document, isPublic: isPublic, hostName: hostName, registry: registry)
     }
 

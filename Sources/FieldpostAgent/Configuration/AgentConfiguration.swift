@@ -71,6 +71,10 @@ public struct AgentConfiguration: Sendable {
         /// `username`. Default: none.
         public var username: String?
         /// `password`, or `password_file`, the file that it stands in. Default: none.
+        ///
+        /// A systemd unit that says `LoadCredential=password:/etc/fieldpost/password` shows it to the service alone, under
+        /// `password_file = "${CREDENTIALS_DIRECTORY}/password"`; so it is with every other key that names a file. A
+        /// relative name is not looked for there: which file is meant should not depend on who reads.
         public var password: Secret?
         /// `keep_alive`: how long the connection may be silent; whole seconds, 1 s to 65,535 s. The broker tells the
         /// fleet of the board's death after one and a half times as much.

@@ -12,7 +12,7 @@ struct ConfigurationDocument {
 
     /// - Throws: ``ConfigurationErrors`` if the file cannot be read, or is no TOML.
     static func open(
-        _ path: String, environment: [String: String]
+        _ path: String, environment: [String: String], secrets: SecretAccess = .needed
     ) throws(ConfigurationErrors) -> (document: ConfigurationDocument, isPublic: Bool) {
         let file: SmallFile
         do {
@@ -25,11 +25,12 @@ struct ConfigurationDocument {
                 cause: .unreadable, file: path,
                 problems: [Problem(at: "", position: nil, message: message, mend: error.mend)])
         }
-        return (try ConfigurationDocument(file.bytes, path: path, environment: environment), file.isPublic)
+        let document = try ConfigurationDocument(file.bytes, path: path, environment: environment, secrets: secrets)
+        return (document, file.isPublic)
     }
 
     init(
-        _ text: some Sequence<UInt8>, path: String, environment: [String: String]
+        _ text: some Sequence<UInt8>, path: String, environment: [String: String], secrets: SecretAccess = .needed
     ) throws(ConfigurationErrors) {
         let table: Table
         do {
@@ -44,8 +45,15 @@ struct ConfigurationDocument {
         problems = Problems()
         root = SettingsReader(
             table, keyPath: "", position: SourcePosition(line: 1, column: 1), problems: problems,
-            environment: environment, directory: directory)
+            environment: Self.environment(environment, secrets), directory: directory, secrets: secrets)
         stateDirectory = Self.stateDirectory(configuration: directory, environment: environment)
+    }
+
+    /// Whoever is not the service has no `CREDENTIALS_DIRECTORY`; systemd has made it where root can look into it.
+    private static func environment(_ environment: [String: String], _ secrets: SecretAccess) -> [String: String] {
+        guard secrets != .needed else { return environment }
+        return environment.merging(["CREDENTIALS_DIRECTORY": "/run/credentials/fieldpost.service"]) { given, _ in given
+        }
     }
 
     /// - Parameter configuration: nil only after an error.

@@ -1,3 +1,4 @@
+internal import Database
 public import MQTTWire
 internal import NIOCore
 
@@ -45,6 +46,17 @@ extension MQTTServer {
 
     /// Why nothing is durable at present, in words; nil: all is well, or there is no store.
     public var storeFailure: String? { storeStatus.failure }
+
+    /// Has the event loop, and the store's thread if there is one, call back when they are done with their present work:
+    /// never, if they are stuck there. To be taken when the server has started.
+    package var vitalParts: [(name: String, ask: @Sendable (_ answer: @escaping @Sendable () -> Void) -> Void)] {
+        let eventLoop = eventLoop
+        var parts: [(name: String, ask: @Sendable (@escaping @Sendable () -> Void) -> Void)] = [
+            ("broker's event loop", { eventLoop.execute($0) })
+        ]
+        if let thread = (store as? SQLiteStore)?.thread { parts.append(("broker's store", { thread.perform($0) })) }
+        return parts
+    }
 
     /// Ends a client's connection; its will is published, and its session stays.
     ///

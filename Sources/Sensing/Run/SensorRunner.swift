@@ -59,6 +59,11 @@ public final class SensorRunner: Sendable {
         }
     }
 
+    /// Comes back when the pool could begin a read: at once, unless its threads are all at work.
+    ///
+    /// - Throws: ``BlockingPoolError`` when no thread is left that is not stuck; `CancellationError`.
+    package func waitUntilAbleToRead() async throws { try await pool.run(timeout: SensorSchedule.retryLimit) {} }
+
     /// Reads every sensor once, all at the same time; results in the order of the configuration.
     public func readOnce() async -> [SensorResult] {
         await withTaskGroup { group in

@@ -80,12 +80,12 @@ struct Broker: AsyncParsableCommand {
         do {
             if let config {
                 let (configuration, warnings) = try BrokerConfiguration.read(file: config)
-                for warning in warnings { Console.error(warning) }
+                for warning in warnings { Console.warning(warning) }
                 return configuration
             }
             if let mosquittoConf {
                 let (configuration, _, findings) = try BrokerConfiguration.read(mosquitto: mosquittoConf)
-                for finding in findings where finding.kind == .notHonoured { Console.error("\(finding)") }
+                for finding in findings where finding.kind == .notHonoured { Console.warning("\(finding)") }
                 return configuration
             }
         } catch {

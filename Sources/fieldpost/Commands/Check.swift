@@ -1,11 +1,14 @@
 import ArgumentParser
 import FieldpostAgent
+import Settings
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Finds all that is wrong with a configuration, each with its place and the mend.",
-        discussion:
-            "Touches neither sensors nor broker, but the files that it names. Exit code 0 if the configuration can be used, 1 if not."
+        discussion: """
+            Touches neither sensors nor broker, but the files that it names; where only the service can see one, as its \
+            credentials, it says so. Exit code 0 if the configuration can be used, 1 if not.
+            """
     )
 
     @Argument(help: "The configuration file, an agent's or a broker's.", completion: .file(extensions: ["toml"]))
@@ -38,8 +41,9 @@ struct Check: ParsableCommand {
     }
 
     private func checkAgent(_ file: String) throws {
-        let (configuration, warnings) = try AgentConfiguration.read(file: file)
+        let (configuration, warnings) = try AgentConfiguration.read(file: file, secrets: .checked)
         for warning in warnings { Console.print(warning) }
+        for line in configuration.hiddenFiles { Console.print("\(file): warning: \(line)") }
         if let problem = configuration.trustProblem() {
             Console.print("\(file): \(problem)")
             throw ExitCode.negative
@@ -52,7 +56,7 @@ struct Check: ParsableCommand {
     }
 
     private func checkBroker(_ file: String) throws {
-        let (configuration, warnings) = try BrokerConfiguration.read(file: file)
+        let (configuration, warnings) = try BrokerConfiguration.read(file: file, secrets: .checked)
         for warning in warnings { Console.print(warning) }
         try check(configuration, file)
         Console.print("\(file): good: a broker")
@@ -71,7 +75,7 @@ struct Check: ParsableCommand {
 
     /// Loads what the broker's configuration names, and says who may come in.
     private func check(_ broker: BrokerConfiguration, _ file: String) throws {
-        let (problems, warnings) = broker.check()
+        let (problems, warnings) = broker.check(secrets: .checked)
         for warning in warnings { Console.print("\(file): warning: \(warning)") }
         for problem in problems { Console.print("\(file): \(problem)") }
         if !problems.isEmpty { throw ExitCode.negative }

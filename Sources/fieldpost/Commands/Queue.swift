@@ -1,5 +1,6 @@
 import ArgumentParser
 import FieldpostAgent
+import Settings
 
 struct Queue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,7 +17,7 @@ struct QueueStatus: AsyncParsableCommand {
     @Flag(help: "As a JSON object.") var json = false
 
     func run() async throws {
-        let configuration = try options.load()
+        let configuration = try options.load(secrets: .ignored)
         do {
             for line in try configuration.queueReport(asJSON: json) { Console.print(line) }
         } catch {
@@ -38,7 +39,7 @@ struct QueueList: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try options.load()
+        let configuration = try options.load(secrets: .ignored)
         do {
             for line in try configuration.queuedMessages(limit: limit, asJSON: json) { Console.print(line) }
         } catch {
@@ -70,7 +71,7 @@ struct QueuePurge: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try options.load()
+        let configuration = try options.load(secrets: .ignored)
         do {
             let count = try await configuration.purgeQueue(olderThan: olderThan)
             Console.print("\(count) message\(count == 1 ? "" : "s") thrown away")

@@ -59,6 +59,26 @@ import Units
         }
     }
 
+    @Test("It is able to read while one sensor is stuck, and not when all threads are") func ability() async throws {
+        let gate = try Gate()
+        let stuck = (1...2).map { number in
+            Self.sensor("stuck \(number)", every: .seconds(1000), timeout: .milliseconds(20)) { _, _ in
+                gate.pass()
+                return []
+            }
+        }
+        let one = SensorRunner([stuck[0]], pool: BlockingPool(width: 1, stuckLimit: 1))
+        let pool = BlockingPool(width: 1, stuckLimit: 1)
+        let both = SensorRunner(stuck, pool: pool)
+        _ = await Self.events(of: one) { !$0.isEmpty }
+        try await one.waitUntilAbleToRead()
+        _ = await Self.events(of: both) { $0.count == 2 }
+        await #expect(throws: BlockingPoolError.refused(stuck: 2, queued: 0)) { try await both.waitUntilAbleToRead() }
+        for _ in 1...3 { gate.open() }
+        try await eventually({ pool.status.stuck == 0 }, "the stuck threads are back")
+        try await both.waitUntilAbleToRead()
+    }
+
     @Test("A failing and a stuck sensor do not slow down a good one") func isolation() async throws {
         let gate = try Gate()
         let underWay = Shared((now: 0, most: 0))

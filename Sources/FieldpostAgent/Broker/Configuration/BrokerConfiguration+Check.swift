@@ -1,6 +1,6 @@
 internal import MQTTServer
 internal import OpenSSLTransport
-internal import Settings
+public import Settings
 internal import Units
 
 #if canImport(Glibc)
@@ -14,11 +14,26 @@ internal import Darwin
 extension BrokerConfiguration {
     /// Loads everything that the configuration names, as the broker does when it starts.
     ///
+    /// - Parameter secrets: `checked`: files and folders that may be only the service's are worth a warning.
     /// - Returns: all that is wrong with it, and what its owner should look at all the same.
-    public func check() -> (problems: [String], warnings: [String]) {
+    public func check(secrets: SecretAccess = .needed) -> (problems: [String], warnings: [String]) {
         var problems: [String] = []
         var warnings: [String] = []
-        for files in Set([access] + listenerAccess.values) {
+        func areVisible(_ files: [String?]) -> Bool {
+            let hidden = secrets == .needed ? [] : files.compactMap { $0.flatMap(SecretAccess.hidden) }
+            warnings += hidden.map { "\($0.message): \($0.mend)" }
+            return hidden.isEmpty
+        }
+        func note(_ problem: (text: String, isOfThisUser: Bool)?, at place: String) {
+            guard let problem else { return }
+            if secrets != .needed, problem.isOfThisUser {
+                warnings.append("\(place): \(problem.text)")
+            } else {
+                problems.append("\(place): \(problem.text)")
+            }
+        }
+        for files in Set([access] + listenerAccess.values)
+        where areVisible([files.passwordPath, files.accessControlPath]) {
             do {
                 warnings += try files.load().warnings.map(\.description)
             } catch {
@@ -26,15 +41,15 @@ extension BrokerConfiguration {
             }
         }
         for listener in server.listeners {
-            if let tls = listener.tls {
+            if let tls = listener.tls, areVisible(tls.files + [listenerPSKFiles[listener.name]]) {
                 do {
                     _ = try TLSServerContext(tls)
                 } catch {
                     problems.append("listener \(listener.name): \(error)")
                 }
             }
-            if case .unix(let path) = listener.address, let problem = Self.problem(ofFolderOf: path) {
-                problems.append("listener \(listener.name): \(problem)")
+            if case .unix(let path) = listener.address {
+                note(Self.problem(ofFolderOf: path), at: "listener \(listener.name)")
             }
             if !isOpen(to: listener) {
                 warnings.append(
@@ -43,20 +58,22 @@ extension BrokerConfiguration {
             }
         }
         for path in [server.persistence?.path, processFile] + log.files {
-            if let path, let problem = Self.problem(ofFolderOf: path) { problems.append("\(path): \(problem)") }
+            if let path { note(Self.problem(ofFolderOf: path), at: path) }
         }
         return (problems.sorted(), warnings)
     }
 
-    private static func problem(ofFolderOf path: String) -> String? {
+    /// - Returns: what is wrong with it, and whether that need not hold for another user.
+    private static func problem(ofFolderOf path: String) -> (text: String, isOfThisUser: Bool)? {
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         var status = stat()
         guard stat(folder, &status) == 0 else {
-            return "its folder \(folder): \(String(cString: strerror(errno))); make it first"
+            let code = errno
+            return ("its folder \(folder): \(String(cString: strerror(code))); make it first", code == EACCES)
         }
-        guard status.st_mode & S_IFMT == S_IFDIR else { return "\(folder) is no folder" }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return ("\(folder) is no folder", false) }
         return mayWrite(in: folder)
-            ? nil : "nothing may be written in \(folder) by this user; chown or chmod it"
+            ? nil : ("nothing may be written in \(folder) by this user; chown or chmod it", true)
     }
 
     // MARK: Who may come in

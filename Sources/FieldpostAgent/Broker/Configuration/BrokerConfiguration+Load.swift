@@ -1,6 +1,6 @@
 internal import Logging
 internal import MQTTServer
-internal import Settings
+public import Settings
 
 extension BrokerConfiguration {
     /// What stands in an agent's configuration beside the broker's own tables.
@@ -24,9 +24,11 @@ extension BrokerConfiguration {
     ///
     /// - Returns: the configuration, and what its owner should look at all the same, as lines.
     /// - Throws: ``ConfigurationErrors`` with everything that is wrong, each with its place and its mend.
-    public static func read(file path: String) throws(ConfigurationErrors) -> (BrokerConfiguration, warnings: [String])
-    {
-        let (document, _) = try ConfigurationDocument.open(path, environment: AgentConfiguration.currentEnvironment)
+    public static func read(
+        file path: String, secrets: SecretAccess = .needed
+    ) throws(ConfigurationErrors) -> (BrokerConfiguration, warnings: [String]) {
+        let (document, _) = try ConfigurationDocument.open(
+            path, environment: AgentConfiguration.currentEnvironment, secrets: secrets)
         let (configuration, warnings) = try read(document)
         return (configuration, warnings.map { $0.line(file: path) })
     }

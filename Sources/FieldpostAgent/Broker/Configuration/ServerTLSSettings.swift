@@ -39,7 +39,9 @@ enum ServerTLSSettings {
             do {
                 tls.preSharedKeys = try PreSharedKeyFile.read(path)
             } catch {
-                settings.problem(at: "psk_file", message: error.message, mend: error.mend)
+                if settings.secrets == .needed || SecretAccess.hidden(path) == nil {
+                    settings.problem(at: "psk_file", message: error.message, mend: error.mend)
+                }
             }
         }
         readClients(settings, into: &tls)

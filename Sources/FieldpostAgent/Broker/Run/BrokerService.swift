@@ -57,6 +57,7 @@ public struct BrokerService: Sendable {
         }
         defer { following.cancel() }
         let logger = logger(logs, terminal)
+        let manager = ServiceManager.start(logger: logger)
         let broker = try await RunningBroker.start(configuration, logger: logger)
         do {
             try writeProcessFile()
@@ -71,16 +72,23 @@ public struct BrokerService: Sendable {
         // It ends with the process, or with its input: a read of a terminal cannot be called off.
         let talking = terminal != nil || console == .always ? Task { await talk(broker, terminal, wishes) } : nil
         defer { talking?.cancel() }
+        await manager?.ready(await broker.server.vitalParts.map { part in .init(part) })
+        let reporting = manager.map { manager in Task { await manager.follow(broker.server) } }
+        defer { reporting?.cancel() }
         var reason = await wishes.next()
         while reason == nil {
+            await manager?.reload()
             for log in logs { log.reopen() }
-            await broker.reload()
+            var refusal = await broker.reload()
             if let file, let original, (try? SmallFile(path: file, limit: 1 << 20).bytes) != original {
+                refusal = refusal ?? "\(file) itself has changed, which takes a restart"
                 logger.warning(
                     "the configuration itself has changed: that takes a restart", metadata: ["file": "\(file)"])
             }
+            await manager?.ready(refusing: refusal)
             reason = await wishes.next()
         }
+        await manager?.stop(within: Wishes.patience)
         logger.info("stopping", metadata: ["reason": "\(reason?.rawValue ?? "")"])
         await broker.stop()
     }
@@ -89,9 +97,9 @@ public struct BrokerService: Sendable {
         let isOnStandardError = configuration.log.isOnStandardError
         var logger = Logger(label: "fieldpost.broker") { _ in
             TextLogHandler(write: { line in
-                for file in files { file.write(line) }
+                for file in files { file.write(line.text) }
                 guard isOnStandardError else { return }
-                if let terminal { terminal.error(line) } else { Console.error(line) }
+                if let terminal { terminal.error(line.text) } else { line.writeToStandardError() }
             })
         }
         logger.logLevel = configuration.log.level

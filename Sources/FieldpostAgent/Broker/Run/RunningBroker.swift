@@ -57,7 +57,10 @@ actor RunningBroker {
     }
 
     /// Reads passwords, access rules, certificates and keys again. What is broken leaves everything as it was.
-    func reload() async {
+    ///
+    /// - Returns: what is broken.
+    @discardableResult
+    func reload() async -> String? {
         let present = configuration.fileContents
         let changed = present.keys.filter { contents[$0] != present[$0] }.sorted()
         let (problems, warnings) = configuration.check()
@@ -67,12 +70,13 @@ actor RunningBroker {
         } catch {
             logger.error(
                 "not reloaded: the rules and certificates from before stay in force", metadata: ["reason": "\(error)"])
-            return
+            return "\(error)"
         }
         for warning in warnings { logger.warning("\(warning)") }
         contents = present
         logger.notice(
             "reloaded", metadata: ["changed": "\(changed.isEmpty ? "nothing" : changed.joined(separator: ", "))"])
+        return nil
     }
 
     func stop(within timeout: Duration = .seconds(2)) async {
@@ -116,18 +120,7 @@ extension BrokerConfiguration {
         for files in [access] + listenerAccess.values { paths += [files.passwordPath, files.accessControlPath] }
         for listener in server.listeners {
             paths.append(listenerPSKFiles[listener.name])
-            guard let tls = listener.tls else { continue }
-            if case .file(let path)? = tls.certificate?.chain { paths.append(path) }
-            if case .pem(let key, let passphrase)? = tls.certificate?.privateKey {
-                if case .file(let path) = key { paths.append(path) }
-                if case .file(let path)? = passphrase { paths.append(path) }
-            }
-            if case .file(let path)? = tls.revocationLists { paths.append(path) }
-            switch tls.clientCertificates {
-            case .optional(let roots), .required(let roots):
-                if case .pem(.file(let path)) = roots { paths.append(path) }
-            case .notAsked: break
-            }
+            paths += listener.tls?.files ?? []
         }
         var contents: [String: Int] = [:]
         for path in paths {
