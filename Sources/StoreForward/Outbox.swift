@@ -147,7 +147,7 @@ public actor Outbox: SessionStore {
         try await append(noting: nil, build)
     }
 
-    /// Takes messages over together with a number that is kept with the queue (see ``note(_:)``): a later process finds
+    /// Takes messages over together with a number that is kept with the queue (see `note(_:)`): a later process finds
     /// both or neither. So whoever brings numbered messages knows which of them it need not bring again.
     ///
     /// - Throws: ``OutboxError``; then nothing was accepted, nor noted.
