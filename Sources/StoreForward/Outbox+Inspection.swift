@@ -1,4 +1,4 @@
-internal import Database
+package import Database
 public import MQTT
 internal import MQTTWire
 internal import SQLite
@@ -20,6 +20,9 @@ public struct QueuedMessage: Sendable, Hashable {
 }
 
 extension Outbox {
+    /// Of a queue's file.
+    package static var format: DatabaseFormat { QueueDatabase.format }
+
     public func status() throws -> OutboxStatus {
         guard !isClosed else { throw OutboxError.closed }
         var status = OutboxStatus(

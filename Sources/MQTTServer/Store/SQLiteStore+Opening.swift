@@ -136,18 +136,18 @@ extension SQLiteStore {
     /// Brings together with our state what an older program has kept beside it while it could not read it.
     private func takeOver(_ file: String, into state: inout StoredState, at now: NIODeadline) {
         do {
-            let other = try create(file)
-            let name = try other.standInName()
-            if name == nil || name != (try database?.takenStandIn()) {
+            let (other, name) = try standIn(file, at: moment(now))
+            if try name == nil || name != database?.takenStandIn() {
                 var merged = state
-                merged.take(over: try StoreDatabase.load(from: other.connection, at: moment(now)).state)
+                merged.take(over: other)
                 try replaceAll(with: merged, at: moment(now), taking: name)
                 // What the disk has not got must not go.
                 try database?.connection.checkpoint()
                 logger.notice(
                     "took over what an older Fieldpost's broker had kept",
                     metadata: [
-                        "from": "\(file)", "sessions": "\(merged.sessions.count)", "messages": "\(merged.messages.count)",
+                        "from": "\(file)", "sessions": "\(other.sessions.count)",
+                        "messages": "\(other.messages.count)",
                     ])
                 state = merged
             }
@@ -159,10 +159,27 @@ extension SQLiteStore {
         DatabaseFile.remove(file)
     }
 
+    /// What is in it, and its name; of a damaged one, which is moved aside, what can be read.
+    private func standIn(_ file: String, at moment: Moment) throws -> (StoredState, name: Int64?) {
+        do {
+            let database = try create(file)
+            return (try StoreDatabase.load(from: database.connection, at: moment).state, try database.standInName())
+        } catch let error as SQLiteError where error.isCorrupt {
+            logger.error(
+                "a file of an older Fieldpost's broker is damaged; what could be read is taken over",
+                metadata: ["path": "\(file)", "reason": "\(error.message)"])
+            let state = readDamaged(file, at: moment)
+            guard DamagedFiles(database: file).moveAside(wall()) != nil else {
+                throw NotMovable(reason: String(cString: strerror(errno)))
+            }
+            return (state, nil)
+        }
+    }
+
     /// Takes over what can be read of a damaged file, into a new one.
     private func salvage(after error: SQLiteError, at now: NIODeadline) throws -> StoredState {
         fail(error)
-        let state = readDamaged(at: moment(now))
+        let state = readDamaged(place.file, at: moment(now))
         logger.error(
             "the broker's file is damaged; what could be read is taken over",
             metadata: [
@@ -173,9 +190,9 @@ extension SQLiteStore {
         return state
     }
 
-    private func readDamaged(at moment: Moment) -> StoredState {
+    private func readDamaged(_ path: String, at moment: Moment) -> StoredState {
         // Only with this setting does SQLite read a file that is shorter than it says itself.
-        guard let source = try? Connection(path: place.file, mode: .readOnly),
+        guard let source = try? Connection(path: path, mode: .readOnly),
             (try? source.execute("PRAGMA writable_schema = ON")) != nil,
             var state = try? StoreDatabase.load(from: source, isDamaged: true, at: moment).state
         else { return StoredState() }
@@ -206,7 +223,7 @@ extension SQLiteStore {
             throw ServerStoreError(mismatch, path: path)
         } catch {
             mustReplaceFile = true
-            if (error as? SQLiteError)?.isCorrupt == true { return readDamaged(at: moment(now)) }
+            if (error as? SQLiteError)?.isCorrupt == true { return readDamaged(path, at: moment(now)) }
             logger.error(
                 "the broker's file cannot be read; it is kept, and the broker begins anew",
                 metadata: ["path": "\(path)", "reason": "\(error)"])

@@ -1,4 +1,4 @@
-internal import Database
+package import Database
 internal import MQTTWire
 internal import NIOCore
 internal import SQLite
@@ -302,4 +302,9 @@ extension Statement {
             }
         }
     }
+}
+
+extension MQTTServer {
+    /// Of the file that ``ServerConfiguration/persistence`` names.
+    package static var storeFormat: DatabaseFormat { StoreDatabase.format }
 }
