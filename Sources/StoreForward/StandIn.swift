@@ -57,6 +57,7 @@ enum StandIn {
                     return true
                 }
             }
+            try target.forgetExchanges()
             ledger.take(countsOf: other, numbersShiftedBy: shift)
             ledger.rows += count
             ledger.losses.damaged += Int64(unreadable)

@@ -76,12 +76,17 @@ struct Setup: Sendable {
             usual: answers.device.isEmpty ? try? TopicLevel.check(world.hostName) : answers.device, TopicLevel.check)
         guard let endpoint = answers.endpoint else {
             (answers.username, answers.password, answers.caFile) = (nil, nil, nil)
+            for (option, text) in [("username", given.username), ("ca-file", given.caFile)] where text ?? "none" != "none" {
+                throw SetupError(.usage, "--\(option) has no meaning for a broker of the board's own; leave it out")
+            }
             return
         }
         if endpoint.transport.isSecure {
             answers.caFile = try await answer(
                 "ca-file", "CA file, if the broker's certificate is not publicly trusted", given: given.caFile,
                 usual: answers.caFile ?? "none", checkCA)
+        } else if let file = given.caFile, file != "none" {
+            throw SetupError(.usage, "--ca-file \(file): \(endpoint) is reached without TLS; write mqtts:// or wss://")
         } else {
             answers.caFile = nil
         }
@@ -107,8 +112,10 @@ struct Setup: Sendable {
         _ answers: inout SetupAnswers, _ given: SetupOptions, hasFormer: Bool
     ) async throws(SetupError) {
         switch given.passwordFile {
+        case "-"? where !options.isQuiet:
+            throw SetupError(.usage, "--password-file - takes standard input away from the answers; add --yes")
         case "-"?:
-            guard let line = try await terminal.ask("Password:", isSecret: true), !line.isEmpty else {
+            guard let line = try await terminal.ask(nil, isSecret: true), !line.isEmpty else {
                 throw SetupError(.usage, "--password-file -: standard input has no password in its first line")
             }
             answers.password = .typed(Secret(line.utf8))
@@ -281,7 +288,10 @@ struct Setup: Sendable {
         for _ in 1...Self.attempts {
             guard let line = try await terminal.ask("\(question)\(usual.map { " [\($0)]" } ?? ""):", isSecret: false)
             else { throw Self.ended }
-            guard let text = line.isEmpty ? usual : line else { continue }
+            guard let text = line.isEmpty ? usual : line else {
+                terminal.show("There is no usual answer.")
+                continue
+            }
             do throws(InvalidText) {
                 return try parse(text)
             } catch {

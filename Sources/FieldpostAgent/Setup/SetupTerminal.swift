@@ -13,9 +13,11 @@ internal import Darwin
 /// Where somebody is asked, and answers.
 protocol SetupTerminal: Sendable {
     func show(_ line: String)
-    /// - Parameter isSecret: what is typed is not to be seen.
+    /// - Parameters:
+    ///   - prompt: nil: nobody sits there.
+    ///   - isSecret: what is typed is not to be seen.
     /// - Returns: the line without the white space around it; nil at the end of the input.
-    func ask(_ prompt: String, isSecret: Bool) async throws(SetupError) -> String?
+    func ask(_ prompt: String?, isSecret: Bool) async throws(SetupError) -> String?
 }
 
 /// Standard input and output, whatever they are: a terminal, also a dumb one, or a pipe. The terminal's own line editing
@@ -45,13 +47,13 @@ final class StandardTerminal: SetupTerminal {
 
     func show(_ line: String) { Console.print(line) }
 
-    func ask(_ prompt: String, isSecret: Bool) async throws(SetupError) -> String? {
-        _ = Console.write(Array((Console.printable(prompt) + " ").utf8), to: STDOUT_FILENO)
+    func ask(_ prompt: String?, isSecret: Bool) async throws(SetupError) -> String? {
+        if let prompt { _ = Console.write(Array((Console.printable(prompt) + " ").utf8), to: STDOUT_FILENO) }
         if isSecret { hide() }
         defer {
             restore()
             // Nobody has seen the line end.
-            if isSecret || !isTerminal { _ = Console.write([UInt8(ascii: "\n")], to: STDOUT_FILENO) }
+            if prompt != nil, isSecret || !isTerminal { _ = Console.write([UInt8(ascii: "\n")], to: STDOUT_FILENO) }
         }
         guard let line = try await nextLine() else { return nil }
         let spaces: [UInt8] = [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r")]

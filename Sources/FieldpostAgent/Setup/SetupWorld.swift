@@ -27,7 +27,12 @@ struct SetupWorld: Sendable {
 
     var usualFile: String { isRoot ? Self.serviceFile : "fieldpost.toml" }
 
-    func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(workingDirectory)/\(path)" }
+    func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/") else { return path }
+        var path = path[...]
+        while path.hasPrefix("./") { path = path.dropFirst(2) }
+        return workingDirectory == "/" ? "/\(path)" : "\(workingDirectory)/\(path)"
+    }
 
     /// What to type next.
     func nextSteps(_ file: String) -> [String] {

@@ -63,6 +63,12 @@ public struct FoundSensor: Sendable, Hashable {
     public var readings: [Reading]
     /// Why there is none, or not for all channels.
     public var error: SensorError?
+
+    public init(candidate: SensorCandidate, readings: [Reading] = [], error: SensorError? = nil) {
+        self.candidate = candidate
+        self.readings = readings
+        self.error = error
+    }
 }
 
 /// Knows one kind of sensors, and where the kernel shows them.
