@@ -89,7 +89,7 @@ let package = Package(
             name: "FieldpostAgent",
             dependencies: [
                 "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
-                "Database", "OpenSSLTransport",
+                "Database", "SQLite", "OpenSSLTransport",
                 "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
             swiftSettings: settings),
@@ -153,7 +153,7 @@ let package = Package(
             name: "FieldpostAgentTests",
             dependencies: [
                 "FieldpostAgent", "Uplink", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTServer", "MQTTWire",
-                "OpenSSLTransport", "Units", "TestSupport", "Relay", nioCore, logging,
+                "OpenSSLTransport", "SQLite", "Units", "TestSupport", "Relay", nioCore, logging,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -41,22 +41,7 @@ package struct DamagedFiles {
     }
 
     /// The paths of the databases that were moved aside, the newest first.
-    package func all() -> [String] {
-        let slash = database.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let directory = slash.map { String(database[...$0]) } ?? "./"
-        let prefix = (slash.map { String(database[database.utf8.index(after: $0)...]) } ?? database) + ".damaged-"
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var found: [(time: Int64, path: String)] = []
-        while let entry = readdir(stream) {
-            guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { continue }
-            // In place: the entry is shorter than its type says.
-            let name = String(cString: (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: CChar.self))
-            guard name.hasPrefix(prefix), let time = Int64(name.dropFirst(prefix.count)) else { continue }
-            found.append((time, database + ".damaged-" + name.dropFirst(prefix.count)))
-        }
-        return found.sorted { $0.time > $1.time }.map(\.path)
-    }
+    package func all() -> [String] { DatabaseFile.numbered(database, "damaged").map(\.path) }
 
     private static func time(of path: String) -> Int64? {
         path.lastIndex(of: "-").flatMap { Int64(path[path.index(after: $0)...]) }
@@ -75,5 +60,24 @@ package enum DatabaseFile {
 
     package static func remove(_ path: String) {
         for suffix in suffixes { unlink(path + suffix) }
+    }
+
+    /// The databases beside this one that are called `{database}.{kind}-{number}`, the highest number first.
+    package static func numbered(_ database: String, _ kind: String) -> [(number: Int64, path: String)] {
+        let slash = database.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let directory = slash.map { String(database[...$0]) } ?? "./"
+        let name = slash.map { String(database[database.utf8.index(after: $0)...]) } ?? database
+        let prefix = "\(name).\(kind)-"
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var found: [(number: Int64, path: String)] = []
+        while let entry = readdir(stream) {
+            guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { continue }
+            // In place: the entry is shorter than its type says.
+            let name = String(cString: (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: CChar.self))
+            guard name.hasPrefix(prefix), let number = Int64(name.dropFirst(prefix.count)) else { continue }
+            found.append((number, "\(database).\(kind)-\(name.dropFirst(prefix.count))"))
+        }
+        return found.sorted { $0.number > $1.number }
     }
 }

@@ -18,6 +18,9 @@ struct Ledger: Hashable {
     private static let counterPrefix = "counter."
     private static let notePrefix = "note."
 
+    /// Whether an entry of this name is one of ``counters``.
+    static func isCounter(_ name: String) -> Bool { name.hasPrefix(counterPrefix) }
+
     init() {}
 
     init(entries: [String: Int64]) {

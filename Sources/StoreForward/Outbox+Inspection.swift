@@ -1,4 +1,4 @@
-internal import Database
+package import Database
 public import MQTT
 internal import MQTTWire
 internal import SQLite
@@ -20,13 +20,16 @@ public struct QueuedMessage: Sendable, Hashable {
 }
 
 extension Outbox {
+    /// Of a queue's file.
+    package static var format: DatabaseFormat { QueueDatabase.format }
+
     public func status() throws -> OutboxStatus {
         guard !isClosed else { throw OutboxError.closed }
         var status = OutboxStatus(
             state: state, queued: try pendingCount(), inFlight: inFlight.count,
             unsaved: unsaved.count, bytesUsed: (try? database?.bytesUsed()) ?? 0, oldest: nil,
             nextSequence: ledger.nextSequence, losses: ledger.losses, commits: commits, damage: damage,
-            damagedFiles: DamagedFiles(database: path).all())
+            damagedFiles: DamagedFiles(database: place.file).all(), newer: NewerQueue(place, path: path))
         let saved = try? database?.oldest(skipping: done)
         status.oldest = [saved, unsaved.first?.accepted].compactMap(\.self).min()
         return status
@@ -93,13 +96,19 @@ extension Outbox {
     /// - Throws: ``OutboxError``, or what SQLite says about a file that cannot be read.
     public static func inspect(path: String, limit: Int = 0) throws -> (status: OutboxStatus, messages: [QueuedMessage])
     {
+        let place = DatabasePlace(finding: path, format: QueueDatabase.format)
+        let newer = NewerQueue(place, path: path)
+        if let version = place.newer, access(place.file, F_OK) != 0 { throw OutboxError(.newer(version), path: path) }
+        let path = place.file
         // An empty file is what a crash in the first moment leaves.
         var file = stat()
         guard stat(path, &file) == 0, file.st_size > 0 || access(path + "-wal", F_OK) == 0 else {
             throw OutboxError.noSuchQueue(path: path)
         }
         do {
-            return try look(path, limit)
+            var (status, messages) = try look(path, limit)
+            status.newer = newer
+            return (status, messages)
         } catch let error as SQLiteError where error.isCorrupt {
             throw OutboxError.damaged(path: path, reason: error.message)
         }

@@ -35,13 +35,52 @@ extension Outbox {
     /// The file's connection; opened now when there was none.
     func openDatabase() throws -> QueueDatabase {
         if let database { return database }
-        if lock == nil { lock = try takeLock() }
-        DamagedFiles(database: path).finishRepair()
-        DatabaseFile.create(path, mode: Self.fileMode)
-        let opened = try QueueDatabase(path: path, durability: options.durability)
-        try adopt(try opened.load(), of: opened)
+        if lock == nil {
+            lock = try takeLock()
+            place = DatabasePlace(finding: path, format: QueueDatabase.format)
+        }
+        DamagedFiles(database: place.file).finishRepair()
+        DatabaseFile.create(place.file, mode: Self.fileMode)
+        let opened = try QueueDatabase(path: place.file, durability: options.durability)
+        if !isLedgerKnown { takeOver(into: opened) }
+        var stored = try opened.load()
+        if !isLedgerKnown, let newer = NewerQueue(place, path: path) { standIn(for: newer, &stored.ledger) }
+        try adopt(stored, of: opened)
         database = opened
         return opened
+    }
+
+    /// Brings home what older programs have queued beside this file while they could not read it.
+    private func takeOver(into database: QueueDatabase) {
+        for file in place.standIns {
+            do {
+                let count = try StandIn.takeOver(file, into: database, at: now())
+                // Another program has talked to the broker: how far our exchanges had come counts no more.
+                sessionIsLost = true
+                logger.notice(
+                    "took over what an older Fieldpost had queued",
+                    metadata: ["from": "\(file)", "messages": "\(count)"])
+            } catch {
+                logger.error(
+                    "what an older Fieldpost had queued waits for the next start",
+                    metadata: ["in": "\(file)", "reason": "\(error)"])
+            }
+        }
+    }
+
+    /// Makes a new queue beside the one of a newer program go on behind that one's numbers.
+    private func standIn(for newer: NewerQueue, _ ledger: inout Ledger) {
+        logger.error(
+            "the queue was written by a newer Fieldpost: it is left as it is, for that one's return",
+            metadata: [
+                "path": "\(newer.path)", "format": "\(newer.format)", "known": "\(newer.known)",
+                "instead": "\(newer.instead)",
+            ])
+        guard ledger.notes[StandIn.identity] == nil else { return }
+        ledger.notes[StandIn.identity] = Int64.random(in: 1 ... .max)
+        ledger.nextSequence = max(ledger.nextSequence, StandIn.firstSequence(at: now()))
+        lostCounters = StandIn.minutes(at: now())
+        isLedgerChanged = true
     }
 
     /// The payloads are the business of its owner and its group.
@@ -139,6 +178,7 @@ extension Outbox {
     /// The new file is built beside the old one and put in its place when it is complete, so that a crash in between
     /// loses nothing. Does not open the new file.
     func recover(from error: SQLiteError) {
+        let path = place.file
         logger.error("the queue's file is damaged", metadata: ["path": "\(path)", "reason": "\(error.message)"])
         let expected = isLedgerKnown ? ledger.rows : nil
         database = nil
@@ -163,7 +203,7 @@ extension Outbox {
             // The file's own numbers may be behind by so much: better a gap in the numbers than one that is used twice.
             sequencesToSkip = Self.recountLimit
             if salvaged?.hasNumbers != true {
-                lostCounters = max(0, (now() - Timestamp(milliseconds: 1_735_689_600_000)).milliseconds / 60_000)
+                lostCounters = StandIn.minutes(at: now())
             }
         }
         isLedgerChanged = true

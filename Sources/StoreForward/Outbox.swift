@@ -31,13 +31,19 @@ public import Units
 /// everything is written once the disk is well again. A damaged file is moved aside, and what can be read of it taken
 /// over.
 ///
+/// **A newer Fieldpost's file** that this one cannot read is left as it is, and a queue of its own used beside it; see
+/// ``NewerQueue``.
+///
 /// **Time.** Messages carry the wall time of their acceptance. A time from before the clock was set, or from the
 /// future, lets nothing expire.
 public actor Outbox: SessionStore {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     nonisolated let thread: DatabaseThread
+    /// Where it was told to be.
     let path: String
+    /// Where it is, once it has the lock.
+    var place: DatabasePlace
     let options: OutboxOptions
     let now: @Sendable () -> Timestamp
     let logger: Logger
@@ -123,6 +129,7 @@ public actor Outbox: SessionStore {
     private init(path: String, options: OutboxOptions, logger: Logger, now: @escaping @Sendable () -> Timestamp) {
         thread = DatabaseThread(name: "fieldpost-queue")
         self.path = path
+        place = DatabasePlace(usual: path)
         self.options = options
         self.logger = logger
         self.now = now

@@ -9,8 +9,9 @@ public enum OutboxError: Error, Sendable, Hashable {
     case notAccessible(path: String, reason: String)
     /// The file is a database, and none of ours.
     case notAQueue(path: String)
-    /// A newer Fieldpost wrote the file.
-    case newerSchema(path: String, found: Int64, known: Int64)
+    /// A newer Fieldpost wrote the file, in a format that only programs from `needed` on can use. Only from looking into it:
+    /// an agent leaves such a file as it is, and goes on beside it (``NewerQueue``).
+    case newerSchema(path: String, found: Int64, needed: Int64, known: Int64)
     /// There is no queue to look into.
     case noSuchQueue(path: String)
     /// The file cannot be read; only from looking into it, since opening it repairs it.
@@ -31,8 +32,18 @@ extension OutboxError {
         switch mismatch {
         case .foreign: self = .notAQueue(path: path)
         case .newer(let found):
-            self = .newerSchema(path: path, found: found, known: QueueDatabase.format.schema)
+            self = .newerSchema(
+                path: path, found: found.written, needed: found.readableFrom, known: QueueDatabase.format.schema)
         }
+    }
+}
+
+extension NewerQueue {
+    init?(_ place: DatabasePlace, path: String) {
+        guard let version = place.newer else { return nil }
+        self.init(
+            path: path, format: version.written, needed: version.readableFrom, known: QueueDatabase.format.schema,
+            instead: place.file)
     }
 }
 
@@ -45,8 +56,8 @@ extension OutboxError: CustomStringConvertible {
             "\(path): \(reason); create its directory and let the agent's user write there"
         case .notAQueue(let path):
             "\(path): is a database of something else; name another file for the queue"
-        case .newerSchema(let path, let found, let known):
-            "\(path): written by a newer Fieldpost (format \(found), this one knows \(known)); update this program or move the file away"
+        case .newerSchema(let path, let found, let needed, let known):
+            "\(path): written by a newer Fieldpost (format \(found), for programs that know \(needed); this one knows \(known)); use the newer program, or move the file away"
         case .noSuchQueue(let path):
             "\(path): there is no queue; the agent creates it when it first runs"
         case .damaged(let path, let reason):

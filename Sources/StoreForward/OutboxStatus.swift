@@ -61,6 +61,24 @@ public struct OutboxStatus: Sendable, Hashable {
     public var damage: DamageReport?
     /// Damaged files that lie beside the queue, the newest first; they may be removed.
     public var damagedFiles: [String]
+    /// The queue of a newer Fieldpost that waits for its return.
+    public var newer: NewerQueue?
+}
+
+/// A queue that a newer Fieldpost has left and that this one cannot read: it stays as it is, whatever is in it.
+///
+/// A board that went back to its earlier program must not be dark for it: the earlier program keeps a queue of its own
+/// beside the other, and the newer one, when it is back, takes over what that one still holds.
+public struct NewerQueue: Sendable, Hashable {
+    public var path: String
+    /// The format that it is laid out in.
+    public var format: Int64
+    /// A program must know this format to use it.
+    public var needed: Int64
+    /// What this program knows.
+    public var known: Int64
+    /// The queue that is used instead.
+    public var instead: String
 }
 
 /// What became of a damaged queue file.

@@ -12,13 +12,18 @@ internal import Units
 final class QueueDatabase {
     /// A commit writes whole pages: small ones halve what a single message of 150 bytes costs in writes.
     static let format = DatabaseFormat(
-        applicationID: 0x4650_4F42 /* FPOB */, schema: 1, pageSize: 1024,
-        tables: """
-            CREATE TABLE message (id INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, flags INTEGER NOT NULL,
-                expiry INTEGER, topic TEXT NOT NULL, payload BLOB NOT NULL, properties BLOB);
-            CREATE TABLE released (id INTEGER PRIMARY KEY);
-            CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-            """)
+        applicationID: 0x4650_4F42 /* FPOB */, pageSize: 1024,
+        steps: [
+            DatabaseFormat.Step(
+                """
+                CREATE TABLE message (id INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, flags INTEGER NOT NULL,
+                    expiry INTEGER, topic TEXT NOT NULL, payload BLOB NOT NULL, properties BLOB);
+                CREATE TABLE released (id INTEGER PRIMARY KEY);
+                CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+                """, readableFrom: 1),
+            // An older agent leaves the table alone. Files without the number may have it all the same.
+            DatabaseFormat.Step("CREATE TABLE IF NOT EXISTS seen (id INTEGER PRIMARY KEY)", readableFrom: 1),
+        ])
     private static let cache = 512 * 1024
 
     let connection: Connection
@@ -40,8 +45,6 @@ final class QueueDatabase {
     convenience init(path: String, durability: OutboxOptions.Durability) throws {
         do {
             let connection = try Self.format.open(path, isSynchronous: durability == .strict, cache: Self.cache)
-            // Came later than the rest; an older agent leaves it alone.
-            try connection.execute("CREATE TABLE IF NOT EXISTS seen (id INTEGER PRIMARY KEY)")
             try self.init(connection)
         } catch let mismatch as DatabaseFormat.Mismatch {
             throw OutboxError(mismatch, path: path)
@@ -277,8 +280,9 @@ final class QueueDatabase {
             try metaWriting.bind(value, at: 2)
             try metaWriting.run()
         }
-        // A session that ended is not to be known again by the next process.
-        for name in written.keys where entries[name] == nil {
+        // A session that ended is not to be known again by the next process. Rows that say nothing to us may be a newer
+        // program's.
+        for name in written.keys where entries[name] == nil && Ledger.isCounter(name) {
             try metaDeletion.bind(name, at: 1)
             try metaDeletion.run()
         }

@@ -16,7 +16,8 @@ struct Fieldpost: AsyncParsableCommand {
             """,
         version: FieldpostVersion.string,
         subcommands: [
-            Run.self, Check.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self, Request.self, Demo.self,
+            Setup.self, Run.self, Check.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self, Request.self,
+            Demo.self, Version.self,
         ])
 
     static func main() async {

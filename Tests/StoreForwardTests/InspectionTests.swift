@@ -65,7 +65,7 @@ import Units
         let outbox = try await Outbox.opened(folder)
         try await outbox.beginSession(5)
         _ = try await outbox.append([message("1")])
-        try await outbox.execute("DROP TABLE seen")
+        try await outbox.execute("DROP TABLE seen; PRAGMA user_version = 1")
         await outbox.close()
         #expect(try Outbox.inspect(path: folder.queue, limit: 9).messages.count == 1)
         let after = try await Outbox.opened(folder)

@@ -159,15 +159,11 @@ import Units
         #expect(try await again.status().queued == 0)
     }
 
-    @Test func `somebody else's database and a newer queue are refused and left alone`() async throws {
+    @Test func `somebody else's database is refused and left alone`() async throws {
         try Connection(path: folder.queue).execute("CREATE TABLE t (i)")
+        let bytes = try Folder.read(folder.queue)
         await #expect(throws: OutboxError.notAQueue(path: folder.queue)) { _ = try await Outbox.opened(folder) }
-        unlink(folder.queue)
-        await (try await Outbox.opened(folder)).close()
-        try Connection(path: folder.queue).pragma("user_version", 7)
-        let error = await #expect(throws: OutboxError.self) { _ = try await Outbox.opened(folder) }
-        #expect(error == .newerSchema(path: folder.queue, found: 7, known: 1))
-        #expect("\(try #require(error))".contains("format 7, this one knows 1"))
+        #expect(try Folder.read(folder.queue) == bytes)
     }
 
     @Test func `two agents do not share a queue`() async throws {

@@ -30,6 +30,15 @@ extension OutboxStatus {
                         "salvaged": .integer(Int64(damage.salvaged)),
                     ]))
         }
+        if let newer {
+            members.append(
+                JSON.Member(
+                    "newer",
+                    [
+                        "file": .string(newer.path), "format": .integer(newer.format), "known": .integer(newer.known),
+                        "instead": .string(newer.instead),
+                    ]))
+        }
         return .object(members)
     }
 }

@@ -59,7 +59,7 @@ extension AgentConfiguration {
 extension OutboxStatus {
     fileprivate func lines(path: String) -> [String] {
         var lines = [
-            "queue      \(path)",
+            "queue      \(newer?.instead ?? path)",
             "waiting    \(queued) message\(queued == 1 ? "" : "s")",
             "on disk    \(ByteCount(bytes: Int64(bytesUsed)))",
             "next       number \(nextSequence)",
@@ -68,6 +68,11 @@ extension OutboxStatus {
         let lost = losses.byCause.filter { $0.count > 0 }
         lines.append(
             "lost       " + (lost.isEmpty ? "none" : lost.map { "\($0.count) (\($0.cause))" }.joined(separator: ", ")))
+        if let newer {
+            lines.append(
+                "newer      \(newer.path), of format \(newer.format), which waits for a newer Fieldpost (this one knows \(newer.known))"
+            )
+        }
         for file in damagedFiles { lines.append("damaged    \(file), put aside; may be removed") }
         return lines
     }

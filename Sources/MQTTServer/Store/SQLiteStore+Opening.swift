@@ -32,28 +32,31 @@ extension SQLiteStore {
     /// The file's connection; opened now when there was none.
     func openDatabase() throws -> StoreDatabase {
         if let database { return database }
-        if lock == nil { lock = try takeLock() }
-        DamagedFiles(database: path).finishRepair()
+        try prepare()
+        DamagedFiles(database: place.file).finishRepair()
         // Somebody has taken it away while we were not looking.
-        if failure != nil, access(path, F_OK) != 0 { isWhole = false }
-        DatabaseFile.create(path, mode: Self.fileMode)
-        let opened = try create(path)
+        if failure != nil, access(place.file, F_OK) != 0 { isWhole = false }
+        DatabaseFile.create(place.file, mode: Self.fileMode)
+        let opened = try create(place.file)
         database = opened
         return opened
     }
 
     /// In place, or in a new file when the present one is not to be trusted, which is then moved aside.
-    func replaceAll(with state: StoredState, at moment: Moment) throws {
+    ///
+    /// - Parameter standIn: the name of a file that has come into the state.
+    func replaceAll(with state: StoredState, at moment: Moment, taking standIn: Int64? = nil) throws {
         guard mustReplaceFile else {
             try openDatabase().transaction { database in
                 try database.replace(with: state, at: moment)
+                if let standIn { try database.noteTaken(standIn) }
                 if let injectedFailure { throw injectedFailure }
             }
             return
         }
-        if lock == nil { lock = try takeLock() }
+        try prepare()
         database = nil
-        let files = DamagedFiles(database: path)
+        let files = DamagedFiles(database: place.file)
         DatabaseFile.remove(files.repaired)
         DatabaseFile.create(files.repaired, mode: Self.fileMode)
         do {
@@ -64,7 +67,7 @@ extension SQLiteStore {
             DatabaseFile.remove(files.repaired)
             throw error
         }
-        guard access(path, F_OK) != 0 || moveAside(files) else {
+        guard access(place.file, F_OK) != 0 || moveAside(files) else {
             DatabaseFile.remove(files.repaired)
             throw NotMovable(reason: String(cString: strerror(errno)))
         }
@@ -87,6 +90,20 @@ extension SQLiteStore {
         }
     }
 
+    /// Takes the lock, and finds the file.
+    private func prepare() throws {
+        guard lock == nil else { return }
+        lock = try takeLock()
+        place = DatabasePlace(finding: path, format: StoreDatabase.format)
+        guard let newer = place.newer else { return }
+        logger.error(
+            "the broker's file was written by a newer Fieldpost: it is left as it is, for that one's return",
+            metadata: [
+                "path": "\(path)", "format": "\(newer.written)", "known": "\(StoreDatabase.format.schema)",
+                "instead": "\(place.file)",
+            ])
+    }
+
     private func takeLock() throws -> DatabaseLock {
         do {
             return try DatabaseLock(database: path, mode: Self.fileMode)
@@ -102,30 +119,77 @@ extension SQLiteStore {
 
     private func load(at now: NIODeadline) throws -> StoredState {
         let moment = moment(now)
-        let loaded = try StoreDatabase.load(from: openDatabase().connection, at: moment)
-        guard loaded.dropped > 0 else { return loaded.state }
-        logger.warning(
-            "the broker's file held rows that belong to nothing; they are removed",
-            metadata: ["path": "\(path)", "rows": "\(loaded.dropped)"])
-        _ = replaceEverything(with: loaded.state, at: now)
+        let database = try openDatabase()
+        if place.newer != nil { try database.nameStandIn() }
+        var loaded = try StoreDatabase.load(from: database.connection, at: moment)
+        if loaded.dropped > 0 {
+            logger.warning(
+                "the broker's file held rows that belong to nothing; they are removed",
+                metadata: ["path": "\(place.file)", "rows": "\(loaded.dropped)"])
+            _ = replaceEverything(with: loaded.state, at: now)
+        }
+        for file in place.standIns { takeOver(file, into: &loaded.state, at: now) }
         return loaded.state
+    }
+
+    /// Brings together with our state what an older program has kept beside it while it could not read it.
+    private func takeOver(_ file: String, into state: inout StoredState, at now: NIODeadline) {
+        do {
+            let (other, name) = try standIn(file, at: moment(now))
+            if try name == nil || name != database?.takenStandIn() {
+                var merged = state
+                merged.take(over: other)
+                try replaceAll(with: merged, at: moment(now), taking: name)
+                // What the disk has not got must not go.
+                try database?.connection.checkpoint()
+                logger.notice(
+                    "took over what an older Fieldpost's broker had kept",
+                    metadata: [
+                        "from": "\(file)", "sessions": "\(other.sessions.count)",
+                        "messages": "\(other.messages.count)",
+                    ])
+                state = merged
+            }
+        } catch {
+            return logger.error(
+                "what an older Fieldpost's broker had kept waits for the next start",
+                metadata: ["in": "\(file)", "reason": "\(error)"])
+        }
+        DatabaseFile.remove(file)
+    }
+
+    /// What is in it, and its name; of a damaged one, which is moved aside, what can be read.
+    private func standIn(_ file: String, at moment: Moment) throws -> (StoredState, name: Int64?) {
+        do {
+            let database = try create(file)
+            return (try StoreDatabase.load(from: database.connection, at: moment).state, try database.standInName())
+        } catch let error as SQLiteError where error.isCorrupt {
+            logger.error(
+                "a file of an older Fieldpost's broker is damaged; what could be read is taken over",
+                metadata: ["path": "\(file)", "reason": "\(error.message)"])
+            let state = readDamaged(file, at: moment)
+            guard DamagedFiles(database: file).moveAside(wall()) != nil else {
+                throw NotMovable(reason: String(cString: strerror(errno)))
+            }
+            return (state, nil)
+        }
     }
 
     /// Takes over what can be read of a damaged file, into a new one.
     private func salvage(after error: SQLiteError, at now: NIODeadline) throws -> StoredState {
         fail(error)
-        let state = readDamaged(at: moment(now))
+        let state = readDamaged(place.file, at: moment(now))
         logger.error(
             "the broker's file is damaged; what could be read is taken over",
             metadata: [
-                "path": "\(path)", "reason": "\(error.message)", "sessions": "\(state.sessions.count)",
+                "path": "\(place.file)", "reason": "\(error.message)", "sessions": "\(state.sessions.count)",
                 "messages": "\(state.messages.count)", "retained": "\(state.retained.count)",
             ])
         _ = replaceEverything(with: state, at: now)
         return state
     }
 
-    private func readDamaged(at moment: Moment) -> StoredState {
+    private func readDamaged(_ path: String, at moment: Moment) -> StoredState {
         // Only with this setting does SQLite read a file that is shorter than it says itself.
         guard let source = try? Connection(path: path, mode: .readOnly),
             (try? source.execute("PRAGMA writable_schema = ON")) != nil,
@@ -144,6 +208,8 @@ extension SQLiteStore {
     /// Reads a file that cannot be opened for writing. From then on the disk knows less than the server.
     private func readOnly(at now: NIODeadline) throws -> StoredState {
         isWhole = false
+        if lock == nil { place = DatabasePlace(finding: path, format: StoreDatabase.format) }
+        let path = place.file
         guard access(path, F_OK) == 0 || errno != ENOENT else { return StoredState() }
         // Without a log nobody was in the midst of something: then SQLite needs no other file.
         let mode = Self.size(of: path + "-wal") > 0 ? Connection.Mode.readOnly : .immutable
@@ -156,7 +222,7 @@ extension SQLiteStore {
             throw ServerStoreError(mismatch, path: path)
         } catch {
             mustReplaceFile = true
-            if (error as? SQLiteError)?.isCorrupt == true { return readDamaged(at: moment(now)) }
+            if (error as? SQLiteError)?.isCorrupt == true { return readDamaged(path, at: moment(now)) }
             logger.error(
                 "the broker's file cannot be read; it is kept, and the broker begins anew",
                 metadata: ["path": "\(path)", "reason": "\(error)"])
@@ -167,6 +233,7 @@ extension SQLiteStore {
     // MARK: - What to say about it
 
     func explanation(of error: any Error) -> String {
+        let path = place.file
         let fallback = "sessions and messages are kept in memory only until then"
         switch error {
         case let error as SQLiteError where error.isFull && !isDiskFull:
@@ -197,7 +264,7 @@ extension SQLiteStore {
 
     private var isDiskFull: Bool {
         var disk = statvfs()
-        guard statvfs(path, &disk) == 0 else { return true }
+        guard statvfs(place.file, &disk) == 0 else { return true }
         return UInt64(disk.f_bavail) * UInt64(disk.f_frsize) < 1 << 20
     }
 

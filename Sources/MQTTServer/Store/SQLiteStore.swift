@@ -20,6 +20,9 @@ internal import Musl
 /// buffer; when that is full, or the file is damaged, the store asks for everything anew. A damaged file is moved aside,
 /// and what can be read of it taken over.
 ///
+/// **A newer Fieldpost's file** that this one does not know is left as it is, and one of its own used beside it; the newer
+/// one, when it is back, brings the two together (``StoredState/take(over:)``).
+///
 /// **Deadlines** go on where they stood, less what the wall clock says has passed; see ``Moment``.
 ///
 /// **Size.** The file stays below its limit; the write-ahead log beside it usually at 1 MiB. A larger transaction, as
@@ -28,7 +31,10 @@ actor SQLiteStore: ServerStore {
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     nonisolated let thread = DatabaseThread(name: "fieldpost-store")
+    /// Where it was told to be.
     let path: String
+    /// Where it is, once it has the lock.
+    var place: DatabasePlace
     let survivesPowerLoss: Bool
     let maximumSize: Int
     let wall: @Sendable () -> Timestamp
@@ -85,6 +91,7 @@ actor SQLiteStore: ServerStore {
         _ persistence: ServerConfiguration.Persistence, _ logger: Logger, _ wall: @escaping @Sendable () -> Timestamp
     ) {
         path = persistence.path
+        place = DatabasePlace(usual: persistence.path)
         survivesPowerLoss = persistence.survivesPowerLoss
         maximumSize = persistence.maximumSize
         self.logger = logger
@@ -197,7 +204,7 @@ actor SQLiteStore: ServerStore {
         ServerStoreStatus(
             failure: isClosed ? "\(path): is closed" : failure, unsaved: unsaved,
             wantsEverything: !isWhole && !isClosed && now >= nextAttempt,
-            size: DatabaseFile.suffixes.dropLast().reduce(0) { $0 + Self.size(of: path + $1) })
+            size: DatabaseFile.suffixes.dropLast().reduce(0) { $0 + Self.size(of: place.file + $1) })
     }
 
     static func size(of path: String) -> Int {

@@ -14,8 +14,9 @@ enum ServerStoreError: Error, Sendable, Hashable {
     case notAccessible(path: String, reason: String)
     /// The file is a database, and none of ours.
     case notAStore(path: String)
-    /// A newer Fieldpost wrote the file.
-    case newerSchema(path: String, found: Int64, known: Int64)
+    /// A newer Fieldpost wrote the file, in a format that only programs from `needed` on can use; and it has come between the
+    /// looking and the opening, or stands where ours should be.
+    case newerSchema(path: String, found: Int64, needed: Int64, known: Int64)
     case threadNotStarted(reason: String)
 }
 
@@ -23,7 +24,9 @@ extension ServerStoreError {
     init(_ mismatch: DatabaseFormat.Mismatch, path: String) {
         switch mismatch {
         case .foreign: self = .notAStore(path: path)
-        case .newer(let found): self = .newerSchema(path: path, found: found, known: StoreDatabase.format.schema)
+        case .newer(let found):
+            self = .newerSchema(
+                path: path, found: found.written, needed: found.readableFrom, known: StoreDatabase.format.schema)
         }
     }
 
@@ -43,8 +46,8 @@ extension ServerStoreError: CustomStringConvertible {
             "\(path): \(reason); create its folder and let the broker's user write there"
         case .notAStore(let path):
             "\(path): is a database of something else; name another file for the broker's"
-        case .newerSchema(let path, let found, let known):
-            "\(path): written by a newer Fieldpost (format \(found), this one knows \(known)); update this program or move the file away"
+        case .newerSchema(let path, let found, let needed, let known):
+            "\(path): written by a newer Fieldpost (format \(found), for programs that know \(needed); this one knows \(known)); use the newer program, or move the file away"
         case .threadNotStarted(let reason):
             "the store's thread could not be started: \(reason); raise the limit of processes and threads"
         }

@@ -1,4 +1,4 @@
-internal import Database
+package import Database
 internal import MQTTWire
 internal import NIOCore
 internal import SQLite
@@ -10,24 +10,27 @@ final class StoreDatabase {
     /// `ends` and `remaining` are a deadline's ``Moment/Ending``. `next` and the numbers of `meta` are lower bounds for
     /// what will be given next; rows with higher ones speak for themselves.
     static let format = DatabaseFormat(
-        applicationID: 0x4650_4253 /* FPBS */, schema: 1, pageSize: 4096,
-        tables: """
-            CREATE TABLE session (id INTEGER PRIMARY KEY, client TEXT NOT NULL, username TEXT,
-                version INTEGER NOT NULL, expiry INTEGER NOT NULL, ends INTEGER, remaining INTEGER,
-                next INTEGER NOT NULL DEFAULT 0);
-            CREATE TABLE subscription (session INTEGER, filter TEXT, options INTEGER NOT NULL, identifier INTEGER,
-                PRIMARY KEY (session, filter)) WITHOUT ROWID;
-            CREATE TABLE message (id INTEGER PRIMARY KEY, flags INTEGER NOT NULL, ends INTEGER, remaining INTEGER,
-                publisher TEXT NOT NULL, topic TEXT NOT NULL, properties BLOB, payload BLOB NOT NULL);
-            CREATE TABLE queue (session INTEGER, sequence INTEGER, message INTEGER NOT NULL, flags INTEGER NOT NULL,
-                identifiers BLOB, PRIMARY KEY (session, sequence)) WITHOUT ROWID;
-            CREATE TABLE received (session INTEGER, identifier INTEGER,
-                PRIMARY KEY (session, identifier)) WITHOUT ROWID;
-            CREATE TABLE retained (topic TEXT PRIMARY KEY, message INTEGER NOT NULL) WITHOUT ROWID;
-            CREATE TABLE will (client TEXT PRIMARY KEY, username TEXT, delay INTEGER NOT NULL,
-                flags INTEGER NOT NULL, topic TEXT NOT NULL, properties BLOB, payload BLOB NOT NULL) WITHOUT ROWID;
-            CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-            """)
+        applicationID: 0x4650_4253 /* FPBS */, pageSize: 4096,
+        steps: [
+            DatabaseFormat.Step(
+                """
+                CREATE TABLE session (id INTEGER PRIMARY KEY, client TEXT NOT NULL, username TEXT,
+                    version INTEGER NOT NULL, expiry INTEGER NOT NULL, ends INTEGER, remaining INTEGER,
+                    next INTEGER NOT NULL DEFAULT 0);
+                CREATE TABLE subscription (session INTEGER, filter TEXT, options INTEGER NOT NULL, identifier INTEGER,
+                    PRIMARY KEY (session, filter)) WITHOUT ROWID;
+                CREATE TABLE message (id INTEGER PRIMARY KEY, flags INTEGER NOT NULL, ends INTEGER, remaining INTEGER,
+                    publisher TEXT NOT NULL, topic TEXT NOT NULL, properties BLOB, payload BLOB NOT NULL);
+                CREATE TABLE queue (session INTEGER, sequence INTEGER, message INTEGER NOT NULL, flags INTEGER NOT NULL,
+                    identifiers BLOB, PRIMARY KEY (session, sequence)) WITHOUT ROWID;
+                CREATE TABLE received (session INTEGER, identifier INTEGER,
+                    PRIMARY KEY (session, identifier)) WITHOUT ROWID;
+                CREATE TABLE retained (topic TEXT PRIMARY KEY, message INTEGER NOT NULL) WITHOUT ROWID;
+                CREATE TABLE will (client TEXT PRIMARY KEY, username TEXT, delay INTEGER NOT NULL,
+                    flags INTEGER NOT NULL, topic TEXT NOT NULL, properties BLOB, payload BLOB NOT NULL) WITHOUT ROWID;
+                CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+                """, readableFrom: 1)
+        ])
     static let tables = ["session", "subscription", "message", "queue", "received", "retained", "will", "meta"]
     private static let cache = 2 << 20
 
@@ -299,4 +302,9 @@ extension Statement {
             }
         }
     }
+}
+
+extension MQTTServer {
+    /// Of the file that ``ServerConfiguration/persistence`` names.
+    package static var storeFormat: DatabaseFormat { StoreDatabase.format }
 }

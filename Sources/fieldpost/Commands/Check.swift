@@ -8,6 +8,12 @@ struct Check: ParsableCommand {
         discussion: """
             Touches neither sensors nor broker, but the files that it names; where only the service can see one, as its \
             credentials, it says so. Exit code 0 if the configuration can be used, 1 if not.
+
+            With --for-update it is the new program that is asked, before a board is switched to it: it looks at the queue \
+            and the store as well, of which it says whether it can go on with them and whether the present program could \
+            have them back, at the room on the disk and at the ports. The present program may run meanwhile; nothing is \
+            created, changed or locked. Credentials that systemd hands to the service are found with \
+            CREDENTIALS_DIRECTORY=/etc/credstore.
             """
     )
 
@@ -19,13 +25,27 @@ struct Check: ParsableCommand {
         completion: .file(extensions: ["conf"]))
     var mosquittoConf: String?
 
+    @Flag(help: "Ask whether this program can go on where the present one stops.")
+    var forUpdate = false
+
+    @Flag(help: "With --for-update: as a JSON object.")
+    var json = false
+
     func validate() throws {
+        if forUpdate, mosquittoConf != nil { throw ValidationError("--for-update is for Fieldpost's own files") }
+        if json, !forUpdate { throw ValidationError("--json goes with --for-update") }
         if (file == nil) == (mosquittoConf == nil) {
             throw ValidationError("name one file, FILE or --mosquitto-conf FILE")
         }
     }
 
     func run() throws {
+        if forUpdate, let file {
+            let report = UpdateCheck.run(file: file)
+            for line in report.lines(asJSON: json) { Console.print(line) }
+            if !report.isGood { throw ExitCode.negative }
+            return
+        }
         do {
             if let file {
                 try BrokerConfiguration.isAlone(inFile: file) ? checkBroker(file) : checkAgent(file)

@@ -1,0 +1,133 @@
+internal import Database
+internal import MQTTServer
+internal import Settings
+internal import StoreForward
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
+/// Looks, before a board is switched to this program, whether it could go on where the present one stops: at the
+/// configuration and all that it names, the queue, the broker's store, the disk, the ports.
+///
+/// Nothing is created, changed, locked or connected to; the present program may run meanwhile.
+public enum UpdateCheck {
+    /// - Parameter file: a configuration, an agent's or a broker's.
+    public static func run(file: String) -> UpdateReport {
+        var report = UpdateReport(file: file)
+        do {
+            if BrokerConfiguration.isAlone(inFile: file) {
+                let (configuration, warnings) = try BrokerConfiguration.read(file: file, secrets: .checked)
+                report.add(configuration: configuration, warnings)
+            } else {
+                let (configuration, warnings) = try AgentConfiguration.read(file: file, secrets: .checked)
+                report.add(configuration: configuration, warnings)
+            }
+        } catch {
+            for line in "\(error)".split(separator: "\n") { report.add(.problem, "configuration", String(line)) }
+        }
+        return report
+    }
+}
+
+extension UpdateReport {
+    fileprivate mutating func add(configuration: AgentConfiguration, _ warnings: [String]) {
+        for warning in warnings { add(.warning, "configuration", warning) }
+        for line in configuration.hiddenFiles { add(.warning, "configuration", "\(file): \(line)") }
+        if let problem = configuration.trustProblem() { add(.problem, "configuration", "\(file): \(problem)") }
+        let sensors = configuration.sensorNames.count
+        let isAllSeen = warnings.isEmpty && configuration.hiddenFiles.isEmpty
+        add(
+            .good, "configuration",
+            "\(file): device \"\(configuration.device.id)\", \(sensors) sensor\(sensors == 1 ? "" : "s")\(isAllSeen ? "; its secrets can be read" : "")"
+        )
+        add(DatabaseOutlook(path: configuration.queue.path, format: Outbox.format), as: "queue")
+        if let server = configuration.server {
+            add(server: server, isRunning: FileLock.isHeld("\(configuration.queue.path).lock"))
+        }
+    }
+
+    fileprivate mutating func add(configuration: BrokerConfiguration, _ warnings: [String]) {
+        for warning in warnings { add(.warning, "configuration", warning) }
+        add(.good, "configuration", "\(file): a broker")
+        add(server: configuration, isRunning: false)
+    }
+
+    /// - Parameter isRunning: whether the agent around it is known to be at work.
+    private mutating func add(server: BrokerConfiguration, isRunning: Bool) {
+        let (problems, warnings) = server.check(secrets: .checked)
+        for warning in warnings { add(.warning, "configuration", "\(file): \(warning)") }
+        for problem in problems { add(.problem, "configuration", "\(file): \(problem)") }
+        var isRunning = isRunning
+        if let path = server.server.persistence?.path {
+            isRunning = isRunning || FileLock.isHeld("\(path).lock")
+            add(DatabaseOutlook(path: path, format: MQTTServer.storeFormat), as: "store")
+        }
+        let taken = ListeningPorts.all()
+        let firstFree = ListeningPorts.firstUnprivileged
+        for listener in server.server.listeners {
+            guard case .tcp(_, let port) = listener.address, port > 0 else { continue }
+            if port < firstFree, geteuid() != 0 {
+                add(
+                    .warning, "listener",
+                    "\(listener.name): port \(port) is below \(firstFree): only root, or a service with CAP_NET_BIND_SERVICE, can listen there"
+                )
+            }
+            switch (taken.contains(port), isRunning) {
+            case (false, _): add(.good, "listener", "\(listener.name): port \(port) is free")
+            case (true, true):
+                add(.good, "listener", "\(listener.name): port \(port) is in use, while the present program runs")
+            case (true, false):
+                add(
+                    .warning, "listener",
+                    "\(listener.name): somebody listens at port \(port); if it is not the present program, end it or choose another port"
+                )
+            }
+        }
+    }
+}
+
+/// Who holds a file locked, without taking the lock.
+enum FileLock {
+    /// By what the kernel says of locks (proc_locks(5)).
+    static func isHeld(_ path: String) -> Bool {
+        var file = stat()
+        guard stat(path, &file) == 0, let locks = try? SmallFile(path: "/proc/locks", limit: 1 << 22).bytes else {
+            return false
+        }
+        // "1: FLOCK  ADVISORY  WRITE 712 08:01:525 0 EOF"
+        return String(decoding: locks, as: UTF8.self).split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ")
+            return fields.count > 5 && fields[1] == "FLOCK" && fields[5].split(separator: ":").last == "\(file.st_ino)"
+        }
+    }
+}
+
+/// The TCP ports of this machine that somebody listens at.
+enum ListeningPorts {
+    /// By proc_net_tcp: "0: 0100007F:075B 00000000:0000 0A …", in which 0A is a listener.
+    static func all() -> Set<Int> {
+        var ports: Set<Int> = []
+        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+            guard let bytes = try? SmallFile(path: table, limit: 1 << 24).bytes else { continue }
+            for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst() {
+                let fields = line.split(separator: " ")
+                guard fields.count > 3, fields[3] == "0A", let port = fields[1].split(separator: ":").last else {
+                    continue
+                }
+                if let port = Int(port, radix: 16) { ports.insert(port) }
+            }
+        }
+        return ports
+    }
+
+    /// Lower ones are for root (ip-sysctl, ip_unprivileged_port_start).
+    static var firstUnprivileged: Int {
+        let bytes = (try? SmallFile(path: "/proc/sys/net/ipv4/ip_unprivileged_port_start", limit: 64).bytes) ?? []
+        return Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 1024
+    }
+}
