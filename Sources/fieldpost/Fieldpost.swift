@@ -1,4 +1,4 @@
-import ArgumentParser
+import Arguments
 import FieldpostAgent
 
 @main
@@ -19,5 +19,5 @@ struct Fieldpost: AsyncParsableCommand {
             Run.self, Check.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self, Request.self, Demo.self,
         ])
 
-    static func main() async { await main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst()))) }
+    static func main() { main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst()))) }
 }
