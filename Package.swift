@@ -13,7 +13,6 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
-let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
@@ -34,7 +33,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         // Without its Foundation trait, which would link ICU.
         .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2", traits: []),
@@ -48,6 +46,9 @@ let package = Package(
         // Values that everything else is told in.
         .target(name: "Units", swiftSettings: settings),
         .target(name: "Settings", dependencies: ["Units"], swiftSettings: settings),
+
+        // The command line.
+        .target(name: "Arguments", dependencies: ["Units"], swiftSettings: settings),
 
         // The way of a message, from the wire upwards.
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: settings),
@@ -95,13 +96,14 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "fieldpost",
-            dependencies: ["FieldpostAgent", "Settings", argumentParser, logging], swiftSettings: settings),
+            dependencies: ["Arguments", "FieldpostAgent", "Settings", logging], swiftSettings: settings),
 
         // Tests: a folder per target, and what runs the whole against real brokers.
         .target(
             name: "TestSupport", dependencies: ["Relay", nioCore, nioPosix, subprocess], path: "Tests/TestSupport",
             swiftSettings: settings),
         .testTarget(name: "UnitsTests", dependencies: ["Units", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "ArgumentsTests", dependencies: ["Arguments", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "Units"], swiftSettings: settings),
         .testTarget(
             name: "RelayTests", dependencies: ["Relay", "TestSupport", nioCore, nioPosix], swiftSettings: settings),

@@ -63,6 +63,21 @@ want_build() {
     fi
 }
 
+# What the linker is told for a static file that will be stripped (see strip_static): no table for finding unwinding tables.
+static_link_options=(-Xlinker --no-eh-frame-hdr)
+
+# strip_static OBJCOPY FROM TO: what a board gets of a static file: no symbols, and no tables for unwinding the stack
+# (.eh_frame, a tenth of the file). Nobody would read them: nothing in it throws C++ exceptions (toml++ is built without),
+# no thread is cancelled or ended by pthread_exit, and a debugger has them in the file with symbols. Zeros are
+# an empty table, which libgcc's start code wants to see.
+strip_static() {
+    local empty
+    empty=$(mktemp)
+    head -c 8 /dev/zero >"$empty"
+    "$1" --strip-all --update-section ".eh_frame=$empty" "$2" "$3" || { rm -f "$empty"; return 1; }
+    rm -f "$empty"
+}
+
 # Installs what was found missing; asks nothing, and does nothing if nothing is missing.
 install_missing() {
     ((${#missing[@]})) || return 0

@@ -1,37 +1,34 @@
 #!/usr/bin/env bash
 # Builds fieldpost as one static file that runs on any Linux of this architecture.
 #
-#   Deploy/static.sh [lld|gold]
+#   Deploy/static.sh
 #
-# lld is the linker of the ARM64 build, and the default here. The result, stripped, is .build/static/fieldpost;
-# beside it is fieldpost.unstripped, with symbols.
+# The result, stripped, is .build/static/fieldpost; beside it is fieldpost.unstripped, for debuggers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=Deploy/lib.sh
 source Deploy/lib.sh
 
-linker=${1:-lld}
-[[ $linker == lld || $linker == gold ]] || die "usage: Deploy/static.sh [lld|gold]"
+[[ $# -eq 0 ]] || die "usage: Deploy/static.sh"
 
 need_swift
 want_build
-want binutils has_program strip
-[[ $linker != lld ]] || want lld has_program ld.lld
+want binutils has_program objcopy
+want lld has_program ld.lld
 install_missing
 
 # A scratch folder of its own: other flags would make the ordinary builds start from nothing each time.
 scratch=.build/static
-[[ $linker == lld ]] || scratch=.build/static-$linker
 build=(
     swift build -c release --product fieldpost --scratch-path "$scratch"
-    --static-swift-stdlib -Xswiftc -static-executable -Xswiftc "-use-ld=$linker" -Xswiftc -Osize
+    --static-swift-stdlib -Xswiftc -static-executable -Xswiftc -use-ld=lld -Xswiftc -Osize "${static_link_options[@]}"
 )
-say "building fieldpost statically with $linker in $scratch"
+say "building fieldpost statically in $scratch"
 "${build[@]}"
 built=$("${build[@]}" --show-bin-path)/fieldpost
 
 cp "$built" "$scratch/fieldpost.unstripped"
-strip -o "$scratch/fieldpost" "$built"
+strip_static objcopy "$built" "$scratch/fieldpost"
 say "$scratch/fieldpost"
 printf 'size:  %s bytes stripped, %s with symbols\n' \
     "$(stat -c %s "$scratch/fieldpost")" "$(stat -c %s "$scratch/fieldpost.unstripped")"

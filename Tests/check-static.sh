@@ -15,7 +15,7 @@ check() { # check NAME VERDICT VALUE
 verdict() { if "$@"; then echo ok; else echo FAIL; fi; }
 count() { grep -cE "$1" "$symbols" || true; }
 
-Deploy/static.sh lld
+Deploy/static.sh
 binary=.build/static/fieldpost
 symbols=$(mktemp)
 trap 'rm -f "$symbols"' EXIT

@@ -37,7 +37,7 @@ if (($#)); then
 else
     # Attacks are on the file that boards get: a build for debugging is too slow to serve others meanwhile.
     say "building the static binary"
-    Deploy/static.sh lld
+    Deploy/static.sh
     HOSTILE_FIELDPOST="$PWD/.build/static/fieldpost"
     export HOSTILE_FIELDPOST
     # A target at a time: on a small machine the ones that only compute would starve those that talk to a broker.

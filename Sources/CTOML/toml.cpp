@@ -4,6 +4,11 @@
 #define TOML_ASSERT(expression) static_cast<void>(0)
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
+// Under Clang toml++ reads numbers with streams, which brings all locales along, 0.3 MB of a static file.
+#include <charconv>
+#if defined(__cpp_lib_to_chars)
+#define TOML_FLOAT_CHARCONV 1
+#endif
 // Arrays and inline tables in each other; with `deepest_key` it bounds the recursion here, in toml++ and in whoever
 // walks the nodes.
 #define TOML_MAX_NESTED_VALUES 32

@@ -1,3 +1,5 @@
+internal import Units
+
 /// Reads one table of a configuration, key by key, and finds all that is wrong with it.
 ///
 /// A getter returns nil where the key is absent, so that `??` gives the default. Where the value is wrong, it tells
@@ -95,7 +97,7 @@ public final class SettingsReader {
     /// Whether a string stands under `key` in the file itself, and does not come from the environment.
     public func holdsLiterally(_ key: String) -> Bool {
         guard case .string(let text)? = table[key]?.value.kind else { return false }
-        return !text.contains("${")
+        return !text.includes("${")
     }
 
     func lookUp(_ key: String) -> Value? {

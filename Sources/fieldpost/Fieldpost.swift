@@ -1,4 +1,4 @@
-import ArgumentParser
+import Arguments
 import FieldpostAgent
 
 @main
@@ -20,8 +20,8 @@ struct Fieldpost: AsyncParsableCommand {
             Demo.self, Version.self,
         ])
 
-    static func main() async {
+    static func main() {
         ServiceEnvironment.hide()
-        await main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst())))
+        main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst())))
     }
 }

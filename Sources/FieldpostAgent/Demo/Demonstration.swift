@@ -86,7 +86,7 @@ public struct Demonstration: Sendable {
         end.yield(.stopped)
         try await running
         try? await until("the goodbye", within: .seconds(2)) {
-            await watcher.status.contains("\"stopped\"") == true
+            await watcher.status.includes("\"stopped\"") == true
         }
         let queue = try Outbox.inspect(path: configuration.queue.path).status
         await client.disconnect()
@@ -114,7 +114,7 @@ public struct Demonstration: Sendable {
     ) async throws -> Story {
         let queue = configuration.queue.path
         var story = Story()
-        try await until("the board at the broker") { await watcher.status.contains("online") }
+        try await until("the board at the broker") { await watcher.status.includes("online") }
         try await showValues(watcher, for: Act.calm)
 
         let cut = ContinuousClock.now

@@ -1,6 +1,7 @@
 internal import MQTT
 internal import MQTTWire
 internal import NIOCore
+internal import Units
 
 /// Somebody at the broker who sees what arrives: a client of its own, on the broker's side of the cable.
 actor Watcher {
@@ -47,7 +48,8 @@ actor Watcher {
 
     /// A member of one of our own flat payloads, without quotation marks.
     static func member(_ name: String, of payload: String) -> String? {
-        guard let rest = payload.behind("\"\(name)\":") else { return nil }
+        guard let name = payload.range(of: "\"\(name)\":") else { return nil }
+        let rest = payload[name.upperBound...]
         if rest.first == "\"" { return String(rest.dropFirst().prefix { $0 != "\"" }) }
         return String(rest.prefix { $0 != "," && $0 != "}" })
     }
@@ -73,17 +75,5 @@ actor Watcher {
         var missing = 0
         var outOfOrder = 0
         var repeated = 0
-    }
-}
-
-extension String {
-    /// What follows the first `text`.
-    fileprivate func behind(_ text: String) -> Substring? {
-        var rest = self[...]
-        while !rest.isEmpty {
-            if rest.hasPrefix(text) { return rest.dropFirst(text.count) }
-            rest = rest.dropFirst()
-        }
-        return nil
     }
 }

@@ -1,5 +1,6 @@
 internal import MQTTWire
 internal import NIOCore
+internal import Units
 
 extension Broker {
     /// A client that has been let in begins (5.0 §3.1, §3.2). CONNACK goes out, and what its session has waiting.
@@ -184,7 +185,7 @@ extension Broker {
         if !limits.areSharedSubscriptionsAvailable { properties.sharedSubscriptionAvailable = false }
         if keepAlive != connect.keepAlive { properties.serverKeepAlive = keepAlive }
         if connect.properties.requestResponseInformation == true, let information = configuration.responseInformation {
-            properties.responseInformation = information.replacing("%c", with: client.information.identifier)
+            properties.responseInformation = information.replacing(each: "%c", with: client.information.identifier)
         }
         properties.all += client.properties.all
         return properties
@@ -206,29 +207,5 @@ extension Broker {
             }
         }
         pump(place, at: now)
-    }
-}
-
-extension String {
-    fileprivate func replacing(_ mark: StaticString, with text: String) -> String {
-        var result = ""
-        var rest = self[...]
-        let mark = mark.description
-        while let range = rest.range(of: mark) {
-            result += rest[..<range.lowerBound] + text
-            rest = rest[range.upperBound...]
-        }
-        return result + rest
-    }
-}
-
-extension Substring {
-    fileprivate func range(of text: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            start = index(after: start)
-        }
-        return nil
     }
 }

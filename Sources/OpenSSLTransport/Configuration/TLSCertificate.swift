@@ -35,9 +35,13 @@ extension TLSCertificate.PrivateKey: CustomStringConvertible, CustomReflectable 
         switch self {
         case .pem(let source, _): "\(source)"
         case .pkcs11(let uri, _, _):
-            String(
-                uri.prefix { $0 != "?" }.split(separator: ";").filter { !$0.contains("pin-") }.joined(separator: ";"))
+            uri.prefix { $0 != "?" }.split(separator: ";").filter { !isPIN($0) }.joined(separator: ";")
         }
+    }
+
+    /// Whether "pin-" is anywhere in it.
+    private func isPIN(_ attribute: Substring) -> Bool {
+        attribute.split(separator: "-", omittingEmptySubsequences: false).dropLast().contains { $0.hasSuffix("pin") }
     }
 
     public var customMirror: Mirror { Mirror(self, children: []) }

@@ -1,4 +1,4 @@
-import ArgumentParser
+import Arguments
 import FieldpostAgent
 
 /// The options that `pub`, `sub` and `request` have in common, with mosquitto_pub's letters. Values are taken as they stand, also

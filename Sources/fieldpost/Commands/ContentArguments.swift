@@ -1,4 +1,4 @@
-import ArgumentParser
+import Arguments
 import FieldpostAgent
 
 /// What `pub` and `request` publish, with mosquitto_pub's options.

@@ -1,4 +1,4 @@
-import ArgumentParser
+import Arguments
 import FieldpostAgent
 
 /// How `sub` and `request` print messages, with mosquitto_sub's options.

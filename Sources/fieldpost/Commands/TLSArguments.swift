@@ -1,4 +1,4 @@
-import ArgumentParser
+import Arguments
 import FieldpostAgent
 
 /// How `pub`, `sub` and `request` secure their connection, with mosquitto_pub's options.
