@@ -217,7 +217,9 @@ import Units
     @Test func `of a damaged one what can be read is taken over (D6)`() async throws {
         try await becomeNewer(["first"])
         let older = try await Outbox.opened(folder)
-        _ = try await older.append { _ in try (1...400).map { try message("\($0):" + String(repeating: "x", count: 150)) } }
+        _ = try await older.append { _ in
+            try (1...400).map { try message("\($0):" + String(repeating: "x", count: 150)) }
+        }
         await older.close()
         var bytes = try Folder.read(standIn)
         for index in 40_960..<43_008 { bytes[index] = 0x55 }
