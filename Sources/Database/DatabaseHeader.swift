@@ -129,7 +129,8 @@ private final class ReadOnlyFile {
     func read(_ count: Int, at offset: Int) -> [UInt8]? {
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count {
-                let got = pread(descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
+                let got = pread(
+                    descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
                 if got > 0 { filled += got } else if got == 0 || errno != EINTR { return }
             }
         }

@@ -78,7 +78,7 @@ extension Outbox {
             ])
         guard ledger.notes[StandIn.identity] == nil else { return }
         ledger.notes[StandIn.identity] = Int64.random(in: 1 ... .max)
-        ledger.nextSequence = max(ledger.nextSequence, StandIn.firstSequence(at: now()))
+        ledger.nextSequence = max(ledger.nextSequence, StandIn.firstSequence(behind: newer.path))
         lostCounters = StandIn.minutes(at: now())
         isLedgerChanged = true
     }

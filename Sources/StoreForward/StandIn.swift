@@ -3,6 +3,12 @@ internal import MQTT
 internal import SQLite
 internal import Units
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+
 /// A queue that an older program has begun beside one that it could not read, and how it comes home.
 enum StandIn {
     /// The note that tells one such queue from another.
@@ -15,9 +21,28 @@ enum StandIn {
         max(0, (now - Timestamp(milliseconds: 1_735_689_600_000)).milliseconds / 60_000)
     }
 
-    /// Where numbering begins, so that it lies behind the other queue's for boards of up to 273 messages a second: payloads
-    /// carry these numbers.
-    static func firstSequence(at now: Timestamp) -> Int64 { max(1, minutes(at: now) << 14) }
+    /// Where numbering begins, so that it lies behind the other queue's: payloads carry these numbers. Not far behind it:
+    /// the store looks for older messages with the same packet identifier.
+    ///
+    /// - Parameter path: a queue of a format that we do not know. If it does not say how far it has come, 1.
+    static func firstSequence(behind path: String) -> Int64 {
+        guard let connection = try? Connection(path: path, mode: .immutable) else { return 1 }
+        func number(_ sql: String) -> Int64 {
+            guard let statement = try? connection.prepare(sql), (try? statement.step()) == true else { return 0 }
+            return statement.integer(0)
+        }
+        let noted = number("SELECT value FROM meta WHERE name = 'next_sequence'")
+        let last = Priority.allCases.map { priority in
+            let (floor, ceiling) = (priority.floor.value, priority.ceiling.value)
+            return RowID(number("SELECT max(id) FROM message WHERE id > \(floor) AND id < \(ceiling)")).sequence
+        }
+        let next = max(noted, (last.max() ?? 0) + 1)
+        guard (1...1 << 46).contains(next) else { return 1 }
+        return access(path + "-wal", F_OK) == 0 ? next + messagesInLog : next
+    }
+
+    /// More than the log of a queue holds, which is not read here.
+    private static let messagesInLog: Int64 = 1 << 17
 
     /// Moves all that a queue holds behind what is in another, with its losses and its counts, and removes its files.
     ///
@@ -43,7 +68,7 @@ enum StandIn {
         if let number = other.notes[identity], number == ledger.notes[taken] { return 0 }
         var count = 0
         try target.connection.transaction {
-            // Its own numbers lie behind ours, unless a clock was wrong.
+            // Its own numbers lie behind ours, unless our file did not say how far it had come.
             let shift = try source.firstSequence() ?? .max < ledger.nextSequence ? ledger.nextSequence : 0
             var unreadable = lost
             for priority in Priority.allCases {

@@ -56,14 +56,16 @@ enum ConnectionTest {
             try await client.publishNow(
                 Message(topic: topic, payload: payload, qos: .atLeastOnce), timeout: patience)
             if let code = codes.first, code.isError {
-                return .good("\(spoken); published; the broker does not let us read \(name) (\(code)), which is no harm")
+                return .good(
+                    "\(spoken); published; the broker does not let us read \(name) (\(code)), which is no harm")
             }
             let isBack = await first(of: client.messages) { $0.topic == topic && $0.payload == payload }
             if isBack { return .good("\(spoken); published and received") }
             // 3.1.1 has no way to say that a message was not wanted.
             return await client.version == .v5
                 ? .good("\(spoken); published; nothing came back: we may not read \(name), which is no harm")
-                : .failed("\(endpoint): what was published to \(name) did not come back; check the broker's access rules")
+                : .failed(
+                    "\(endpoint): what was published to \(name) did not come back; check the broker's access rules")
         } catch ClientError.refused(let code) {
             return .failed("\(endpoint): publishing to \(name) was refused: \(code); check the broker's access rules")
         } catch {
@@ -91,7 +93,8 @@ enum ConnectionTest {
     private static func ownBroker() -> Outcome {
         ListeningPorts.all().contains(1883)
             ? .failed(
-                "somebody listens at port 1883 of this machine already; if it is a broker, use it: mqtt://localhost:1883")
+                "somebody listens at port 1883 of this machine already; if it is a broker, use it: mqtt://localhost:1883"
+            )
             : .good("port 1883 is free for it")
     }
 
@@ -101,7 +104,8 @@ enum ConnectionTest {
             "; check the name, and the board's network"
         case .unreachable: "; check host and port, and that a broker listens there"
         case .timedOut: "; check host and port, and what firewalls stand between"
-        case .closed: "; is this the port of an MQTT broker, and is it spoken to with TLS where it wants that (mqtts://)?"
+        case .closed:
+            "; is this the port of an MQTT broker, and is it spoken to with TLS where it wants that (mqtts://)?"
         case .tls(let error): mend(error)
         default: ""
         }

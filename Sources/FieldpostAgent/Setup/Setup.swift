@@ -45,7 +45,8 @@ struct Setup: Sendable {
         let present = files.present
         let password: Secret? = if case .typed(let secret)? = answers.password { secret } else { nil }
         try files.write(password: password) { answers.configuration(passwordFile: $0) }
-        terminal.show("\(files.file) is written" + (password == nil ? "" : ", and \(files.passwordFile) with the password"))
+        terminal.show(
+            "\(files.file) is written" + (password == nil ? "" : ", and \(files.passwordFile) with the password"))
         if present != .nothing { terminal.show("what was there before is in \(files.backup)") }
         for line in world.nextSteps(files.file) { terminal.show(line) }
     }
@@ -76,7 +77,8 @@ struct Setup: Sendable {
             usual: answers.device.isEmpty ? try? TopicLevel.check(world.hostName) : answers.device, TopicLevel.check)
         guard let endpoint = answers.endpoint else {
             (answers.username, answers.password, answers.caFile) = (nil, nil, nil)
-            for (option, text) in [("username", given.username), ("ca-file", given.caFile)] where text ?? "none" != "none" {
+            for (option, text) in [("username", given.username), ("ca-file", given.caFile)]
+            where text ?? "none" != "none" {
                 throw SetupError(.usage, "--\(option) has no meaning for a broker of the board's own; leave it out")
             }
             return
@@ -229,7 +231,8 @@ struct Setup: Sendable {
                 (reading.channel.map { "\($0) " } ?? "") + reading.text
             }
             let more = sensor.readings.count > 3 ? ", …" : ""
-            let value = values.isEmpty ? sensor.error.map { "no value: \($0)" } ?? "no value" : values.joined(separator: ", ")
+            let value =
+                values.isEmpty ? sensor.error.map { "no value: \($0)" } ?? "no value" : values.joined(separator: ", ")
             return ["\(index + 1)", sensor.candidate.name, value + more, sensor.candidate.summary]
         }
         let widths = (0..<3).map { column in min(40, rows.map { $0[column].count }.max() ?? 0) }
@@ -302,7 +305,8 @@ struct Setup: Sendable {
     }
 
     private func confirm(_ question: String, isUsual: Bool) async throws(SetupError) -> Bool {
-        try await answer("yes", "\(question) (y/n)", given: nil, usual: isUsual ? "y" : "n") { text throws(InvalidText) in
+        try await answer("yes", "\(question) (y/n)", given: nil, usual: isUsual ? "y" : "n") {
+            text throws(InvalidText) in
             switch text.lowercased() {
             case "y", "yes": return true
             case "n", "no": return false

@@ -48,8 +48,9 @@ final class StandardTerminal: SetupTerminal {
     func show(_ line: String) { Console.print(line) }
 
     func ask(_ prompt: String?, isSecret: Bool) async throws(SetupError) -> String? {
-        if let prompt { _ = Console.write(Array((Console.printable(prompt) + " ").utf8), to: STDOUT_FILENO) }
+        // Before the prompt, behind which somebody may type at once.
         if isSecret { hide() }
+        if let prompt { _ = Console.write(Array((Console.printable(prompt) + " ").utf8), to: STDOUT_FILENO) }
         defer {
             restore()
             // Nobody has seen the line end.

@@ -39,7 +39,7 @@ struct DatabaseOutlook: Sendable {
     /// Bytes that the first start may write beside what there is …
     let need: Int64
     /// … and those that are free there; nil if that is not known.
-    let room: Int64?
+    var room: Int64?
 
     init(path: String, format: DatabaseFormat) {
         self.path = path

@@ -51,7 +51,8 @@ public struct VersionReport: Sendable {
     private var json: JSON {
         [
             "name": .string("fieldpost"), "version": .string(version), "architecture": .string(architecture),
-            "static": .boolean(isStatic), "swift": .string(compiler), "mqtt": .array([.string("5.0"), .string("3.1.1")]),
+            "static": .boolean(isStatic), "swift": .string(compiler),
+            "mqtt": .array([.string("5.0"), .string("3.1.1")]),
             "openssl": .string(openSSL), "sqlite": .string(sqlite), "queue": Self.json(queue),
             "store": Self.json(store),
         ]

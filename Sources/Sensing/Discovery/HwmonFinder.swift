@@ -12,7 +12,9 @@ struct HwmonFinder: SensorFinder {
             let folder = String(path.dropLast("/name".count))
             guard let name = try? KernelFile.text(path), !name.isEmpty, !zones.contains(name) else { continue }
             let names = Set((try? KernelFolder.names(in: folder)) ?? [])
-            guard names.contains(where: { HwmonInput(attribute: $0, among: names, in: folder) != nil }) else { continue }
+            guard names.contains(where: { HwmonInput(attribute: $0, among: names, in: folder) != nil }) else {
+                continue
+            }
             chips.append((name, KernelFolder.linkTarget("\(folder)/device")))
         }
         chips.sort { ($0.name, $0.device ?? "") < ($1.name, $1.device ?? "") }

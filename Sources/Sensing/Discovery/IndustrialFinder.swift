@@ -29,7 +29,8 @@ struct IndustrialFinder: SensorFinder {
     private static func lastingPath(of folder: String, _ attribute: String, in context: DriverContext) -> String {
         let prefix = context.path("")
         let present = String(folder.dropFirst(prefix.count)) + "/" + attribute
-        guard let root = resolved(prefix + "/"), let real = resolved(folder), real.hasPrefix(root == "/" ? "/" : root + "/"),
+        guard let root = resolved(prefix + "/"), let real = resolved(folder),
+            real.hasPrefix(root == "/" ? "/" : root + "/"),
             let slash = real.lastIndex(of: "/")
         else { return present }
         let parent = real[..<slash].dropFirst(root == "/" ? 0 : root.count)

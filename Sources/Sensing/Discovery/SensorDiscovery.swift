@@ -26,7 +26,9 @@ public struct SensorDiscovery: Sendable {
     }
 
     /// What the drivers of this library can read.
-    public static var builtIn: [any SensorFinder] { [ThermalFinder(), HwmonFinder(), IndustrialFinder(), SystemFinder()] }
+    public static var builtIn: [any SensorFinder] {
+        [ThermalFinder(), HwmonFinder(), IndustrialFinder(), SystemFinder()]
+    }
 
     /// Looks around, and reads each sensor once, all at the same time.
     public func run() async -> [FoundSensor] {

@@ -74,7 +74,8 @@ private struct Scene {
             candidate: SensorCandidate(
                 name: name, driver: name == "distance" ? "file" : "thermal",
                 options: name == "distance"
-                    ? [.init("path", .string("/sys/$x")), .init("scale", .number(0.001))] : [.init("zone", .string(name))],
+                    ? [.init("path", .string("/sys/$x")), .init("scale", .number(0.001))]
+                    : [.init("zone", .string(name))],
                 summary: "the \(name)"),
             readings: name == "broken"
                 ? []
@@ -103,7 +104,8 @@ private struct Scene {
     @Test func `somebody who answers gets what they said, and a configuration that is good`() async throws {
         let scene = try Scene()
         let terminal = ScriptedTerminal([
-            "broker.example", "mqtt://broker.example", "bin 0427/a", "bin-0427", "user", "secret $pass", "2,cpu-thermal", "y",
+            "broker.example", "mqtt://broker.example", "bin 0427/a", "bin-0427", "user", "secret $pass",
+            "2,cpu-thermal", "y",
         ])
         #expect(await scene.run(SetupOptions(), terminal) == nil)
         #expect(
@@ -190,7 +192,8 @@ private struct Scene {
         let scene = try Scene()
         var options = SetupOptions()
         options.isQuiet = true
-        #expect(await scene.run(options, ScriptedTerminal())?.description == "--broker is missing, and cannot be guessed")
+        #expect(
+            await scene.run(options, ScriptedTerminal())?.description == "--broker is missing, and cannot be guessed")
         options.broker = "ftp://x"
         #expect(await scene.run(options, ScriptedTerminal())?.description.hasPrefix("--broker: \"ftp://\"") == true)
         options.broker = "mqtts://x"

@@ -103,7 +103,8 @@ import Testing
 
     private func body(_ id: Int64, _ text: String) throws -> StoredMessage {
         StoredMessage(
-            id: id, message: ServerMessage(topic: try TopicName("t"), payload: ByteBuffer(string: text), qos: .exactlyOnce),
+            id: id,
+            message: ServerMessage(topic: try TopicName("t"), payload: ByteBuffer(string: text), qos: .exactlyOnce),
             publisher: "p")
     }
 
@@ -125,7 +126,8 @@ import Testing
             await older.commit(
                 try retained(1, "both", bytes: 7) + retained(2, "theirs") + [
                     .session(present), .message(try body(3, "later")), .queued(1, entry(40, 3)),
-                    .session(StoredSession(id: 9, clientIdentifier: "new", version: .v5, expiryInterval: 60, deadline: nil)),
+                    .session(
+                        StoredSession(id: 9, clientIdentifier: "new", version: .v5, expiryInterval: 60, deadline: nil)),
                 ], at: place.now
             ).failure == nil)
         await older.close()

@@ -31,7 +31,8 @@ import Testing
 
     @Test func `thermal zones are found by their type, and not again as the chips that repeat them`() async throws {
         let tree = try FakeTree([
-            "/sys/class/thermal/thermal_zone0/type": "cpu-thermal\n", "/sys/class/thermal/thermal_zone0/temp": "47236\n",
+            "/sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+            "/sys/class/thermal/thermal_zone0/temp": "47236\n",
             "/sys/class/thermal/thermal_zone1/type": "x86_pkg_temp\n",
             "/sys/class/thermal/thermal_zone1/temp": "50000\n",
             "/sys/class/thermal/thermal_zone2/type": "x86_pkg_temp\n",
@@ -101,7 +102,8 @@ import Testing
         #expect(found.last?.error != nil)
         #expect(
             text(found[3])
-                == "ads1015-temp: file path=/sys/bus/iio/devices/iio:device1/in_temp_raw scale=0.01 offset=-6.0 unit=°C")
+                == "ads1015-temp: file path=/sys/bus/iio/devices/iio:device1/in_temp_raw scale=0.01 offset=-6.0 unit=°C"
+        )
         #expect(text(found[4]).contains("scale=0.002 unit=V"))
     }
 
@@ -125,7 +127,10 @@ import Testing
             "/proc/loadavg": "0.52 0.58 0.59 1/467 12345\n",
             "/proc/meminfo": "MemTotal:  3884368 kB\nMemAvailable:    3000000 kB\n",
         ])
-        #expect(await found(tree).map { "\($0.candidate.name) \(values($0).joined())" } == ["load 0.52", "memory 3072.0 MB"])
+        #expect(
+            await found(tree).map { "\($0.candidate.name) \(values($0).joined())" } == [
+                "load 0.52", "memory 3072.0 MB",
+            ])
     }
 
     private struct Shouting: SensorFinder {
