@@ -29,6 +29,7 @@ want dpkg has_program dpkg-deb
 want python3 has_program python3
 want binutils has_program readelf
 install_missing
+readelf -l "$binary" | grep -q INTERP && die "$binary needs libraries of the system: Deploy/static.sh builds one that does not"
 
 source_version=$(sed -n 's/.*let string = "\(.*\)".*/\1/p' Sources/FieldpostAgent/Version.swift)
 version=${PACKAGE_VERSION:-$source_version}
