@@ -3,7 +3,7 @@
 #
 #   Deploy/deb/build.sh amd64|arm64 [BINARY]
 #
-# BINARY is what Deploy/static.sh and Deploy/cross built, if not said otherwise. Under .build/deb come to lie
+# BINARY is what Deploy/static.sh or Deploy/cross/build.sh built, if not said otherwise. Under .build/deb come to lie
 #
 #   fieldpost_VERSION_ARCHITECTURE.deb       for Debian and its kin
 #   fieldpost-VERSION-ARCHITECTURE.tar.gz    with install.sh, for boards without dpkg
@@ -22,7 +22,7 @@ amd64) binary=${2:-.build/static/fieldpost} machine=3e00 ;;
 arm64) binary=${2:-.build/cross/aarch64/fieldpost} machine=b700 ;;
 *) die "usage: Deploy/deb/build.sh amd64|arm64 [BINARY]" ;;
 esac
-[[ -f $binary ]] || die "$binary is not there: build it first, with Deploy/static.sh or Deploy/cross"
+[[ -f $binary ]] || die "$binary is not there: build it first, with Deploy/static.sh or Deploy/cross/build.sh"
 [[ $(od -An -tx1 -j18 -N2 "$binary" | tr -d ' ') == "$machine" ]] || die "$binary is not for $architecture"
 
 want dpkg has_program dpkg-deb

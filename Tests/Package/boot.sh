@@ -54,6 +54,7 @@ if [[ -z ${PACKAGE_TEST:-} ]]; then
     say "booting $kernel"
     timeout 400 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 -display none -monitor none \
         -no-reboot -nic none -serial "file:$work/console" -serial "file:$work/checks" -kernel "$work/vmlinuz" -initrd "$work/initrd" \
+        -smbios type=11,value=io.systemd.credential:fieldpost.psk=0123 \
         -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" -append "console=ttyS0 quiet root=/dev/vda" </dev/null ||
         say "the machine did not end by itself"
     echo
@@ -107,7 +108,7 @@ depmod -b "$base" "$release"
 modules() { modprobe -d "$base" -S "$release" --show-depends -a "$@" 2>/dev/null | awk '$1 == "insmod" { print $2 }' | awk '!seen[$0]++'; }
 while read -r module; do
     install -D -m 644 "$module" "/mnt/root/lib/modules/$release/${module##*"/$release/"}"
-done < <(modules i2c-dev i2c-stub lm75 button)
+done < <(modules i2c-dev i2c-stub lm75 button dmi-sysfs)
 cp "$base/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} "/mnt/root/lib/modules/$release/"
 depmod -b /mnt/root "$release"
 

@@ -46,7 +46,7 @@ check "apt install starts it, ready by notification" "$(verdict test $status -eq
 # Its status comes soon after.
 within 10 differs StatusText "" && within 10 grep -q connected <<<"$(property StatusText)"
 check "tells its status" "$(verdict test -n "$(property StatusText)")" "$(property StatusText)"
-check "starts without any credential" "$(verdict running)" "$(find /run/credentials/$unit -type f 2>&1 | paste -sd ' ')"
+check "starts without the credentials that are missing" "$(verdict running)" "$(find /run/credentials/$unit -type f 2>&1 | paste -sd ' ')"
 output=$(readings 3)
 check "publishes" "$(verdict test "$(grep -c '"value":' <<<"$output")" -eq 2)" "$(grep /load <<<"$output")"
 pid=$(property MainPID)
@@ -83,6 +83,7 @@ try yes "may read /proc/loadavg" cat /proc/loadavg
 try yes "may write its queue's folder" touch /var/lib/fieldpost/probe /run/fieldpost/probe
 try yes "may read its configuration" cat /etc/fieldpost/fieldpost.toml
 try yes "may resolve names" getent hosts localhost
+try yes "has the credential that the machine was booted with" grep 0123 "\$CREDENTIALS_DIRECTORY/fieldpost.psk"
 try no "may not write its configuration" touch /etc/fieldpost/fieldpost.toml
 try no "may not write /sys" bash -c 'echo 1 >/sys/class/hwmon/hwmon0/update_interval'
 try no "may not open the disk" bash -c 'exec 3</dev/vda'

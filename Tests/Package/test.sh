@@ -54,6 +54,10 @@ output=$(shellcheck -x Deploy/install.sh Deploy/deb/{preinst,postinst,prerm,post
 check "shellcheck of what boards run" "$(verdict test -z "$output")" "$(head -n 2 <<<"$output" | tail -n 1)"
 output=$(lintian --fail-on error,warning "$first" 2>&1); status=$?
 check "lintian" "$(verdict test "$status" -eq 0)" "$(grep -E '^[EW]:' <<<"$output" | head -n 3 || echo "neither errors nor warnings")"
+if has_program hadolint >/dev/null; then
+    output=$(hadolint --no-color Deploy/container/Containerfile 2>&1)
+    check "hadolint" "$(verdict test -z "$output")" "$(head -n 1 <<<"$output")"
+fi
 
 # --- The package in a Debian
 
