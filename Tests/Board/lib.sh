@@ -69,7 +69,7 @@ start_broker() {
     cat "$folder/mosquitto.log" >&2
     die "Mosquitto does not start"
 }
-broker_has_decided() { ! kill -0 "$broker" || grep -q ' running$' "$folder/mosquitto.log"; }
+broker_has_decided() { ! kill -0 "$broker" 2>/dev/null || grep -q ' running$' "$folder/mosquitto.log"; }
 
 # make_authority NAME: a certificate authority of our own, NAME.crt and NAME.key.
 make_authority() {
