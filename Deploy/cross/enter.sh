@@ -32,7 +32,7 @@ while read -r key value; do
     [[ $key != url.* || ! -d $mirror ]] || mirrors+=("$(realpath "$mirror")")
 done < <(git config --get-regexp '^(url|http)\.' || true)
 environment=(HOME=/root LANG=C.UTF-8 PATH=/usr/libexec/swift/bin:/usr/sbin:/usr/bin TERM=dumb
-    PKG_CONFIG_LIBDIR=/work/sdk/pkgconfig)
+    PKG_CONFIG_PATH=/work/sdk/pkgconfig)
 for name in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY ALL_PROXY; do
     [[ -z ${!name-} ]] || environment+=("$name=${!name}")
 done

@@ -126,27 +126,6 @@ for arch in aarch64 x86_64; do
     [[ ! -e $folder/packages/swift-$arch ]] || unpack "$folder" "swift-$arch" '' "$sysroot/usr" --wildcards \
         --strip-components=4 --exclude='*/embedded' --exclude='*/clang/*/lib' \
         './usr/libexec/swift/lib/swift_static' './usr/libexec/swift/lib/clang'
-    cat >"$bundle/$arch/swift-sdk.json" <<JSON
-{
-    "schemaVersion": "4.0",
-    "targetTriples": {
-        "$arch-unknown-linux-gnu": {
-            "sdkRootPath": "sysroot",
-            "swiftResourcesPath": "sysroot/usr/lib/swift_static",
-            "swiftStaticResourcesPath": "sysroot/usr/lib/swift_static",
-            "toolsetPaths": ["toolset.json"]
-        }
-    }
-}
-JSON
-    cat >"$bundle/$arch/toolset.json" <<'JSON'
-{
-    "schemaVersion": "1.0",
-    "rootPath": "/usr/libexec/swift/bin",
-    "linker": { "path": "ld.lld" },
-    "swiftCompiler": { "extraCLIOptions": ["-use-ld=lld"] }
-}
-JSON
 done
 # SwiftPM asks for these before it links what the module maps name.
 mkdir "$folder/sdk.part/pkgconfig"
@@ -165,6 +144,34 @@ wait "$unpacking" || die "a package cannot be unpacked; is the disk full? Try ag
 own=$bundle/${triplet[$host]}/sysroot/usr/lib
 mv "$compiler/usr/libexec/swift/lib/swift_static" "$own/"
 cp -a "$compiler/usr/libexec/swift/lib/clang" "$own/"
+
+for arch in aarch64 x86_64; do
+    # Debian says x86_64-pc-linux-gnu where others say x86_64-unknown-linux-gnu.
+    modules=("$bundle/$arch"/sysroot/usr/lib/swift_static/linux/Swift.swiftmodule/*.swiftmodule)
+    triple=${modules[0]##*/}
+    triple=${triple%.swiftmodule}
+    cat >"$bundle/$arch/swift-sdk.json" <<JSON
+{
+    "schemaVersion": "4.0",
+    "targetTriples": {
+        "$triple": {
+            "sdkRootPath": "sysroot",
+            "swiftResourcesPath": "sysroot/usr/lib/swift_static",
+            "swiftStaticResourcesPath": "sysroot/usr/lib/swift_static",
+            "toolsetPaths": ["toolset.json"]
+        }
+    }
+}
+JSON
+    cat >"$bundle/$arch/toolset.json" <<'JSON'
+{
+    "schemaVersion": "1.0",
+    "rootPath": "/usr/libexec/swift/bin",
+    "linker": { "path": "ld.lld" },
+    "swiftCompiler": { "extraCLIOptions": ["-use-ld=lld"] }
+}
+JSON
+done
 
 mv "$compiler" "$folder/root"
 mv "$folder/sdk.part" "$folder/sdk"
