@@ -5,7 +5,7 @@ struct FishScript {
 
     init(_ program: Completable) {
         self.program = program
-        function = "__\(identifier(program.name))_command"
+        function = "__\(identifier(program.name))"
     }
 
     var text: String {
@@ -21,12 +21,18 @@ struct FishScript {
         return """
             # fish completion for \(program.name)
 
-            function \(function)
+            function \(function)_command
                 set -l command \(program.name)
                 for word in (commandline -opc)[2..-1]
             \(commands.isEmpty ? "        break" : step)
                 end
                 echo $command
+            end
+
+            # Files with these extensions, and the folders on the way to them.
+            function \(function)_files
+                set -l word (string replace -r -- '^-[^=]*=' '' (commandline -ct))
+                complete -C "'' $word" | string match -r -- '.*(?:/|\\.(?:'(string join '|' $argv)'))$'
             end
 
             complete -c \(program.name) -f
@@ -37,7 +43,7 @@ struct FishScript {
     private func lines(_ command: Completable) -> [String] {
         let here =
             "complete -c \(program.name) -n "
-            + quoted("test (\(function)) = \"\(command.path.joined(separator: " "))\"")
+            + quoted("test (\(function)_command) = \"\(command.path.joined(separator: " "))\"")
         let options = command.options.flatMap { option in
             // What denies a flag is an option of its own.
             [option.names, option.inverseNames].filter { !$0.isEmpty }.map { names in
@@ -61,7 +67,7 @@ struct FishScript {
         case .list(let words): " -f -a \(quoted(words.joined(separator: " ")))"
         case .file(let extensions) where extensions.isEmpty: " -F"
         case .file(let extensions):
-            " -k -f -a " + quoted("(__fish_complete_suffix \(extensions.map { ".\($0)" }.joined(separator: " ")))")
+            " -f -a " + quoted("(\(function)_files \(extensions.joined(separator: " ")))")
         case .directory: " -f -a '(__fish_complete_directories (commandline -ct))'"
         }
     }

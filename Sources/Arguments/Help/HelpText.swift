@@ -24,7 +24,7 @@ extension Command {
             }
             parts.append((["COMMANDS:"] + lines).joined(separator: "\n"))
             let path = ([path[0], "help"] + path.dropFirst()).joined(separator: " ")
-            parts.append("See '\(path) <command>' for more.")
+            parts.append("See '\(path) <command>' for more.".wrapped(to: width).joined(separator: "\n"))
         }
         return parts.joined(separator: "\n\n")
     }

@@ -102,7 +102,8 @@ struct ArgumentReader {
         let value = try joined ?? nextValue(declaration, name)
         if case .completionScript = declaration.kind {
             guard let shell = Shell(rawValue: value) else {
-                throw ReadingProblem.invalidValue(value, declaration, name, expectation: Shell.valueExpectation)
+                let shells = listed(Shell.allValueStrings, joining: "or")
+                throw ReadingProblem.invalidValue(value, declaration, name, expectation: "it takes \(shells)")
             }
             return .completionScript(shell)
         }

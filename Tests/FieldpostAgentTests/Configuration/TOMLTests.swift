@@ -109,6 +109,26 @@ import Testing
         #expect(try parseTOML(text.utf8).entries.map(\.key) == ["a", "b", "c", "d", "e", "f"])
     }
 
+    @Test(arguments: [
+        ("1.5", 1.5), ("+1.5", 1.5), ("-0.0", -0.0), ("1e+5", 1e5), ("6.626e-34", 6.626e-34),
+        ("1_000.000_1", 1000.0001),
+        ("0.1", 0.1), ("1.7976931348623157e308", .greatestFiniteMagnitude), ("-2.2250738585072014e-308", -0x1p-1022),
+        ("5e-324", .leastNonzeroMagnitude), ("inf", .infinity), ("-inf", -.infinity),
+        ("123456789012345678901234567890.0", 123_456_789_012_345_678_901_234_567_890.0),
+    ])
+    func `Numbers are read to the last bit`(text: String, number: Double) throws {
+        guard case .number(let read)? = try parseTOML("n = \(text)".utf8)["n"]?.value.kind else {
+            Issue.record("\(text) is no number")
+            return
+        }
+        #expect(read.bitPattern == number.bitPattern, "\(read)")
+    }
+
+    @Test(arguments: ["1e400", "-1e400", "1._5", "1.", ".5", "1e", "1.5.5", "0x1p3.0", "infinity", "1__0.5"])
+    func `What is no number, or too large for one, is refused`(text: String) {
+        #expect(throws: (any Error).self) { try parseTOML("n = \(text)".utf8) }
+    }
+
     @Test func `S3: damaged documents never crash`() {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = SplitMix64(seed: seed)
