@@ -13,6 +13,9 @@ source "$here/../lib.sh"
 source "$here/packages.sh"
 
 folder=$(cross_folder) package=$(realpath "$here/../..")
+# While somebody builds here, nobody may make it anew.
+exec 9>>"$folder/lock"
+flock -s 9
 [[ -e $folder/ready ]] || die "there is no Swift in $folder: run Deploy/cross/sdk.sh first"
 namespaces=(--mount)
 ((EUID == 0)) || namespaces+=(--map-root-user)

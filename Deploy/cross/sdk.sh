@@ -50,30 +50,35 @@ needless='cpp-[0-9]+-.*|lib[a-z]*san[0-9]+|libgomp1|libitm1|perl|perl-.*|libperl
 want_packages
 install_missing
 mkdir -p "$folder"
-exec 9>"$folder/lock"
-flock -n 9 || { say "waiting for another run in $folder" && flock 9; }
+exec 9>>"$folder/lock"
 
 # What the folder's content follows from, and what it consists of.
 recipe() { cat "$here/sdk.sh" "$here/packages.sh" "$folder"/packages/{compiler,swift-*,sysroot-*} | sha256sum; }
 content() { (cd "$folder" && find root/usr sdk -printf '%P %y %s %l\n' | LC_ALL=C sort | sha256sum); }
 
-if [[ $renew == yes || $(cat "$folder/suite" 2>/dev/null || true) != "$suite" ]]; then
-    rm -rf "$folder/packages" "$folder/ready"
-    printf '%s\n' "$suite" >"$folder/suite"
+is_ready() { [[ $(cat "$folder/ready" 2>/dev/null) == "$suite $(recipe 2>/dev/null) $(content 2>/dev/null)" ]]; }
+is_enough() { [[ $renew == no ]] && is_ready; }
+done_with() { say "Swift $(version_of "$folder" compiler swiftlang) and $suite's libraries are in $folder${1-}"; }
+
+# Those who build hold the lock together; whoever changes something has it alone.
+flock -s 9
+if is_enough; then
+    done_with
+    exit
 fi
-if [[ -e $folder/ready ]]; then
-    if [[ $(cat "$folder/ready") == "$(recipe) $(content)" ]]; then
-        say "Swift $(version_of "$folder" compiler swiftlang) and $suite's libraries are in $folder"
-        exit
-    fi
-    say "$folder was made by another version of this script, or changed since: it is made anew"
+flock -n 9 || { say "waiting for others who use $folder" && flock 9; }
+if is_enough; then
+    done_with
+    exit
 fi
+[[ $renew == no ]] || rm -rf "$folder/packages"
+[[ ! -e $folder/ready ]] || say "$folder is made anew: it was asked for, or this script or something in there has changed"
 (cd "$folder" && rm -rf ready apt root root.part sdk sdk.part home)
 available=$(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1000000))
-((available >= 5)) || die "$folder has $available GB left; 5 are needed while it is made, and less than 3 stay"
+((available >= 4)) || die "$folder has $available GB left; 4 are needed while it is made, and 2 stay"
 
 say "asking Debian's lists"
-record "$folder" compiler sid "$host" install swiftlang libc6-dev libstdc++-16-dev git pkgconf dash coreutils sed grep
+record "$folder" compiler sid "$host" install swiftlang libc6-dev git pkgconf dash coreutils sed grep
 swift=$(version_of "$folder" compiler swiftlang)
 declare -A triplet=([amd64]=x86_64 [arm64]=aarch64)
 for architecture in amd64 arm64; do
@@ -177,5 +182,5 @@ mv "$compiler" "$folder/root"
 mv "$folder/sdk.part" "$folder/sdk"
 mkdir "$folder/home"
 for set in "${sets[@]}"; do drop "$folder" "$set"; done
-printf '%s %s\n' "$(recipe)" "$(content)" >"$folder/ready"
-say "Swift $swift and $suite's libraries are in $folder, $(du -sm "$folder" | cut -f 1) MB"
+printf '%s %s %s\n' "$suite" "$(recipe)" "$(content)" >"$folder/ready"
+done_with ", $(du -sm --exclude=board "$folder" | cut -f 1) MB"

@@ -37,7 +37,7 @@ install_missing
 [[ $# -gt 1 ]] || Deploy/cross/build.sh "$arch"
 binary=$(realpath "${2:-.build/cross/$arch/fieldpost}")
 Tests/Board/kernel.sh "$arch"
-kernel=$(cross_folder)/board-$arch
+kernel=$(cross_folder)/board/$arch
 # shellcheck source=Tests/Board/lib.sh
 source Tests/Board/lib.sh
 PATH="$PATH:/usr/sbin:/sbin"

@@ -3,7 +3,7 @@
 #
 #   Tests/Board/kernel.sh aarch64|x86_64
 #
-# They come into the folder of Deploy/cross/sdk.sh, as board-ARCH: vmlinuz, busybox, and root/ with lib/modules. Done once;
+# They come into the folder of Deploy/cross/sdk.sh, as board/ARCH: vmlinuz, busybox, and root/ with lib/modules. Done once;
 # installs nothing. From sid, whose kernel is the first of Debian's to have gpio-sim.
 set -euo pipefail
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
@@ -22,7 +22,7 @@ modules+=(virtio_pci virtio_net virtio_blk ext4 evdev nvme configfs gpio-sim)
 want_packages
 want kmod has_program depmod
 install_missing
-folder=$(cross_folder) set=kernel-$1 board=$(cross_folder)/board-$1
+folder=$(cross_folder)/board set=$1 board=$(cross_folder)/board/$1
 mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock 9
