@@ -66,16 +66,16 @@ want_build() {
 # What the linker is told for a static file that will be stripped (see strip_static): no table for finding unwinding tables.
 static_link_options=(-Xlinker --no-eh-frame-hdr)
 
-# strip_static OBJCOPY FROM TO: what a board gets of a static file: no symbols, and no tables for unwinding the stack
-# (.eh_frame, a tenth of the file). Nobody would read them: nothing in it throws C++ exceptions (toml++ is built without),
-# no thread is cancelled or ended by pthread_exit, and a debugger has them in the file with symbols. Zeros are
-# an empty table, which libgcc's start code wants to see.
+# strip_static FROM TO OBJCOPY...: what a board gets of a static file: no symbols, and no tables for unwinding the stack
+# (.eh_frame, a seventh of the file). Nobody would read them: nothing in it throws C++ exceptions (toml++ is built without),
+# no thread is cancelled or ends by pthread_exit, and a debugger has them in the file with symbols. Zeros are an empty
+# table, which libgcc's start code wants to see. GNU's objcopy: LLVM's leaves the room where it was.
 strip_static() {
-    local empty
-    empty=$(mktemp)
-    head -c 8 /dev/zero >"$empty"
-    "$1" --strip-all --update-section ".eh_frame=$empty" "$2" "$3" || { rm -f "$empty"; return 1; }
-    rm -f "$empty"
+    local from=$1 to=$2
+    shift 2
+    head -c 8 /dev/zero >"$to.empty"
+    "$@" --strip-all --update-section ".eh_frame=$to.empty" "$from" "$to"
+    rm "$to.empty"
 }
 
 # Installs what was found missing; asks nothing, and does nothing if nothing is missing.

@@ -28,7 +28,7 @@ say "building fieldpost statically in $scratch"
 built=$("${build[@]}" --show-bin-path)/fieldpost
 
 cp "$built" "$scratch/fieldpost.unstripped"
-strip_static objcopy "$built" "$scratch/fieldpost"
+strip_static "$built" "$scratch/fieldpost" objcopy
 say "$scratch/fieldpost"
 printf 'size:  %s bytes stripped, %s with symbols\n' \
     "$(stat -c %s "$scratch/fieldpost")" "$(stat -c %s "$scratch/fieldpost.unstripped")"

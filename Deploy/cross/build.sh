@@ -25,11 +25,12 @@ swift=(
     -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen -Xlinker --build-id=none
     # What OpenSSL's and Swift's own archives need behind them.
     -Xlinker -lz -Xlinker -lzstd
+    "${static_link_options[@]}"
 )
 Deploy/cross/enter.sh "${swift[@]}"
 built=$result/build/release/fieldpost
 cp "$built" "$result/fieldpost.unstripped"
-Deploy/cross/enter.sh llvm-objcopy --strip-all "$built" "$result/fieldpost"
+strip_static "$built" "$result/fieldpost" Deploy/cross/enter.sh "$arch-linux-gnu-objcopy"
 (cd "$result" && sha256sum fieldpost >SHA256SUMS)
 printf 'size:   %s bytes stripped, %s with symbols\n' \
     "$(stat -c %s "$result/fieldpost")" "$(stat -c %s "$result/fieldpost.unstripped")"

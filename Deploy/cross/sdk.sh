@@ -78,7 +78,8 @@ available=$(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') / 1000000))
 ((available >= 4)) || die "$folder has $available GB left; 4 are needed while it is made, and 2 stay"
 
 say "asking Debian's lists"
-record "$folder" compiler sid "$host" install swiftlang libc6-dev git pkgconf dash coreutils sed grep
+record "$folder" compiler sid "$host" install swiftlang libc6-dev git pkgconf dash coreutils sed grep \
+    binutils-aarch64-linux-gnu binutils-x86-64-linux-gnu
 swift=$(version_of "$folder" compiler swiftlang)
 declare -A triplet=([amd64]=x86_64 [arm64]=aarch64)
 for architecture in amd64 arm64; do
