@@ -26,6 +26,12 @@ want softhsm2 has_program softhsm2-util
 want libengine-pkcs11-openssl test -e "/usr/lib/$(uname -m)-linux-gnu/engines-3/pkcs11.so"
 want coreutils has_program stdbuf
 want util-linux has_program setpriv
+# What reads the completions and the manual.
+want bash has_program bash
+want zsh has_program zsh
+want fish has_program fish
+want groff-base has_program groff
+want mandoc has_program mandoc
 install_missing
 
 say "building the tests"

@@ -83,7 +83,7 @@ put 644 usr/share/lintian/overrides/fieldpost Deploy/deb/lintian-overrides
 
 mkdir -p "$package"/usr/share/man/man{1,5} "$package/usr/share/bash-completion/completions" \
     "$package/usr/share/zsh/vendor-completions" "$package/usr/share/fish/vendor_completions.d"
-"$speaker" --experimental-dump-help | Deploy/deb/manpage.py "$date" | squeeze "$package/usr/share/man/man1/fieldpost.1.gz"
+"$speaker" help --manual | squeeze "$package/usr/share/man/man1/fieldpost.1.gz"
 sed "s/@DATE@/$date/" Deploy/deb/fieldpost.toml.5 | squeeze "$package/usr/share/man/man5/fieldpost.toml.5.gz"
 # Sourced, never run: no #! line.
 "$speaker" --generate-completion-script bash | sed '1{/^#!/d}' >"$package/usr/share/bash-completion/completions/fieldpost"

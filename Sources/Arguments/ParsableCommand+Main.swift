@@ -15,7 +15,8 @@ extension ParsableCommand {
     ///
     /// - Parameter arguments: what stands behind the program's name.
     public static func main(_ arguments: [String]) -> Never {
-        Task {
+        // The main thread's own priority would have threads of its own beside the others.
+        Task(priority: .medium) {
             exit(await execute(arguments).rawValue)
         }
         while true { pause() }

@@ -70,7 +70,12 @@ struct Store: ParsableCommand {
 
     struct Status: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "What is there.")
+        @OptionGroup(title: "Security") var checks: Checks
         @Flag(help: "As JSON.") var json = false
+    }
+
+    struct Checks: ParsableArguments {
+        @Flag(help: "Check what is signed.") var signed = false
     }
 
     struct Purge: ParsableCommand {

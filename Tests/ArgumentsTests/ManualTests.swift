@@ -22,6 +22,7 @@ import Testing
     @Test func `What commands share stands once`() throws {
         let lines = try page().split(separator: "\n")
         #expect(lines.count { $0 == "\\fB\\-\\-insecure\\fR" } == 1)
+        #expect(lines.contains("\\fB\\-\\-signed\\fR"), "others have other options under the same heading")
         #expect(lines.contains("For \\fBexample send\\fR and \\fBexample store purge\\fR."))
     }
 

@@ -224,8 +224,73 @@ import Testing
         #expect(result.output.contains { $0.hasPrefix("USAGE: fieldpost") })
     }
 
+    @Test func helpFitsTheTerminal() async throws {
+        let narrow = try await runProgram(
+            Program.built("fieldpost"), ["read", "--help"], environment: ["COLUMNS": "50"])
+        #expect(narrow.output.allSatisfy { $0.count <= 50 })
+        let wide = try await runProgram(
+            Program.built("fieldpost"), ["read", "--help"], environment: ["COLUMNS": "200"])
+        #expect(wide.output.count < narrow.output.count)
+    }
+
+    @Test func helpThatCannotBeWrittenIsAnError() async throws {
+        let result = try await runProgram(
+            systemProgram("sh"), ["-c", "exec \"$0\" help >/dev/full", Program.built("fieldpost")])
+        #expect(result.ending == .exited(74))
+        #expect(result.errors == ["standard output: No space left on device"])
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func completionScriptsAreUnderstood(shell: String) async throws {
+        let script = try await fieldpost("--generate-completion-script", shell)
+        #expect(script.ending == .exited(0))
+        let directory = try TemporaryDirectory()
+        let file = try directory.write(script.output.joined(separator: "\n"), to: "script")
+        let result = try await runProgram(systemProgram(shell), ["-n", file])
+        #expect(result.ending == .exited(0))
+        #expect(result.errors == [])
+    }
+
+    @Test func theManualHasAllCommands() async throws {
+        let page = try await fieldpost("help", "--manual")
+        #expect(page.ending == .exited(0))
+        for command in [
+            "run", "check", "read", "queue status", "queue purge", "broker", "pub", "sub", "request", "demo",
+        ] {
+            #expect(page.output.contains(".SS \"fieldpost \(command)\""), "\(command)")
+        }
+        let directory = try TemporaryDirectory()
+        let file = try directory.write(page.output.joined(separator: "\n") + "\n", to: "fieldpost.1")
+        let result = try await runProgram(systemProgram("groff"), ["-man", "-ww", "-z", "-K", "utf8", file])
+        #expect(result.ending == .exited(0))
+        #expect(result.errors == [])
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
+    func aSignalEndsACommandThatDoesNotCare(signal: CInt) async throws {
+        let directory = try TemporaryDirectory()
+        let pipe = directory.path("pipe")
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let reader = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        defer { close(reader) }
+        // The manual is longer, and who writes it has to wait.
+        let setPipeSize: CInt = 1031  // F_SETPIPE_SZ
+        #expect(fcntl(reader, setPipeSize, 4096) == 4096)
+        let help = try await Program.start(
+            systemProgram("sh"), ["-c", "exec \"$0\" help --manual >\"$1\"", Program.built("fieldpost"), pipe])
+        try await within(.seconds(10), "the first of it") {
+            var readable = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+            while poll(&readable, 1, 0) != 1 { try await Task.sleep(for: .milliseconds(10)) }
+        }
+        help.send(signal)
+        #expect(try await help.wait() == .killed(signal: signal))
+    }
+
     @Test func anUnknownCommandIsAMatterOfUsage() async throws {
-        #expect(try await fieldpost("rnu").ending == .exited(64))
+        let unknown = try await fieldpost("rnu")
+        #expect(unknown.ending == .exited(64))
+        #expect(unknown.output == [])
+        #expect(unknown.errors.first == "Error: Unknown command 'rnu'. Did you mean 'fieldpost run'?")
         #expect(try await fieldpost("queue", "purge", "--config", "x").ending == .exited(64))
     }
 }

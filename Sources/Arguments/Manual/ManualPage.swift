@@ -14,11 +14,11 @@ extension Command {
         }
         parts.append(([".SH OPTIONS"] + declarations.map(item)).joined(separator: "\n"))
         parts.append(".SH COMMANDS")
-        parts += commands.map { $0.manualSection(shared.map(\.title)) }
-        for (title, users, entries) in shared {
-            let of = "For \(listed(users.map { "`\($0)`" }, joining: "and"))."
-            parts.append(
-                ([".SH \(roff(title.uppercased()))", paragraphs(of)] + entries.map(item)).joined(separator: "\n"))
+        parts += commands.map { $0.manualSection(shared) }
+        for section in shared {
+            let users = "For \(listed(section.users.map { "`\($0)`" }, joining: "and"))."
+            let head = [".SH \(roff(section.title.uppercased()))", paragraphs(users)]
+            parts.append((head + section.entries.map(item)).joined(separator: "\n"))
         }
         for (title, entries) in [
             ("EXIT STATUS", manual.exitCodes), ("ENVIRONMENT", manual.environment), ("FILES", manual.files),
@@ -40,52 +40,55 @@ extension Command {
     }
 
     /// Sections that several commands have word for word.
-    private func sharedSections(of commands: [Command])
-        -> [(title: String, users: [String], entries: [Declaration])]
-    {
-        var all: [(title: String, users: [String], entries: [Declaration])] = []
+    private func sharedSections(of commands: [Command]) -> [SharedSection] {
+        var all: [SharedSection] = []
         for command in commands {
             for (title, entries) in command.sections where entries.allSatisfy({ $0.title != nil }) {
                 let labels = entries.map(\.label)
                 if let place = all.firstIndex(where: { $0.title == title && $0.entries.map(\.label) == labels }) {
                     all[place].users.append(command.fullName)
                 } else {
-                    all.append((title, [command.fullName], entries))
+                    all.append(SharedSection(title: title, users: [command.fullName], entries: entries))
                 }
             }
         }
         return all.filter { $0.users.count > 1 }
     }
 
-    /// - Parameter shared: titles of sections that stand elsewhere.
-    private func manualSection(_ shared: [String]) -> String {
-        let line = ([fullName] + usageWords).joined(separator: " ")
-        var lines = [
-            ".SS \"\(roff(fullName))\"", "\\fB\(roff(fullName))\\fR\(roff(String(line.dropFirst(fullName.count))))",
-        ]
+    /// - Parameter shared: what stands elsewhere.
+    private func manualSection(_ shared: [SharedSection]) -> String {
+        let elsewhere = shared.filter { $0.users.contains(fullName) }.map(\.title)
+        let words = ["\\fB\(roff(fullName))\\fR"] + usageWords.map(roff)
+        var lines = [".SS \"\(roff(fullName))\""] + filled(words, to: 78, indent: "", hanging: "")
         for text in [configuration.abstract, configuration.discussion] where !text.isEmpty {
             lines.append(".PP\n\(paragraphs(text))")
         }
-        for (title, entries) in sections where !shared.contains(title) {
+        for (title, entries) in sections where !elsewhere.contains(title) {
             if entries.contains(where: { $0.title != nil }) { lines.append(".PP\n\(roff(title)):") }
             lines += entries.filter(\.isOwn).map(item)
         }
-        let elsewhere = sections.map(\.title).filter { title in shared.contains { $0 == title } }
         if !elsewhere.isEmpty {
-            lines.append(
-                ".PP\n\(paragraphs("Further options are below: \(listed(elsewhere.map { $0.uppercased() }, joining: "and"))."))"
-            )
+            let titles = listed(elsewhere.map { $0.uppercased() }, joining: "and")
+            lines.append(".PP\n\(paragraphs("Further options are below: \(titles)."))")
         }
         return lines.joined(separator: "\n")
     }
 
     private func item(_ declaration: Declaration) -> String {
+        // What the help does not say of its own options.
         let values =
-            declaration.isOwn
-            ? "" : declaration.values.isEmpty ? "" : " (\(declaration.values.joined(separator: ", ")))"
+            declaration.isOwn || declaration.values.isEmpty
+            ? "" : " (values: \(declaration.values.joined(separator: ", ")))"
         let text = [declaration.explanation + values, declaration.help.discussion].filter { !$0.isEmpty }
         return ".TP\n\\fB\(roff(declaration.label))\\fR\n\(paragraphs(text.joined(separator: "\n")))"
     }
+}
+
+/// Options under a heading that several commands have.
+private struct SharedSection {
+    let title: String
+    var users: [String]
+    let entries: [Declaration]
 }
 
 /// `mosquitto_pub(1)` as a reference.
