@@ -14,8 +14,10 @@ started=()
 end() {
     local status=$?
     trap - EXIT
-    ((${#started[@]} == 0)) || kill -KILL "${started[@]}" 2>/dev/null || true
-    wait 2>/dev/null || true
+    {
+        ((${#started[@]} == 0)) || kill -KILL "${started[@]}" || true
+        wait || true
+    } 2>/dev/null
     if ((status == 0)); then rm -rf "$folder"; else echo "logs are in $folder" >&2; fi
     exit "$status"
 }
