@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds and runs them, and checks the static binary.
 #
-#   Tests/run.sh            everything
+#   Tests/run.sh            everything; on x86-64, the ARM64 file and the package too
 #   Tests/run.sh FILTER     only the tests whose names match, as in swift test --filter; nothing static
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -32,6 +32,20 @@ want zsh has_program zsh
 want fish has_program fish
 want groff-base has_program groff
 want mandoc has_program mandoc
+if [[ $# -eq 0 && $(uname -m) == x86_64 ]]; then
+    want qemu-user-static has_program qemu-aarch64-static
+    want qemu-system-arm has_program qemu-system-aarch64
+    want e2fsprogs has_program mkfs.ext4
+    want cpio has_program cpio
+    want kmod has_program depmod
+    want xz-utils has_program xz
+    want debootstrap has_program debootstrap
+    want lintian has_program lintian
+    want busybox-static has_program busybox
+    want systemd has_program systemd-analyze
+    want iproute2 has_program ip
+    want shellcheck has_program shellcheck
+fi
 install_missing
 
 say "building the tests"
@@ -55,5 +69,13 @@ else
     Tests/check-docs.sh
     say "checking the static binary"
     Tests/check-static.sh
+    if [[ $(uname -m) == x86_64 ]]; then
+        say "checking the package"
+        Tests/Package/test.sh .build/static/fieldpost
+        say "checking the ARM64 file"
+        Deploy/cross/build.sh aarch64
+        Tests/Board/emulated.sh .build/cross/aarch64/fieldpost
+        Tests/Board/boot.sh aarch64 .build/cross/aarch64/fieldpost
+    fi
     say "all passed"
 fi

@@ -26,7 +26,6 @@ esac
 [[ $(od -An -tx1 -j18 -N2 "$binary" | tr -d ' ') == "$machine" ]] || die "$binary is not for $architecture"
 
 want dpkg has_program dpkg-deb
-want python3 has_program python3
 want binutils has_program readelf
 install_missing
 readelf -l "$binary" | grep -q INTERP && die "$binary needs libraries of the system: Deploy/static.sh builds one that does not"

@@ -43,8 +43,14 @@ fi
 
 printf '%-38s %-5s %s\n' check "" found
 machine=$(od -An -t u2 -j 18 -N 2 "$binary" | tr -d ' ')
-check "an ARM64 file" "$(verdict test "$machine" = 183)" "ELF machine $machine, $(stat -c %s "$binary") bytes"
+check "an ARM64 file" "$(verdict test "$machine" = 183)" "ELF machine $machine"
 
+# MB (10^6 bytes); a deliberate addition raises it in the same commit.
+budget_mb=21
+size=$(stat -c %s "$binary")
+check "size up to $budget_mb MB" "$(verdict test "$size" -le $((budget_mb * 1000000)))" "$size bytes"
+output=$(fieldpost 20 version --json 2>&1) && status=0 || status=$?
+check "fieldpost version --json" "$(verdict grep -q 'aarch64' <<<"$output")" "exit $status, ${output:0:90}"
 output=$(fieldpost 20 --version 2>&1) && status=0 || status=$?
 check "fieldpost --version" "$(verdict test "$status" -eq 0)" "exit $status, $output"
 for configuration in Config/*.toml; do
