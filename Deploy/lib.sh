@@ -64,6 +64,7 @@ want_build() {
 }
 
 # What the linker is told for a static file that will be stripped (see strip_static): no table for finding unwinding tables.
+# shellcheck disable=SC2034 # for those who source this
 static_link_options=(-Xlinker --no-eh-frame-hdr)
 
 # strip_static FROM TO OBJCOPY...: what a board gets of a static file: no symbols, and no tables for unwinding the stack
