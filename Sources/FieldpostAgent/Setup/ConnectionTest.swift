@@ -100,7 +100,7 @@ enum ConnectionTest {
 
     private static func mend(_ failure: ConnectFailure) -> String {
         switch failure {
-        case .unreachable(let reason) where reason.contains("not resolved"):
+        case .unreachable(let reason) where reason.includes("not resolved"):
             "; check the name, and the board's network"
         case .unreachable: "; check host and port, and that a broker listens there"
         case .timedOut: "; check host and port, and what firewalls stand between"
