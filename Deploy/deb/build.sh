@@ -12,6 +12,11 @@
 # The same commit and the same binary give the same bytes. PACKAGE_FOLDER is another place in .build/deb's stead,
 # PACKAGE_VERSION another version than the source's, for tests of upgrades.
 set -euo pipefail
+case ${1:-} in -h | --help)
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}"
+    exit
+    ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=Deploy/lib.sh
 source Deploy/lib.sh
@@ -23,7 +28,9 @@ arm64) binary=${2:-.build/cross/aarch64/fieldpost} machine=b700 ;;
 *) die "usage: Deploy/deb/build.sh amd64|arm64 [BINARY]" ;;
 esac
 [[ -f $binary ]] || die "$binary is not there: build it first, with Deploy/static.sh or Deploy/cross/build.sh"
-[[ $(od -An -tx1 -j18 -N2 "$binary" | tr -d ' ') == "$machine" ]] || die "$binary is not for $architecture"
+header=$(od -An -v -tx1 -N64 "$binary" | tr -d ' \n')
+[[ ${#header} -eq 128 && ${header:0:8} == 7f454c46 ]] || die "$binary is no program, or is cut off"
+[[ ${header:36:4} == "$machine" ]] || die "$binary is not for $architecture"
 
 want dpkg has_program dpkg-deb
 want binutils has_program readelf
