@@ -77,9 +77,10 @@ import Testing
     @Test func interruptedLinesEndWithAGoodbye() async throws {
         try await withMosquitto { broker in
             let pipe = try Pipe()
-            let pub = try await pipe.pub(port: broker.port, "-t a -q 1 -l -i it")
+            // At QoS 1 the interruption could overtake the acknowledgement, and then it would say so.
+            let pub = try await pipe.pub(port: broker.port, "-t a -q 0 -l -i it")
             try pipe.write("1\n")
-            try await broker.log.line(containing: "Sending PUBACK to it")
+            try await broker.log.line(containing: "Received PUBLISH from it")
             pub.send(SIGINT)
             #expect(try await pub.wait() == .exited(0))
             try await broker.log.line(containing: "Received DISCONNECT from it")
