@@ -4,7 +4,7 @@
 #   Tests/Board/debian.sh [SUITE]
 #
 # It comes into the folder of Deploy/cross/sdk.sh as debian-arm64-SUITE: disk, and the initrd that boots it with the kernel
-# of kernel.sh. Done once, some ten minutes: the packages are unpacked here, for which it wants root, and configured in the
+# of kernel.sh. Done once, some ten minutes of two cores: the packages are unpacked here, for which it wants root, and configured in the
 # emulated machine. Installs nothing here. SUITE is trixie if not said otherwise, as Raspberry Pi OS has it.
 set -euo pipefail
 self=$(realpath "${BASH_SOURCE[0]}")
@@ -15,7 +15,7 @@ source "$here/../../Deploy/lib.sh"
 source "$here/../../Deploy/cross/packages.sh"
 
 suite=${1:-trixie}
-include=adduser,ca-certificates,dbus,e2fsprogs,iproute2,kmod,less,libpam-systemd,login,man-db,sudo,systemd,systemd-sysv,udev
+include=adduser,avahi-daemon,ca-certificates,dbus,e2fsprogs,iproute2,kmod,less,libnss-mdns,libpam-systemd,login,man-db,sudo,systemd,systemd-sysv,udev
 name=debian-arm64-$suite
 folder=$(cross_folder)
 kernel=$folder/board/aarch64
@@ -57,19 +57,23 @@ cat >"$top/second-stage" <<'INIT'
 #!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 end() {
-    tail -n 20 /debootstrap/debootstrap.log
+    # debootstrap unmounts it, and its log is gone when all is well.
+    mountpoint -q /proc || mount -t proc proc /proc
+    tail -n 20 /debootstrap/debootstrap.log 2>/dev/null || true
     sync
-    mount -o remount,ro /
+    mount -o remount,ro / || true
     echo o >/proc/sysrq-trigger
     sleep 60
 }
 trap end EXIT
 set -e
 /debootstrap/debootstrap --second-stage
+mountpoint -q /proc || mount -t proc proc /proc
 for group in gpio i2c spi; do groupadd --system $group; done
 useradd --create-home --shell /bin/bash --groups adm,sudo,dialout,video,gpio,i2c,spi pi
 echo pi:raspberry | chpasswd
 systemctl enable systemd-networkd
+echo '10.0.2.2 broker.local' >>/etc/avahi/hosts
 rm -f /etc/dpkg/dpkg.cfg.d/second-stage /second-stage /var/cache/apt/archives/*.deb
 echo "SECOND STAGE DONE"
 INIT
@@ -102,10 +106,15 @@ rm -rf "$top" "$part/initrd"
 mv "$part/initrd.new" "$part/initrd"
 
 say "Debian $suite configures itself in the emulated machine ($((SECONDS - started)) s so far)"
+# In the background, so that whoever ends this ends the machine too.
+trap 'kill "${machine:-}" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM HUP
 timeout 1800 qemu-system-aarch64 -M virt -cpu cortex-a72 -accel tcg -smp 2 -m 1G -display none -monitor none -nodefaults \
     -no-reboot -nic none -kernel "$kernel/vmlinuz" -initrd "$part/initrd" -append "console=ttyAMA0 quiet rw init=/second-stage" \
     -drive "file=$part/disk,format=raw,if=none,id=disk,cache=unsafe" -device virtio-blk-pci,drive=disk \
-    -serial "file:$part/console" </dev/null || say "the machine did not end by itself"
+    -serial "file:$part/console" </dev/null &
+machine=$!
+wait "$machine" || say "the machine did not end by itself"
 grep -q 'SECOND STAGE DONE' "$part/console" || die "the second stage failed; see $part/console: $(tail -n 3 "$part/console")"
 recipe >"$part/ready"
 mv "$part" "$folder/$name"
