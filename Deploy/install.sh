@@ -8,11 +8,14 @@
 #   --prefix DIR      where bin/fieldpost goes, /usr/local if not said otherwise
 #   --root DIR        into an image whose root is DIR; nothing is started
 #   --dynamic-user    no user of its own: systemd invents one
-#   --no-start        the service is installed, but neither enabled nor started
+#   --no-start        the service is installed, but neither enabled nor started nor restarted
 #
 # An update is the same command with the new FILE: the configuration stays, and the version before stays beside the
-# program as fieldpost.before; mv it back to undo the update.
+# program as fieldpost.before; mv it back to undo the update. The new program is asked first whether it can go on where
+# the present one stops; if it cannot, nothing is changed. A service that was stopped or disabled stays so.
 set -eu
+# Letters are ASCII's.
+export LC_ALL=C
 
 say() { printf '%s\n' "$*"; }
 die() {
@@ -48,7 +51,15 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-case $prefix in /*) ;; *) die "--prefix $prefix does not begin with /" ;; esac
+# It becomes a part of the unit, where sed, systemd and a shell read it.
+case $prefix in
+/*) ;;
+*) die "--prefix '$prefix' does not begin with /" ;;
+esac
+case $prefix/ in
+*[!A-Za-z0-9/._+-]* | */../*) die "--prefix '$prefix': letters, digits and / . _ + - only, and no .. in it" ;;
+esac
+while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
 [ -z "$purge" ] || [ -n "$uninstall" ] || die "--purge goes with --uninstall"
 if [ -n "$root" ]; then
     root=$(cd "$root" 2>/dev/null && pwd) || die "--root: there is no such folder"
@@ -70,6 +81,16 @@ ours() {
     die "$1 should lie beside this script, and does not: unpack the whole archive"
 }
 
+# Gone at the end, whatever that is.
+work="" staged="" made=""
+tidy() {
+    [ -z "$work" ] || rm -rf "$work"
+    [ -z "$staged" ] || rm -f "$staged"
+    [ -z "$made" ] || rmdir "$made" 2>/dev/null || true
+}
+trap tidy EXIT
+trap 'exit 1' HUP INT TERM
+
 # Replaced in one step, so that a power cut leaves the old or the new one.
 put() { # put MODE SOURCE TARGET
     mkdir -p "${3%/*}"
@@ -88,6 +109,8 @@ drop_in=$root/etc/systemd/system/fieldpost.service.d/dynamic-user.conf
 enabled=$root/etc/systemd/system/multi-user.target.wants/fieldpost.service
 program=$root$prefix/bin/fieldpost
 configuration=$root/etc/fieldpost/fieldpost.toml
+script=$root/etc/init.d/fieldpost
+queue=$root/var/lib/fieldpost
 
 # Users and groups are written as lines: an image need not be able to run programs here, and every libc reads them.
 in_file() { [ -f "$root/etc/$1" ] && grep -q "^$2:" "$root/etc/$1"; }
@@ -105,7 +128,6 @@ rewrite() { # rewrite FILE AWK-PROGRAM [GROUP]: in one step, with owner and mode
 
 # shellcheck disable=SC2016 # awk's variables
 make_user() {
-    if ! [ -f "$root/etc/passwd" ] || ! [ -f "$root/etc/group" ]; then die "$root/etc lacks passwd or group"; fi
     if ! in_file group fieldpost; then
         id=$(number passwd fieldpost)
         say "fieldpost:x:${id:-$(free_number)}:" >>"$root/etc/group"
@@ -136,9 +158,11 @@ make_user() {
 drop_user() {
     for database in group gshadow; do
         rewrite "$database" '$1 == "fieldpost" { next }
-            { n = split($4, names, ","); list = ""
+            "," $4 "," ~ /,fieldpost,/ {
+              n = split($4, names, ","); list = ""
               for (i = 1; i <= n; i++) if (names[i] != "fieldpost") list = list (list == "" ? "" : ",") names[i]
-              $4 = list; print }'
+              $4 = list }
+            { print }'
     done
     for database in passwd shadow; do rewrite "$database" '$1 != "fieldpost"'; done
 }
@@ -149,28 +173,91 @@ owned_by() { # owned_by USER GROUP FILE: by number, since an image's names are n
     chown "$uid:$(number group "$2")" "$3"
 }
 
+# What the service would find: its process's environment, if it has one, and over it what /etc/default/fieldpost says
+# by now, read as systemd does: nothing in it is run.
+environment() {
+    printf 'PATH=%s\0' "$PATH"
+    pid=0
+    if systemd_runs; then pid=$(systemctl show --property=MainPID --value fieldpost.service) || pid=0; fi
+    if [ -r "/proc/${pid:-0}/environ" ]; then cat "/proc/$pid/environ"; fi
+    [ -f /etc/default/fieldpost ] || return 0
+    sed -e '/^[[:space:]]*[A-Za-z_][A-Za-z0-9_]*=/!d' -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' \
+        -e "s/^\([^=]*\)=\([\"']\)\(.*\)\2\$/\1=\3/" /etc/default/fieldpost | tr '\n' '\000'
+}
+
+# Whether PROGRAM can go on with the configuration and the queue, as the service's user where there is one that could
+# read them: what a user that systemd invented has left is root's to read.
+can_go_on() { # can_go_on PROGRAM
+    asked="$1 check"
+    if "$1" check --help 2>/dev/null | grep -q -e --for-update; then asked="$asked --for-update"; fi
+    asked="exec $asked $configuration"
+    set -- sh -c "$asked"
+    if in_file passwd fieldpost && [ ! -L "$queue" ]; then
+        if has runuser; then
+            set -- runuser -u fieldpost -- "$@"
+        elif has su; then
+            set -- su -s /bin/sh fieldpost -c "$asked"
+        fi
+    fi
+    if has timeout; then set -- timeout 60 "$@"; fi
+    { environment && printf '%s\0' "$@"; } | xargs -0 env -i
+}
+
+# Whether FILE is the whole of a program that some board could run: an image cannot be asked.
+whole_program() { # whole_program FILE
+    size=$(wc -c <"$1")
+    # shellcheck disable=SC2046 # the header's bytes, one by one: offset 0 is $1
+    set -- $(od -An -v -tu1 -N64 "$1")
+    # ELF, 64 bits, little-endian, executable or position-independent
+    [ $# = 64 ] && [ "$1 $2 $3 $4 $5 $6" = "127 69 76 70 2 1" ] || return 1
+    case "${17} ${18}" in "2 0" | "3 0") ;; *) return 1 ;; esac
+    case $((${19} + ${20} * 256)) in
+    62) machine=x86_64 ;;
+    183) machine=aarch64 ;;
+    *) return 1 ;;
+    esac
+    # The table of sections is what linkers write last.
+    [ "${44}" -lt 64 ] && [ "${45}${46}${47}${48}" = 0000 ] &&
+        [ $((${41} + (${42} + (${43} + ${44} * 256) * 256) * 256 + (${59} + ${60} * 256) * (${61} + ${62} * 256))) -le "$size" ]
+}
+
 if [ -n "$uninstall" ]; then
     if systemd_runs && [ -f "$unit" ]; then systemctl disable --now --quiet fieldpost.service || true; fi
-    if [ -n "$live" ] && has rc-service && [ -f /etc/init.d/fieldpost ]; then
+    if [ -n "$live" ] && has rc-service && [ -f "$script" ]; then
         rc-service fieldpost stop || true
         rc-update del fieldpost || true
     fi
     rm -f "$program" "$program.before" "$unit" "$enabled" "$drop_in" "$root/etc/udev/rules.d/60-fieldpost.rules" \
-        "$root/etc/tmpfiles.d/fieldpost.conf" "$root/etc/init.d/fieldpost"
-    rmdir "${drop_in%/*}" 2>/dev/null || true
+        "$root/etc/tmpfiles.d/fieldpost.conf" "$script"
+    for folder in "${drop_in%/*}" "${enabled%/*}" "$root/etc/udev/rules.d" "$root/etc/tmpfiles.d"; do
+        rmdir "$folder" 2>/dev/null || true
+    done
+    # The system's own stay.
+    case $prefix in "" | /usr | /usr/local) ;; *) rmdir "$root$prefix/bin" 2>/dev/null || true ;; esac
     if systemd_runs; then systemctl daemon-reload; fi
     if udev_runs; then udevadm control --reload; fi
     if [ -n "$purge" ]; then
-        rm -rf "$root/etc/fieldpost" "$root/var/lib/fieldpost" "$root/var/lib/private/fieldpost" "$root/run/fieldpost"
+        rm -rf "$root/etc/fieldpost" "$queue" "$root/var/lib/private/fieldpost" "$root/run/fieldpost"
         rm -f "$root/etc/default/fieldpost" "$root/var/log/fieldpost.log" "$root"/etc/credstore/fieldpost.* \
             "$root"/etc/credstore.encrypted/fieldpost.*
         drop_user
         say "fieldpost is gone, with its configuration and its queue"
     else
-        say "fieldpost is gone; /etc/fieldpost, /var/lib/fieldpost and the user are still there (--purge)"
+        left=""
+        for folder in /etc/fieldpost /var/lib/fieldpost; do
+            [ ! -e "$root$folder" ] || left="$left, $folder"
+        done
+        if in_file passwd fieldpost; then left="$left, the user"; fi
+        if [ -n "$left" ]; then
+            say "fieldpost is gone; still there: ${left#, } (--purge)"
+        else
+            say "fieldpost is gone, and nothing of it is left"
+        fi
     fi
     exit 0
 fi
+
+# --- All that can be known before anything is written
 
 [ -z "$dynamic" ] || has_systemd || die "--dynamic-user is systemd's, which is not here"
 if [ -z "$file" ]; then
@@ -185,41 +272,97 @@ if [ -f "$folder/SHA256SUMS" ]; then
     [ "$(sha256sum "$file" | cut -d ' ' -f 1)" = "$sum" ] || die "$file is not what SHA256SUMS says: fetch it again"
     say "SHA-256 as in SHA256SUMS"
 fi
-# Another architecture's or a cut-off file must not take the place of one that runs.
-if [ -n "$live" ]; then
-    chmod +x "$file" 2>/dev/null || true
-    version=$("$file" --version 2>/dev/null) || die "$file does not run here; this machine is $(uname -m)"
-    say "fieldpost $version"
-    if [ -f "$configuration" ] && ! "$file" check "$configuration" >/dev/null 2>&1; then
-        say "warning: this version finds something wrong with the configuration: $file check $configuration"
+# BusyBox may come without od; on the board itself the program is asked as well, below.
+machine="another machine"
+{ [ -n "$live" ] && ! has od; } || whole_program "$file" || die "$file is not the whole of a 64-bit program for ARM64 or x86-64: fetch it again"
+
+if [ -z "$dynamic" ]; then
+    if ! [ -f "$root/etc/passwd" ] || ! [ -f "$root/etc/group" ]; then
+        die "$root/etc lacks passwd or group: is $root/ a system's root?"
+    fi
+    in_file passwd fieldpost || [ -n "$(free_number)" ] || die "no number from 100 to 999 is free for a user"
+else
+    [ -d "$root/etc" ] || die "$root/etc is not there: is $root/ a system's root?"
+    ! in_file passwd fieldpost ||
+        die "here is a user fieldpost, which systemd would take in the place of one of its own: install without" \
+            "--dynamic-user, or take that user and its group away first (--uninstall, deluser fieldpost)"
+    # -perm of find: test -r would answer for root.
+    if [ -f "$configuration" ] && [ -z "$(find "$configuration" -perm -004)" ]; then
+        die "$configuration is not for everybody to read, as the user that systemd invents needs it: move secrets to" \
+            "/etc/credstore, then chmod 644 $configuration"
     fi
 fi
+example=$(ours fieldpost.toml)
+rules="" service="" small=""
+if [ -z "$dynamic" ] && { [ -d "$root/etc/udev" ] || [ -d "$root/lib/udev" ] || [ -d "$root/usr/lib/udev" ]; }; then
+    rules=$(ours 60-fieldpost.rules)
+fi
+if has_systemd; then
+    service=$(ours fieldpost.service)
+    if [ -n "$dynamic" ]; then small=$(ours dynamic-user.conf); else small=$(ours fieldpost.tmpfiles); fi
+elif has_openrc; then
+    service=$(ours fieldpost.openrc openrc/fieldpost)
+fi
+first=yes
+for path in "$program" "$unit" "$script"; do
+    [ ! -e "$path" ] || first=""
+done
 
-if [ -f "$program" ] && ! cmp -s "$file" "$program"; then cp -p "$program" "$program.before"; fi
-put 755 "$file" "$program"
+# The program comes beside its place, where every user can run it. Another architecture's must not replace one that runs.
+[ -d "${program%/*}" ] || made=${program%/*}
+mkdir -p "${program%/*}"
+staged=$program.new
+cp "$file" "$staged"
+chmod 755 "$staged"
+if [ -n "$live" ]; then
+    version=$("$staged" --version 2>/dev/null) || die "$file does not run here: it is for $machine, this machine is $(uname -m)"
+    say "fieldpost $version"
+    if [ -z "$first" ] && [ -f "$configuration" ] && ! output=$(can_go_on "$staged" 2>&1); then
+        printf '%s\n' "$output" >&2
+        [ -z "$start" ] ||
+            die "fieldpost $version cannot go on with $configuration and the queue as they are. Nothing was changed, and" \
+                "what runs goes on: mend what is said above, then give the same command again"
+        say "warning: this version cannot go on with that; --no-start, so it is installed all the same"
+    fi
+else
+    say "fieldpost for $machine"
+fi
+
+# --- From here on the system is changed
+
+if [ -f "$program" ] && ! cmp -s "$staged" "$program"; then cp -p "$program" "$program.before"; fi
+mv -f "$staged" "$program"
+staged="" made=""
 
 if [ -z "$dynamic" ]; then make_user; fi
 fresh=""
 if [ ! -e "$configuration" ]; then
     fresh=yes
-    put 640 "$(ours fieldpost.toml)" "$configuration"
+    put 640 "$example" "$configuration"
 fi
 if [ -n "$dynamic" ]; then
     chmod 755 "${configuration%/*}"
     [ -z "$fresh" ] || chmod 644 "$configuration"
+    # What a user of its own had.
+    rm -f "$root/etc/tmpfiles.d/fieldpost.conf" "$root/etc/udev/rules.d/60-fieldpost.rules"
 else
-    if [ -n "$fresh" ]; then
+    # Also where everybody could read it until now, for a user that systemd invented.
+    if [ -n "$fresh" ] || [ -e "$drop_in" ]; then
         chmod 750 "${configuration%/*}"
+        chmod 640 "$configuration"
         owned_by root fieldpost "${configuration%/*}"
         owned_by root fieldpost "$configuration"
     fi
-    if [ ! -e "$root/var/lib/fieldpost" ]; then
-        mkdir -p "$root/var/lib/fieldpost"
-        chmod 750 "$root/var/lib/fieldpost"
-        owned_by fieldpost fieldpost "$root/var/lib/fieldpost"
+    rm -f "$drop_in"
+    rmdir "${drop_in%/*}" 2>/dev/null || true
+    # What such a user has left, systemd itself brings back when the service starts.
+    if [ ! -e "$queue" ]; then
+        mkdir -p "$queue"
+        chmod 750 "$queue"
+        owned_by fieldpost fieldpost "$queue"
     fi
-    if [ -d "$root/etc/udev" ] || [ -d "$root/lib/udev" ] || [ -d "$root/usr/lib/udev" ]; then
-        put 644 "$(ours 60-fieldpost.rules)" "$root/etc/udev/rules.d/60-fieldpost.rules"
+    if [ -n "$rules" ]; then
+        put 644 "$rules" "$root/etc/udev/rules.d/60-fieldpost.rules"
         if udev_runs; then
             udevadm control --reload
             udevadm trigger --subsystem-match=gpio --subsystem-match=i2c-dev --subsystem-match=spidev --subsystem-match=iio
@@ -227,36 +370,53 @@ else
     fi
 fi
 
-if has_systemd; then
-    sed "s#/usr/bin/fieldpost#$prefix/bin/fieldpost#" "$(ours fieldpost.service)" >"$here/.unit.$$"
-    trap 'rm -f "$here/.unit.$$"' EXIT
-    put 644 "$here/.unit.$$" "$unit"
-    if [ -n "$dynamic" ]; then
-        put 644 "$(ours dynamic-user.conf)" "$drop_in"
+# At a first installation the service is enabled and started; later it stays as its owner has it.
+bring_up() { # bring_up ENABLE IS-ACTIVE START RESTART, each a command of the system's
+    if [ -z "$start" ]; then return; fi
+    if [ -n "$first" ]; then
+        $1
+        # A configuration that was there before.
+        if [ -z "$fresh" ] && ! output=$(can_go_on "$program" 2>&1); then
+            printf '%s\n' "$output" >&2
+            die "installed, but not started: mend what is said above, then: $3"
+        fi
+        $3 || die "the service did not start; its log says why"
+    elif $2 >/dev/null 2>&1; then
+        $4 || die "the service did not come back; its log says why. The version before is $program.before"
     else
-        put 644 "$(ours fieldpost.tmpfiles)" "$root/etc/tmpfiles.d/fieldpost.conf"
+        say "the service was not running and stays so; to start it: $3"
+        return
+    fi
+    say "fieldpost runs"
+}
+
+if [ -n "$service" ]; then work=$(mktemp -d); fi
+if has_systemd; then
+    sed "s#/usr/bin/fieldpost#$prefix/bin/fieldpost#" "$service" >"$work/unit"
+    put 644 "$work/unit" "$unit"
+    if [ -n "$dynamic" ]; then
+        put 644 "$small" "$drop_in"
+    else
+        put 644 "$small" "$root/etc/tmpfiles.d/fieldpost.conf"
     fi
     if systemd_runs; then
-        [ -n "$dynamic" ] || systemd-tmpfiles --create fieldpost.conf
+        # It does not like the link that an invented user's queue has left.
+        if [ -z "$dynamic" ]; then systemd-tmpfiles --create fieldpost.conf || [ -L "$queue" ]; fi
         systemctl daemon-reload
-        if [ -n "$start" ]; then
-            systemctl enable --quiet fieldpost.service
-            systemctl restart fieldpost.service
-            say "fieldpost runs: systemctl status fieldpost"
-        fi
-    elif [ -n "$start" ]; then
+        bring_up "systemctl enable --quiet fieldpost.service" "systemctl is-active --quiet fieldpost.service" \
+            "systemctl start fieldpost.service" "systemctl restart fieldpost.service"
+    elif [ -n "$start" ] && [ -n "$first" ]; then
         mkdir -p "${enabled%/*}"
         ln -sf ../fieldpost.service "$enabled"
         say "fieldpost will run when systemd boots this"
     fi
 elif has_openrc; then
-    sed "s#^command=.*#command=$prefix/bin/fieldpost#" "$(ours fieldpost.openrc openrc/fieldpost)" >"$here/.unit.$$"
-    trap 'rm -f "$here/.unit.$$"' EXIT
-    put 755 "$here/.unit.$$" "$root/etc/init.d/fieldpost"
-    if [ -n "$live" ] && [ -n "$start" ]; then
-        rc-update add fieldpost default
-        rc-service fieldpost restart
-    else
+    sed "s#^command=.*#command=$prefix/bin/fieldpost#" "$service" >"$work/unit"
+    put 755 "$work/unit" "$script"
+    if [ -n "$live" ]; then
+        bring_up "rc-update add fieldpost default" "rc-service fieldpost status" \
+            "rc-service fieldpost start" "rc-service fieldpost restart"
+    elif [ -n "$first" ]; then
         say "in the image: rc-update add fieldpost default"
     fi
 else

@@ -12,6 +12,7 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../.."
 source Deploy/lib.sh
 
 arch=${1-}
+[[ ! $arch =~ ^(-h|--help)$ ]] || { echo "usage: Deploy/cross/build.sh aarch64|x86_64"; exit; }
 [[ $# -eq 1 && $arch =~ ^(aarch64|x86_64)$ ]] || die "usage: Deploy/cross/build.sh aarch64|x86_64"
 
 Deploy/cross/sdk.sh

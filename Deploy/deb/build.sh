@@ -12,6 +12,11 @@
 # The same commit and the same binary give the same bytes. PACKAGE_FOLDER is another place in .build/deb's stead,
 # PACKAGE_VERSION another version than the source's, for tests of upgrades.
 set -euo pipefail
+case ${1:-} in -h | --help)
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}"
+    exit
+    ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=Deploy/lib.sh
 source Deploy/lib.sh
@@ -23,10 +28,14 @@ arm64) binary=${2:-.build/cross/aarch64/fieldpost} machine=b700 ;;
 *) die "usage: Deploy/deb/build.sh amd64|arm64 [BINARY]" ;;
 esac
 [[ -f $binary ]] || die "$binary is not there: build it first, with Deploy/static.sh or Deploy/cross/build.sh"
-[[ $(od -An -tx1 -j18 -N2 "$binary" | tr -d ' ') == "$machine" ]] || die "$binary is not for $architecture"
+header=$(od -An -v -tx1 -N64 "$binary" | tr -d ' \n')
+[[ ${#header} -eq 128 && ${header:0:8} == 7f454c46 ]] || die "$binary is no program, or is cut off"
+[[ ${header:36:4} == "$machine" ]] || die "$binary is not for $architecture"
 
 want dpkg has_program dpkg-deb
 want binutils has_program readelf
+[[ $architecture == "$(dpkg --print-architecture)" || $architecture != arm64 ]] ||
+    want qemu-user-static has_program qemu-aarch64-static
 install_missing
 readelf -l "$binary" | grep -q INTERP && die "$binary needs libraries of the system: Deploy/static.sh builds one that does not"
 
@@ -37,16 +46,11 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 umask 022
 
-# The manual and the completions come from a program that runs here: the packed one, or this machine's own build of it.
-speaker=""
-for candidate in "$binary" .build/static/fieldpost .build/release/fieldpost .build/debug/fieldpost; do
-    [[ $("./$candidate" --version 2>/dev/null || "$candidate" --version 2>/dev/null || true) == "$source_version" ]] ||
-        continue
-    speaker=$(realpath "$candidate")
-    break
-done
-[[ -n $speaker ]] ||
-    die "no fieldpost $source_version runs on this machine to write the manual: Deploy/static.sh builds one"
+# The manual and the completions come from the program itself, which may have to be emulated here.
+speaker=("$(realpath "$binary")")
+[[ $architecture != arm64 ]] || "${speaker[@]}" --version >/dev/null 2>&1 || speaker=(qemu-aarch64-static "${speaker[@]}")
+spoken=$("${speaker[@]}" --version 2>&1 || true)
+[[ $spoken == "$source_version" ]] || die "$binary should say that it is $source_version, and says: $spoken"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -82,12 +86,12 @@ put 644 usr/share/lintian/overrides/fieldpost Deploy/deb/lintian-overrides
 
 mkdir -p "$package"/usr/share/man/man{1,5} "$package/usr/share/bash-completion/completions" \
     "$package/usr/share/zsh/vendor-completions" "$package/usr/share/fish/vendor_completions.d"
-"$speaker" help --manual | squeeze "$package/usr/share/man/man1/fieldpost.1.gz"
+"${speaker[@]}" help --manual | squeeze "$package/usr/share/man/man1/fieldpost.1.gz"
 sed "s/@DATE@/$date/" Deploy/deb/fieldpost.toml.5 | squeeze "$package/usr/share/man/man5/fieldpost.toml.5.gz"
 # Sourced, never run: no #! line.
-"$speaker" --generate-completion-script bash | sed '1{/^#!/d}' >"$package/usr/share/bash-completion/completions/fieldpost"
-"$speaker" --generate-completion-script zsh >"$package/usr/share/zsh/vendor-completions/_fieldpost"
-"$speaker" --generate-completion-script fish >"$package/usr/share/fish/vendor_completions.d/fieldpost.fish"
+"${speaker[@]}" --generate-completion-script bash | sed '1{/^#!/d}' >"$package/usr/share/bash-completion/completions/fieldpost"
+"${speaker[@]}" --generate-completion-script zsh >"$package/usr/share/zsh/vendor-completions/_fieldpost"
+"${speaker[@]}" --generate-completion-script fish >"$package/usr/share/fish/vendor_completions.d/fieldpost.fish"
 {
     # A version without notes of its own.
     if [[ $(head -n 1 Deploy/deb/changelog) != "fieldpost ($version) "* ]]; then

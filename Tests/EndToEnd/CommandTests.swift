@@ -202,8 +202,10 @@ import Testing
 
     @Test func theDemonstrationKeepsItsPromises() async throws {
         let demo = try await Program.start(Program.built("fieldpost"), ["demo"])
-        #expect(try await demo.wait(timeout: .seconds(90)) == .exited(0))
+        let ending = try await demo.wait(timeout: .seconds(90))
         let lines = await demo.output.lines
+        let told = (lines + (await demo.errors.lines)).joined(separator: "\n")
+        #expect(ending == .exited(0), "\(told)")
         #expect(lines.last == "Nothing was lost.")
         #expect(lines.contains { $0.contains("<- the will") })
         #expect(lines.contains { $0.contains("readings wait in queue.db") })

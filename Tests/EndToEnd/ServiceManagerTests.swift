@@ -152,11 +152,12 @@ import Testing
     @Test func signsOfLifeComeInTimeAlsoAcrossAReload() async throws {
         let listener = try NotifyListener()
         let station = try Station(port: try freePort())
-        let interval = Duration.seconds(3)
+        // Signs come three times as often; a busy machine may be late with one.
+        let interval = Duration.seconds(9)
         let agent = try await start(["run", "--config", station.file], listener, watchdog: interval)
         var (seen, last) = (try await listener.next("READY=1").count, ContinuousClock.now)
-        for sign in 1...6 {
-            if sign == 3 { agent.send(SIGHUP) }
+        for sign in 1...4 {
+            if sign == 2 { agent.send(SIGHUP) }
             seen = try await listener.next("WATCHDOG=1", after: seen, timeout: interval).count
             #expect(.now - last < interval)
             last = .now

@@ -189,6 +189,15 @@ import Testing
         }
     }
 
+    @Test func controlZAndControlBackslashDoNotStopItWhileTheEchoIsOff() async throws {
+        let result = try await converse([
+            ("Broker (", "mqtt://127.0.0.1:1\r"), ("Device", "d\r"), ("User", "u\r"),
+            ("Password (", "half\u{1A}\u{1C}\r"), ("holds a control character", ""), ("Password (", "\u{3}"),
+        ])
+        #expect(result.ending == .exited(130), "\(result.output)")
+        #expect(hasNothing())
+    }
+
     @Test func aPipeAnswersTooAndItsEndIsAnError() async throws {
         for (answers, code) in [("none\\nbin-7\\nload\\nt\\nt\\ns\\ny\\ny\\n", CInt(0)), ("none\\nbin-7\\n", 64)] {
             let result = try await runProgram(

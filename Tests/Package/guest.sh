@@ -205,6 +205,30 @@ within 20 running
 output=$(readings 3)
 check "install.sh --dynamic-user" "$(verdict test $status -eq 0 -a "$(grep -c '"value":' <<<"$output")" -eq 2)" \
     "uid $(stat -c %u "/proc/$(property MainPID)"), $(readlink /var/lib/fieldpost)"
+pid=$(property MainPID)
+output=$(sh /root/archive/install.sh 2>&1)
+status=$?
+within 20 other
+output=$(tail -n 2 <<<"$output"; readings 3)
+check "over it with a user: the queue comes along" \
+    "$(verdict test $status -eq 0 -a "$(grep -c '"value":' <<<"$output")" -eq 2 -a ! -L /var/lib/fieldpost -a "$(stat -c %U /var/lib/fieldpost/queue.db)" = fieldpost)" \
+    "exit $status, $(stat -c '%N %U' /var/lib/fieldpost /var/lib/fieldpost/queue.db 2>&1 | paste -sd ' ')"
+pid=$(property MainPID)
+cp $configuration /root/good.toml
+echo 'nonsense = 1' >>$configuration
+output=$(sh /root/archive/install.sh 2>&1)
+status=$?
+check "install.sh with an unusable configuration: the old one runs on" "$(verdict test $status -eq 1 -a "$(same && echo same)" = same)" \
+    "$(tail -n 1 <<<"$output")"
+cp /root/good.toml $configuration
+output=$(sh /root/archive/install.sh 2>&1)
+status=$?
+within 20 other
+check "install.sh restarts it" "$(verdict test $status -eq 0 -a "$(other && echo other)" = other)" "$(tail -n 1 <<<"$output")"
+systemctl disable --now --quiet $unit
+output=$(sh /root/archive/install.sh 2>&1)
+check "install.sh leaves a stopped one stopped, and disabled" \
+    "$(verdict test "$(property ActiveState) $(systemctl is-enabled $unit)" = "inactive disabled")" "$(tail -n 1 <<<"$output")"
 sh /root/archive/install.sh --uninstall --purge >/dev/null
 output=$(sh /root/archive/install.sh 2>&1)
 status=$?

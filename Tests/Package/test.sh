@@ -251,6 +251,72 @@ listing $box >"$work/box-after"
 check "purge leaves nothing" "$(verdict test "$status" -eq 0 -a -z "$(diff "$work/box-before" "$work/box-after")")" \
     "$(diff "$work/box-before" "$work/box-after" | head -n 3 | paste -sd ' ')"
 
+# With a systemd that only notes what it is told.
+mkdir -p $box/run/systemd/system
+cat >$box/bin/systemctl <<'STUB'
+#!/bin/sh
+echo "$1" >>/tmp/told
+case $1 in is-active) test -e /tmp/active ;; show) echo 0 ;; esac
+STUB
+printf '#!/bin/sh\n' >$box/bin/systemd-tmpfiles
+chmod 755 $box/bin/systemctl $box/bin/systemd-tmpfiles
+install_in_box() { # install_in_box OPTION...: sets output, status, told
+    rm -f $box/tmp/told
+    output=$(in_box sh /tmp/one/install.sh "$@" 2>&1); status=$?
+    told=$(grep -vE '^(show|is-active|daemon-reload)$' $box/tmp/told 2>/dev/null | paste -sd ' ')
+}
+drop_in=$box/etc/systemd/system/fieldpost.service.d
+file=$box/etc/fieldpost/fieldpost.toml
+install_in_box --dynamic-user
+check "first installation: enabled and started" "$(verdict test "$status" -eq 0 -a "$told" = "enable start" -a -d $drop_in)" "$told"
+touch $box/tmp/active
+install_in_box
+check "from --dynamic-user to a user: restarted" \
+    "$(verdict test "$status" -eq 0 -a "$told" = restart -a ! -e $drop_in -a "$(stat -c '%u:%g %a' $file)" = "0:999 640")" \
+    "$told, $(stat -c '%u:%g %a' $file)"
+install_in_box --dynamic-user
+check "not back again under that user" "$(verdict test "$status" -eq 1 -a -z "$told" -a ! -e $drop_in)" "$output"
+rm $box/tmp/active
+install_in_box
+check "an update leaves a stopped one stopped" "$(verdict test "$status" -eq 0 -a -z "$told")" "$(tail -n 1 <<<"$output")"
+touch $box/tmp/active
+cp $file "$work/good.toml"
+# shellcheck disable=SC2016 # the agent's variable
+sed -i 's/"127.0.0.1"/"${BIND}"/' $file
+listing $box >"$work/box-before-update"
+install_in_box /tmp/two/fieldpost
+listing $box >"$work/box-after-update"
+check "an unusable configuration: nothing is changed" \
+    "$(verdict test "$status" -eq 1 -a -z "$told" -a -z "$(diff "$work/box-before-update" "$work/box-after-update")" -a "$(tail -c 1 $box/usr/local/bin/fieldpost | tr -d '\0')" != x)" \
+    "$(grep -m 1 BIND <<<"$output")"
+mkdir -p $box/etc/default
+echo 'BIND="127.0.0.1"' >$box/etc/default/fieldpost
+install_in_box /tmp/two/fieldpost
+check "with /etc/default/fieldpost it is usable" "$(verdict test "$status" -eq 0 -a "$told" = restart)" "$(tail -n 1 <<<"$output")"
+for prefix in opt '/o pt' '/o#t' '/o&t' '/o\t' '/o%t' /opt/../etc; do
+    install_in_box --prefix "$prefix"
+    [[ $status -eq 1 && $output == *--prefix* ]] || break
+done
+check "refuses odd prefixes" "$(verdict test "$status" -eq 1 -a "$prefix" = /opt/../etc)" "$output"
+in_box sh /tmp/one/install.sh --uninstall --purge >/dev/null 2>&1
+output=$(in_box sh /tmp/one/install.sh --uninstall 2>&1); status=$?
+check "uninstall again claims nothing" "$(verdict test "$status" -eq 0 -a "${output%left}" != "$output")" "$output"
+rm -r $box/run/systemd $box/bin/systemctl $box/bin/systemd-tmpfiles
+
+# What cannot be right is seen before anything is written.
+empty=/mnt/empty
+mkdir $empty
+output=$(busybox sh $box/tmp/one/install.sh --root $empty 2>&1); status=$?
+check "--root without etc/passwd" "$(verdict test "$status" -eq 1 -a -z "$(ls -A $empty)")" "$output"
+mkdir $empty/etc
+touch $empty/etc/passwd $empty/etc/group
+{ head -c 18 $box/tmp/one/fieldpost; printf '\050\0'; tail -c +21 $box/tmp/one/fieldpost; } >$box/tmp/arm
+echo text >$box/tmp/text
+for name in cut arm text; do
+    output=$(busybox sh $box/tmp/one/install.sh --root $empty $box/tmp/$name 2>&1); status=$?
+    check "--root refuses: $name" "$(verdict test "$status" -eq 1 -a "$(ls -A $empty)" = etc)" "$output"
+done
+
 # Into images, of another architecture as well: nothing of theirs is run.
 for kind in systemd openrc dynamic; do
     image=/mnt/image-$kind
@@ -277,7 +343,7 @@ for kind in systemd openrc dynamic; do
         "$(grep -hE '^(ExecStart|command)=' "$service")"
     busybox sh $box/tmp/one/install.sh --root $image --prefix /opt --uninstall --purge >/dev/null 2>&1
     left=$(find $image -name '*fieldpost*' | paste -sd ' ')
-    check "taken away again" "$(verdict test -z "$left" -a "$(grep -c fieldpost $image/etc/passwd $image/etc/group | grep -vc ':0$')" -eq 0)" "$left"
+    check "taken away again" "$(verdict test -z "$left" -a ! -e $image/etc/udev/rules.d -a ! -e $image/opt/bin -a "$(grep -c fieldpost $image/etc/passwd $image/etc/group | grep -vc ':0$')" -eq 0)" "$left"
 done
 
 wait $again; status=$?

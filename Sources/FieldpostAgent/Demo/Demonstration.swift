@@ -60,6 +60,8 @@ public struct Demonstration: Sendable {
 
         async let connecting: Void = client.run()
         async let watching: Void = watcher.watch(client)
+        // What is published before that reaches nobody, and would count as lost.
+        try await until("somebody who watches at the broker") { await watcher.isWatching }
         async let running: Void = agent.run {
             for await reason in ending { return reason }
             return .stopped

@@ -16,12 +16,15 @@ actor Watcher {
     /// The latest that was heard of the board, and how many statuses there were.
     private(set) var status = ""
     private(set) var statusCount = 0
+    /// The broker has taken the subscription: nothing from now on is missed.
+    private(set) var isWatching = false
     private let heard: @Sendable (_ status: String) -> Void
 
     init(heard: @escaping @Sendable (_ status: String) -> Void) { self.heard = heard }
 
     func watch(_ client: MQTTClient) async throws {
         try await client.subscribe([Subscription(filter: TopicFilter("fieldpost/#"), qos: .exactlyOnce)])
+        isWatching = true
         for await message in client.messages { take(message) }
     }
 

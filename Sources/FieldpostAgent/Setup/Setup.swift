@@ -23,6 +23,7 @@ struct Setup: Sendable {
 
     /// - Throws: ``SetupError``; then nothing was written.
     func run() async throws(SetupError) {
+        if options.file?.isEmpty == true { throw SetupError(.usage, "--config is empty; name a file") }
         try files.prepare()
         let isQuiet = options.isQuiet
         if !isQuiet {
@@ -46,9 +47,23 @@ struct Setup: Sendable {
         let password: Secret? = if case .typed(let secret)? = answers.password { secret } else { nil }
         try files.write(password: password) { answers.configuration(passwordFile: $0) }
         terminal.show(
-            "\(files.file) is written" + (password == nil ? "" : ", and \(files.passwordFile) with the password"))
+            "\(files.file)\(files.target == files.file ? "" : ", which leads to \(files.target),") is written"
+                + (password == nil ? "" : ", and \(files.passwordFile) with the password"))
         if present != .nothing { terminal.show("what was there before is in \(files.backup)") }
+        if let passwordFile = unreadablePassword(answers) {
+            for line in world.credentialSteps(passwordFile, files.file) { terminal.show(line) }
+        }
         for line in world.nextSteps(files.file) { terminal.show(line) }
+    }
+
+    /// The password's file, if no user is there who is to read it.
+    private func unreadablePassword(_ answers: SetupAnswers) -> String? {
+        guard let (user, isInvented) = world.serviceUser(for: files.file), isInvented else { return nil }
+        return switch answers.password {
+        case .typed: files.passwordFile
+        case .file(let path, _): user.obstacle(to: .read, path) == nil ? nil : path
+        case nil: nil
+        }
     }
 
     private func askToReplace() async throws(SetupError) {
@@ -126,18 +141,38 @@ struct Setup: Sendable {
             do {
                 let secret = try Self.secret(inFile: path)
                 answers.password = .file(path, secret.secret)
-                if secret.isPublic { terminal.show("warning: every user can read \(path); chmod 600 it") }
+                if let (user, isInvented) = world.serviceUser(for: files.file), !isInvented,
+                    let obstacle = user.obstacle(to: .read, path)
+                {
+                    answers.password = .typed(secret.secret)
+                    terminal.show(
+                        "\(obstacle); what stands in it goes to \(files.passwordFile), which the service can read")
+                } else if secret.isPublic {
+                    terminal.show("warning: every user can read \(path); chmod 600 it")
+                }
             } catch {
-                throw SetupError(.usage, "--password-file: \(error)")
+                throw SetupError(
+                    .usage,
+                    "--password-file: \(error)\(error.mend == nil ? ": name the file with the password, or - for standard input" : "")"
+                )
             }
         case nil where options.isQuiet: answers.password = nil
         case nil:
             let former = hasFormer ? answers.password : nil
             let hint = former == nil ? "empty: none" : "empty: as before"
-            guard let line = try await terminal.ask("Password (not shown; \(hint)):", isSecret: true) else {
-                throw Self.ended
+            for _ in 1...Self.attempts {
+                guard let line = try await terminal.ask("Password (not shown; \(hint)):", isSecret: true) else {
+                    throw Self.ended
+                }
+                // Keys that do something elsewhere, Ctrl-Z and the like.
+                if (try? TopicLevel.checkControlCharacters(line)) == nil {
+                    terminal.show("That holds a control character; type it again.")
+                    continue
+                }
+                answers.password = line.isEmpty ? former : .typed(Secret(line.utf8))
+                return
             }
-            answers.password = line.isEmpty ? former : .typed(Secret(line.utf8))
+            throw SetupError(.usage, "no password that can be used")
         }
     }
 
@@ -160,6 +195,11 @@ struct Setup: Sendable {
             _ = try TLSClientContext(tls)
         } catch {
             throw InvalidText("\(error)")
+        }
+        if let (user, _) = world.serviceUser(for: files.file), let obstacle = user.obstacle(to: .read, path) {
+            throw InvalidText(
+                obstacle,
+                mend: "the service must: chmod 644 \(path), in folders that everybody may enter, as /etc/ssl/certs")
         }
         return path
     }

@@ -13,6 +13,8 @@ internal import Darwin
 struct SetupFiles: Sendable {
     /// The configuration.
     let file: String
+    /// Where it stands: what ``file`` leads to if it is a symbolic link, which stays one.
+    let target: String
     private let accounts: Accounts
 
     /// Held while files are written, so that nothing is left half done by somebody who ends the program.
@@ -24,19 +26,37 @@ struct SetupFiles: Sendable {
     init(file: String, accounts: Accounts = .ofThisMachine) {
         self.file = file
         self.accounts = accounts
+        target = Self.target(of: file)
+    }
+
+    /// Also of a link that leads to nothing yet.
+    private static func target(of path: String) -> String {
+        var path = path
+        // As many as Linux follows (path_resolution(7)).
+        for _ in 0..<40 {
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(path, &buffer, buffer.count)
+            guard count > 0 else { break }
+            let link = buffer.withUnsafeBytes { String(decoding: $0.prefix(count), as: UTF8.self) }
+            path = link.hasPrefix("/") ? link : "\(folder(of: path))/\(link)"
+        }
+        return path
+    }
+
+    private static func folder(of path: String) -> String {
+        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     }
 
     /// Without a slash at its end.
-    var folder: String {
-        file.lastIndex(of: "/").map { $0 == file.startIndex ? "/" : String(file[..<$0]) } ?? "."
-    }
+    var folder: String { Self.folder(of: file) }
+    private var targetFolder: String { Self.folder(of: target) }
 
     private var name: Substring { file.lastIndex(of: "/").map { file[file.index(after: $0)...] } ?? file[...] }
 
     /// The password's file, as the configuration names it: it is looked for beside the configuration.
     var passwordName: String { "\(name.hasSuffix(".toml") ? name.dropLast(5) : name).password" }
     var passwordFile: String { "\(folder)/\(passwordName)" }
-    var backup: String { "\(file).bak" }
+    var backup: String { "\(target).bak" }
 
     enum Present: Sendable, Hashable {
         case nothing
@@ -60,12 +80,14 @@ struct SetupFiles: Sendable {
             throw SetupError(.inputOutput, "\(file) is no regular file; name another with --config")
         }
         // The folder itself is made when it is needed, if its own is there.
-        let place = access(folder, F_OK) == 0 ? folder : SetupFiles(file: folder).folder
-        guard access(place, F_OK) == 0, access(place, W_OK) == 0 else {
-            throw SetupError(
-                .inputOutput,
-                "\(folder): \(String(cString: strerror(errno))); be a user who may write there, or name another file with --config"
-            )
+        let place = access(folder, F_OK) == 0 ? folder : Self.folder(of: folder)
+        for (place, folder) in [(place, folder), (target == file ? place : targetFolder, targetFolder)] {
+            guard access(place, F_OK) == 0, access(place, W_OK) == 0 else {
+                throw SetupError(
+                    .inputOutput,
+                    "\(folder): \(String(cString: strerror(errno))); be a user who may write there, or name another file with --config"
+                )
+            }
         }
     }
 
@@ -102,16 +124,17 @@ struct SetupFiles: Sendable {
             newPassword = path
         }
         try check(text(newPassword ?? passwordName))
-        let path = "\(folder)/.\(name)\(suffix)"
+        let path = "\(targetFolder)/.\(name)\(suffix)"
         temporary.append(path)
         try create(
             path, Array((text(passwordName).joined(separator: "\n") + "\n").utf8), mode: owner.mode, owner.folderUser,
             owner.group)
         if present != .nothing { try keepPresent() }
         if let newPassword, rename(newPassword, passwordFile) != 0 { throw failure(passwordFile) }
-        guard rename(path, file) == 0 else { throw failure(file) }
+        guard rename(path, target) == 0 else { throw failure(target) }
         isDone = true
-        synchronizeFolder()
+        synchronize(folder)
+        if targetFolder != folder { synchronize(targetFolder) }
     }
 
     /// With the password in its temporary file, since the place of the other may still be another's.
@@ -126,7 +149,7 @@ struct SetupFiles: Sendable {
     /// There is a configuration at every moment.
     private func keepPresent() throws(SetupError) {
         unlink(backup)
-        if link(file, backup) != 0, rename(file, backup) != 0 { throw failure(backup) }
+        if link(target, backup) != 0, rename(target, backup) != 0 { throw failure(backup) }
     }
 
     private func create(
@@ -143,7 +166,7 @@ struct SetupFiles: Sendable {
         guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0 else { throw failure(path) }
     }
 
-    private func synchronizeFolder() {
+    private func synchronize(_ folder: String) {
         let descriptor = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
         guard descriptor >= 0 else { return }
         fsync(descriptor)
@@ -159,9 +182,11 @@ struct SetupFiles: Sendable {
     private var owner: (folderUser: uid_t, user: uid_t, group: gid_t, mode: mode_t) {
         var status = stat()
         guard geteuid() == 0, stat(folder, &status) == 0 else { return (geteuid(), geteuid(), getegid(), 0o640) }
+        var targetStatus = stat()
+        let folderUser = stat(targetFolder, &targetStatus) == 0 ? targetStatus.st_uid : status.st_uid
         let group = status.st_gid != 0 ? status.st_gid : accounts.group("fieldpost") ?? 0
         // Without a group of its own somebody else may have to read it; there is no secret in it.
-        return (status.st_uid, accounts.user("fieldpost") ?? status.st_uid, group, group == 0 ? 0o644 : 0o640)
+        return (folderUser, accounts.user("fieldpost") ?? status.st_uid, group, group == 0 ? 0o644 : 0o640)
     }
 }
 
@@ -175,18 +200,37 @@ struct Accounts: Sendable {
     /// - Parameter root: the folder that holds `etc`.
     init(root: String) { self.root = root }
 
-    func user(_ name: String) -> uid_t? { number(of: name, in: "/etc/passwd") }
-    func group(_ name: String) -> gid_t? { number(of: name, in: "/etc/group") }
+    func user(_ name: String) -> uid_t? { fields(of: name, in: "/etc/passwd").flatMap { Self.number($0[2]) } }
+    func group(_ name: String) -> gid_t? { fields(of: name, in: "/etc/group").flatMap { Self.number($0[2]) } }
 
-    /// The third field of both (passwd(5), group(5)).
-    private func number(of name: String, in file: String) -> UInt32? {
-        guard let bytes = try? SmallFile(path: root + file, limit: 1 << 22).bytes else { return nil }
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            if fields.count > 2, fields[0].elementsEqual(name.utf8) {
-                return UInt32(String(decoding: fields[2], as: UTF8.self))
+    /// The service's user with all its groups; nil if there is none of that name.
+    func serviceUser() -> ServiceUser? {
+        guard let entry = fields(of: ServiceUser.name, in: "/etc/passwd"), let user = Self.number(entry[2]) else {
+            return nil
+        }
+        var groups = Set(entry.dropFirst(3).prefix(1).compactMap(Self.number))
+        for group in lines(of: "/etc/group") where group.count > 3 {
+            if group[3].split(separator: UInt8(ascii: ",")).contains(where: { $0.elementsEqual(ServiceUser.name.utf8) }
+            ),
+                let number = Self.number(group[2])
+            {
+                groups.insert(number)
             }
         }
-        return nil
+        return ServiceUser(user: user, groups: groups)
     }
+
+    /// Three at least: the third is the number (passwd(5), group(5)).
+    private func fields(of name: String, in file: String) -> [ArraySlice<UInt8>]? {
+        lines(of: file).first { $0.count > 2 && $0[0].elementsEqual(name.utf8) }
+    }
+
+    private func lines(of file: String) -> [[ArraySlice<UInt8>]] {
+        let bytes = (try? SmallFile(path: root + file, limit: 1 << 22).bytes) ?? []
+        return bytes.split(separator: UInt8(ascii: "\n")).map {
+            $0.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        }
+    }
+
+    private static func number(_ text: ArraySlice<UInt8>) -> UInt32? { UInt32(String(decoding: text, as: UTF8.self)) }
 }

@@ -82,6 +82,10 @@ final class StandardTerminal: SetupTerminal {
         state.withLock { state in
             state.original = settings
             settings.c_lflag &= ~tcflag_t(ECHO)
+            // Nobody is to be stopped, or to leave a core, while the echo is off; 0 is _POSIX_VDISABLE (termios(3)).
+            withUnsafeMutableBytes(of: &settings.c_cc) { keys in
+                for key in [Int(VSUSP), Int(VQUIT)] where key < keys.count { keys[key] = 0 }
+            }
             tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings)
         }
     }

@@ -1,5 +1,4 @@
 internal import Sensing
-internal import StoreForward
 
 #if canImport(Glibc)
 internal import Glibc
@@ -22,10 +21,19 @@ struct SetupWorld: Sendable {
     var findSensors: @Sendable () async -> [FoundSensor] = { await SensorDiscovery().run() }
     var test: @Sendable (SetupAnswers) async -> ConnectionTest.Outcome = { await ConnectionTest.run($0) }
 
-    private static let service = "fieldpost.service"
-    private static let serviceFile = "/etc/fieldpost/fieldpost.toml"
+    /// The configuration that the service reads.
+    var serviceFile = ServiceUser.configuration
+    var isServiceEnabled = access("/etc/systemd/system/multi-user.target.wants/\(Self.service)", F_OK) == 0
+    /// Its control group is there as long as it has a process.
+    var isServiceRunning = ["", "/systemd"].contains {
+        access("/sys/fs/cgroup\($0)/system.slice/\(Self.service)", F_OK) == 0
+    }
+    /// A small system may have none; its owner is root then.
+    var sudo = access("/usr/bin/sudo", X_OK) == 0 ? "sudo " : ""
 
-    var usualFile: String { isRoot ? Self.serviceFile : "fieldpost.toml" }
+    private static let service = "fieldpost.service"
+
+    var usualFile: String { isRoot ? serviceFile : "fieldpost.toml" }
 
     func absolute(_ path: String) -> String {
         guard !path.hasPrefix("/") else { return path }
@@ -34,13 +42,36 @@ struct SetupWorld: Sendable {
         return workingDirectory == "/" ? "/\(path)" : "\(workingDirectory)/\(path)"
     }
 
+    /// Who must be able to read what a configuration names; nil: whoever writes it now.
+    ///
+    /// - Returns: the service's user; one that belongs to nothing if systemd invents it (DynamicUser=).
+    func serviceUser(for file: String) -> (user: ServiceUser, isInvented: Bool)? {
+        guard isRoot, file == serviceFile else { return nil }
+        let known = accounts.serviceUser()
+        guard var user = known ?? (hasService ? ServiceUser(user: 65_534, groups: []) : nil) else { return nil }
+        if hasService { user.hiddenFolders = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"] }
+        return (user, known == nil)
+    }
+
+    /// How a service whose user systemd invents comes by a password that stands in root's file.
+    func credentialSteps(_ passwordFile: String, _ file: String) -> [String] {
+        [
+            "warning: this system has no user fieldpost: a service with DynamicUser=yes cannot read \(passwordFile). Hand it over:",
+            "    \(sudo)install -D -m 600 \(passwordFile) /etc/credstore/fieldpost.password",
+            "and write in \(file), in the place of the other:",
+            "    password_file = \"${CREDENTIALS_DIRECTORY}/fieldpost.password\"",
+        ]
+    }
+
     /// What to type next.
     func nextSteps(_ file: String) -> [String] {
-        if hasService, file == Self.serviceFile {
-            let queue = (try? AgentConfiguration.load(path: file).configuration.queue.path) ?? ""
-            return FileLock.isHeld("\(queue).lock")
-                ? ["The agent runs already; make it read this:", "    systemctl restart fieldpost"]
-                : ["Start the agent, now and with the board:", "    systemctl enable --now fieldpost"]
+        if hasService, file == serviceFile {
+            guard isServiceRunning else {
+                return ["Start the agent, now and with the board:", "    \(sudo)systemctl enable --now fieldpost"]
+            }
+            return ["The agent runs already; make it read this:", "    \(sudo)systemctl restart fieldpost"]
+                + (isServiceEnabled
+                    ? [] : ["Make it start with the board:", "    \(sudo)systemctl enable fieldpost"])
         }
         return [
             "Look at the sensors, and start the agent:", "    fieldpost read --config \(file)",

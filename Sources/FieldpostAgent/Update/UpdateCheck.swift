@@ -18,24 +18,35 @@ internal import Darwin
 public enum UpdateCheck {
     /// - Parameter file: a configuration, an agent's or a broker's.
     public static func run(file: String) -> UpdateReport {
+        run(file: file, service: file == ServiceUser.configuration ? Accounts.ofThisMachine.serviceUser() : nil)
+    }
+
+    /// - Parameter service: whose the queue and the store are to be, if that is known.
+    static func run(file: String, service: ServiceUser?) -> UpdateReport {
         var report = UpdateReport(file: file)
         do {
             if BrokerConfiguration.isAlone(inFile: file) {
                 let (configuration, warnings) = try BrokerConfiguration.read(file: file, secrets: .checked)
-                report.add(configuration: configuration, warnings)
+                report.add(configuration: configuration, warnings, service)
             } else {
                 let (configuration, warnings) = try AgentConfiguration.read(file: file, secrets: .checked)
-                report.add(configuration: configuration, warnings)
+                report.add(configuration: configuration, warnings, service)
             }
         } catch {
-            for line in "\(error)".split(separator: "\n") { report.add(.problem, "configuration", String(line)) }
+            for problem in error.problems {
+                // The report has a mark of its own for warnings.
+                var bare = problem
+                bare.severity = .error
+                report.add(problem.severity == .warning ? .warning : .problem, "configuration", bare.line(file: file))
+            }
+            if error.omitted > 0 { report.add(.problem, "configuration", "\(file): and \(error.omitted) more") }
         }
         return report
     }
 }
 
 extension UpdateReport {
-    fileprivate mutating func add(configuration: AgentConfiguration, _ warnings: [String]) {
+    fileprivate mutating func add(configuration: AgentConfiguration, _ warnings: [String], _ service: ServiceUser?) {
         for warning in warnings { add(.warning, "configuration", warning) }
         for line in configuration.hiddenFiles { add(.warning, "configuration", "\(file): \(line)") }
         if let problem = configuration.trustProblem() { add(.problem, "configuration", "\(file): \(problem)") }
@@ -46,19 +57,39 @@ extension UpdateReport {
             "\(file): device \"\(configuration.device.id)\", \(sensors) sensor\(sensors == 1 ? "" : "s")\(isAllSeen ? "; its secrets can be read" : "")"
         )
         add(DatabaseOutlook(path: configuration.queue.path, format: Outbox.format), as: "queue")
+        addAccess(to: configuration.queue.path, as: "queue", service)
         if let server = configuration.server {
-            add(server: server, isRunning: FileLock.isHeld("\(configuration.queue.path).lock"))
+            add(server: server, isRunning: FileLock.isHeld("\(configuration.queue.path).lock"), service)
         }
     }
 
-    fileprivate mutating func add(configuration: BrokerConfiguration, _ warnings: [String]) {
+    fileprivate mutating func add(configuration: BrokerConfiguration, _ warnings: [String], _ service: ServiceUser?) {
         for warning in warnings { add(.warning, "configuration", warning) }
         add(.good, "configuration", "\(file): a broker")
-        add(server: configuration, isRunning: false)
+        add(server: configuration, isRunning: false, service)
+    }
+
+    /// Whether a database and its folder can be written by whoever is to.
+    private mutating func addAccess(to path: String, as subject: String, _ service: ServiceUser?) {
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        for place in [folder, path] where access(place, F_OK) == 0 {
+            if access(place, W_OK) != 0 {
+                // Another user may be able to.
+                let isSure = errno == EROFS || service?.user == geteuid()
+                add(
+                    isSure ? .problem : .warning, subject,
+                    "\(place) may not be written by this user; chown or chmod it, or check as the user of the service")
+                return
+            }
+            if geteuid() == 0, let obstacle = service?.obstacle(to: .write, place) {
+                add(.problem, subject, "\(obstacle); chown it to the user of the service")
+                return
+            }
+        }
     }
 
     /// - Parameter isRunning: whether the agent around it is known to be at work.
-    private mutating func add(server: BrokerConfiguration, isRunning: Bool) {
+    private mutating func add(server: BrokerConfiguration, isRunning: Bool, _ service: ServiceUser?) {
         let (problems, warnings) = server.check(secrets: .checked)
         for warning in warnings { add(.warning, "configuration", "\(file): \(warning)") }
         for problem in problems { add(.problem, "configuration", "\(file): \(problem)") }
@@ -66,6 +97,7 @@ extension UpdateReport {
         if let path = server.server.persistence?.path {
             isRunning = isRunning || FileLock.isHeld("\(path).lock")
             add(DatabaseOutlook(path: path, format: MQTTServer.storeFormat), as: "store")
+            addAccess(to: path, as: "store", service)
         }
         let taken = ListeningPorts.all()
         let firstFree = ListeningPorts.firstUnprivileged

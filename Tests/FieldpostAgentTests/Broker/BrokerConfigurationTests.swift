@@ -46,6 +46,13 @@ import Testing
         #expect(broker.check().warnings.first?.contains("nobody can come in") == true)
     }
 
+    @Test func theAgentsOwnDoorIsNoCauseForAWarning() throws {
+        var broker = try read("[server]").configuration
+        AgentDoor(clientID: "d").add(to: &broker)
+        #expect(broker.server.listeners.count == 2)
+        #expect(broker.check().warnings == [])
+    }
+
     @Test(arguments: [
         ("bind = \"127.0.0.1\"", true), ("bind = \"::1\"", true), ("bind = \"[::1]\"", true),
         ("bind = \"localhost\"", true), ("unix = \"/tmp/x.sock\"", true), ("bind = \"0.0.0.0\"", false),

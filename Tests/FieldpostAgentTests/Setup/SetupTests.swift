@@ -42,7 +42,7 @@ final class ScriptedTerminal: SetupTerminal {
 /// A folder, a board and a broker for one setup.
 private struct Scene {
     let folder: TemporaryDirectory
-    let world: SetupWorld
+    var world: SetupWorld
     /// What was tried, in order.
     let tried = Shared()
 
@@ -209,7 +209,10 @@ private struct Scene {
         #expect(error?.description.contains("has no password in its first line") == true)
         options.passwordFile = "nothing"
         error = await scene.run(options, ScriptedTerminal([]))
-        #expect(error?.description == "--password-file: \(scene.folder.path("nothing")) does not exist")
+        #expect(
+            error?.description
+                == "--password-file: \(scene.folder.path("nothing")) does not exist: name the file with the password, or - for standard input"
+        )
         options.passwordFile = nil
         options.sensors = "distance,moon"
         error = await scene.run(options, ScriptedTerminal([]))
@@ -339,6 +342,17 @@ private struct Scene {
         #expect(SetupFiles(file: scene.folder.path("fieldpost.toml")).present == .configuration)
     }
 
+    @Test func `a file without a name, and keys that are no password`() async throws {
+        let scene = try Scene()
+        var options = SetupOptions()
+        options.file = ""
+        #expect(await scene.run(options, ScriptedTerminal())?.description == "--config is empty; name a file")
+        let terminal = ScriptedTerminal(["mqtt://b", "d", "u", "p\u{1A}", "p", "none", "y"])
+        #expect(await scene.run(SetupOptions(), terminal) == nil)
+        #expect(terminal.secrets.count == 2)
+        #expect(try scene.folder.read("fieldpost.password") == "p\n")
+    }
+
     @Test func `a folder that is not there is said before anything is asked`() async throws {
         let scene = try Scene()
         var options = SetupOptions()
@@ -352,7 +366,15 @@ private struct Scene {
     @Test func `next comes systemd where it knows the service`() throws {
         var world = SetupWorld()
         world.hasService = true
-        #expect(world.nextSteps("/etc/fieldpost/fieldpost.toml").last == "    systemctl enable --now fieldpost")
+        world.sudo = "sudo "
+        world.isServiceRunning = false
+        let file = "/etc/fieldpost/fieldpost.toml"
+        #expect(world.nextSteps(file).last == "    sudo systemctl enable --now fieldpost")
+        world.isServiceRunning = true
+        world.isServiceEnabled = true
+        #expect(world.nextSteps(file).last == "    sudo systemctl restart fieldpost")
+        world.isServiceEnabled = false
+        #expect(world.nextSteps(file).last == "    sudo systemctl enable fieldpost")
         #expect(world.nextSteps("/tmp/a.toml").last == "    fieldpost run --config /tmp/a.toml")
         world.isRoot = true
         #expect(world.usualFile == "/etc/fieldpost/fieldpost.toml")
@@ -362,7 +384,123 @@ private struct Scene {
     }
 }
 
+/// As root, for a service with a user of its own, or with one that systemd invents.
+@Suite struct SetupServiceTests {
+    private func scene(hasUser: Bool) throws -> (Scene, SetupOptions) {
+        var scene = try Scene()
+        chmod(scene.folder.path, 0o755)
+        if hasUser {
+            try scene.folder.write("fieldpost:x:4711:4712::/:\n", to: "root/etc/passwd")
+            try scene.folder.write("fieldpost:x:4712:\nsecrets:x:4713:pi,fieldpost\n", to: "root/etc/group")
+        }
+        scene.world.isRoot = true
+        scene.world.hasService = !hasUser
+        scene.world.isServiceRunning = false
+        scene.world.sudo = "sudo "
+        scene.world.serviceFile = scene.folder.path("fieldpost.toml")
+        scene.world.accounts = Accounts(root: scene.folder.path("root"))
+        var options = SetupOptions()
+        options.broker = "mqtts://b"
+        options.username = "u"
+        options.isQuiet = true
+        return (scene, options)
+    }
+
+    @Test func `what the service's user may do is told from owner, group and mode, and from the folders`() throws {
+        guard geteuid() == 0 else { return }
+        let (scene, _) = try scene(hasUser: true)
+        let user = try #require(scene.world.accounts.serviceUser())
+        #expect(user == ServiceUser(user: 4711, groups: [4712, 4713]))
+        let file = try scene.folder.write("p", to: "secret")
+        for (owner, group, mode, isGood) in [
+            (0, 0, 0o600, false), (0, 0, 0o604, true), (4711, 0, 0o400, true), (4711, 0, 0o044, false),
+            (0, 4713, 0o640, true), (0, 4713, 0o604, false), (0, 4714, 0o640, false),
+        ] as [(uid_t, gid_t, mode_t, Bool)] {
+            chown(file, owner, group)
+            chmod(file, mode)
+            #expect((user.obstacle(to: .read, file) == nil) == isGood, "\(owner) \(group) \(mode)")
+        }
+        chmod(file, 0o644)
+        let inside = try scene.folder.write("p", to: "closed/in/secret")
+        chmod(inside, 0o644)
+        #expect(user.obstacle(to: .read, inside) == "\(scene.folder.path("closed")) may not be entered by fieldpost")
+        #expect(symlink(inside, scene.folder.path("link")) == 0)
+        #expect(user.obstacle(to: .read, scene.folder.path("link"))?.hasSuffix("entered by fieldpost") == true)
+    }
+
+    @Test func `a password that the service's user cannot read is copied to where it can`() async throws {
+        guard geteuid() == 0 else { return }
+        var (scene, options) = try scene(hasUser: true)
+        let file = try scene.folder.write("pass\n", to: "secret")
+        chmod(file, 0o600)
+        options.passwordFile = file
+        let terminal = ScriptedTerminal()
+        #expect(await scene.run(options, terminal) == nil)
+        #expect(
+            terminal.lines.contains { $0.hasPrefix("\(file) may not be read by fieldpost; what stands in it goes to") })
+        #expect(scene.configuration.contains("password_file = \"fieldpost.password\""))
+        let copy = scene.folder.path("fieldpost.password")
+        #expect(try scene.folder.read("fieldpost.password") == "pass\n")
+        #expect(scene.world.accounts.serviceUser()?.obstacle(to: .read, copy) == nil)
+        // One that it can read stays where it is.
+        chown(file, 4711, 0)
+        options.force = true
+        #expect(await scene.run(options, ScriptedTerminal()) == nil)
+        #expect(scene.configuration.contains("password_file = \"\(file)\""))
+    }
+
+    @Test func `a CA that the service's user cannot read is refused with the mend`() async throws {
+        guard geteuid() == 0 else { return }
+        var (scene, options) = try scene(hasUser: true)
+        let file = try scene.folder.write(
+            SmallFile(path: await Authority.get().root, limit: 1 << 20).bytes, to: "ca.pem")
+        chmod(file, 0o600)
+        options.caFile = file
+        let error = await scene.run(options, ScriptedTerminal())
+        #expect(error?.kind == .usage && error?.description.contains("chmod 644 \(file)") == true)
+        #expect(scene.configuration == "")
+        chmod(file, 0o644)
+        #expect(await scene.run(options, ScriptedTerminal()) == nil)
+    }
+
+    @Test func `a password for a user that systemd invents goes by a credential`() async throws {
+        var (scene, options) = try scene(hasUser: false)
+        options.passwordFile = "-"
+        let terminal = ScriptedTerminal(["pass"])
+        #expect(await scene.run(options, terminal) == nil)
+        let lines = terminal.lines
+        let file = scene.folder.path("fieldpost.password")
+        #expect(lines.contains { $0.hasPrefix("warning: this system has no user fieldpost") })
+        #expect(lines.contains("    sudo install -D -m 600 \(file) /etc/credstore/fieldpost.password"))
+        #expect(lines.contains(#"    password_file = "${CREDENTIALS_DIRECTORY}/fieldpost.password""#))
+        #expect(lines.last == "    sudo systemctl enable --now fieldpost")
+        (options.username, options.passwordFile, options.force) = (nil, nil, true)
+        let other = ScriptedTerminal()
+        #expect(await scene.run(options, other) == nil)
+        #expect(!other.lines.contains { $0.hasPrefix("warning") })
+    }
+}
+
 @Suite struct SetupFilesTests {
+    @Test(arguments: [true, false])
+    func `a symbolic link stays one`(isThere: Bool) throws {
+        let folder = try TemporaryDirectory()
+        try folder.makeDirectory("real")
+        if isThere { try folder.write("# old\n", to: "real/b.toml") }
+        #expect(symlink("real/b.toml", folder.path("a.toml")) == 0)
+        let files = SetupFiles(file: folder.path("a.toml"), accounts: Accounts(root: folder.path))
+        try files.prepare()
+        try files.write(password: Secret("p".utf8)) {
+            ["[broker]", "servers = [\"mqtt://b\"]", "username = \"u\"", "password_file = \"\($0)\""]
+        }
+        #expect(names(folder) == ["a.password", "a.toml", "real"])
+        var status = stat()
+        #expect(lstat(files.file, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+        #expect(try folder.read("real/b.toml").contains("mqtt://b"))
+        #expect(folder.exists("real/b.toml.bak") == isThere)
+        #expect(try AgentConfiguration.load(path: files.file).configuration.broker.password == Secret("p".utf8))
+    }
+
     private func names(_ folder: TemporaryDirectory) -> [String] {
         guard let stream = opendir(folder.path) else { return [] }
         defer { closedir(stream) }

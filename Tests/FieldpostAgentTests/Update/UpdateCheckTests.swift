@@ -113,6 +113,35 @@ import Testing
         try check("broker.tls: ", "ca.pem", isGood: false)
     }
 
+    @Test func `a warning beside a problem stays one`() throws {
+        try write("sensor = []\n[broker]\nservers = [\"mqtt://b\"]\nwhat = 1\n")
+        let lines = UpdateCheck.run(file: file).lines(asJSON: false)
+        #expect(lines.contains { $0.contains("problem: ") && $0.contains("broker.what") }, "\(lines)")
+        #expect(lines.contains { $0.hasPrefix("configuration  warning: \(file)") }, "\(lines)")
+        #expect(!lines.contains { $0.contains("problem: ") && $0.contains("warning: ") }, "\(lines)")
+    }
+
+    @Test func `a folder in which this user may not write is told`() throws {
+        guard geteuid() != 0 else { return }
+        chmod(folder.path, 0o500)
+        defer { chmod(folder.path, 0o700) }
+        try check("warning: \(folder.path) may not be written by this user")
+    }
+
+    @Test func `root sees what the service's user may not write`() throws {
+        guard geteuid() == 0 else { return }
+        let service = ServiceUser(user: 4711, groups: [4712])
+        func problems() -> [String] {
+            UpdateCheck.run(file: file, service: service).findings.filter { $0.severity == .problem }.map(\.text)
+        }
+        #expect(problems() == ["\(folder.path) may not be written by fieldpost; chown it to the user of the service"])
+        chown(folder.path, 4711, 4712)
+        #expect(problems() == [])
+        // As somebody leaves it who has run the agent as root.
+        try folder.write("", to: "queue.db")
+        #expect(problems().first?.hasPrefix("\(folder.path("queue.db")) may not be written by fieldpost") == true)
+    }
+
     @Test func `a broker's store and its ports`() async throws {
         let port = try freePort()
         try write("[server]\nstore = { path = \"broker.db\" }\n[[listener]]\nbind = \"127.0.0.1\"\nport = \(port)\n")

@@ -51,7 +51,8 @@ extension BrokerConfiguration {
             if case .unix(let path) = listener.address {
                 note(Self.problem(ofFolderOf: path), at: "listener \(listener.name)")
             }
-            if !isOpen(to: listener) {
+            // The agent's own door has its own key.
+            if listener.name != AgentDoor.name, !isOpen(to: listener) {
                 warnings.append(
                     "listener \(listener.name): nobody can come in: give it a password_file, client certificates as identity, or allow_anonymous = true"
                 )
