@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does what Deploy/README.md tells the owner of a Raspberry Pi, step by step, at the console of an emulated one: Debian with
-# systemd, the package, a Mosquitto on this machine with user and password. Some DURATION minutes, and ten more the first
+# systemd, the package, a Mosquitto on this machine with user and password. Some four minutes, and ten more the first
 # time, when debian.sh makes that Debian.
 #
 #   Tests/Board/pi.sh [PACKAGE.deb [TRANSCRIPT]]
@@ -163,7 +163,7 @@ pull_plug() {
 
 # What the console showed since the mark, as it looks.
 shown() {
-    tail -c +$((mark + 1)) "$console" | sed -e 's/\x1b\][^\x07\x1b]*\(\x07\|\x1b\\\)//g' -e 's/\x1b\[[0-9;?]*[a-zA-Z]//g' -e 's/\x1b[=>()].\?//g' | tr -d '\r'
+    tail -c +$((mark + 1)) "$console" | sed -e 's/\x1b\][^\x07\x1b]*\(\x07\|\x1b\\\)//g' -e 's/\x1b\[[0-9;?]*[a-zA-Z]//g' -e 's/\x1b[78=>]//g' | tr -d '\r'
 }
 shows() { shown | grep -qE "$1"; }
 asks() { shown | tail -n 1 | grep -qE "$1"; }
@@ -239,7 +239,9 @@ fi
 
 began=$SECONDS
 run_apt install "./$deb"
-check "apt install" "$(verdict test "$status" = 0)" "$(seconds_since "$began"); $(line_of 'fieldpost')"
+installed=$status
+run 20 "fieldpost --version"
+check "apt install" "$(verdict test "$installed" = 0)" "version $output, $(seconds_since "$began")"
 until_true 60 eval 'run 30 "systemctl status fieldpost"; has_line "Status: .*connected"' || true
 check "systemctl status: it runs" "$(verdict has_line 'Active: active \(running\)')" "$(line_of 'Active:')"
 check "systemctl status: what it does" "$(verdict has_line 'Status: ".*connected')" "$(line_of 'Status:')"
@@ -268,7 +270,7 @@ until_true 30 asks '^Write this .*: $' || true
 check "setup: the right one works" "$(verdict shows '^Good: ')" "$(shown | grep '^Good' | cut -c 1-100)"
 answer '^Write this .*: $' ""
 finish 30
-check "setup writes" "$(verdict test "$status" = 0)" "$(line_of 'is written'); $(line_of '^    ')"
+check "setup writes, and says what is next" "$(verdict has_line '^ +sudo systemctl restart fieldpost$')" "$(line_of 'is written'); $(line_of '^    ')"
 check "setup shows no password" "$(verdict test "$(grep -c 'correct horse\|wrong pony' "$console")" -eq 0)" "$(seconds_since "$began"), with the answers"
 
 run 30 "sudo fieldpost check /etc/fieldpost/fieldpost.toml"
@@ -281,8 +283,11 @@ check "readings arrive" "$(verdict has_reading load)" "$(last_reading load)"
 
 # The same once more: with TLS, and with options.
 note_seen
+options="--yes --force --broker mqtts://broker.example:$tls_port --username board --password-file -"
+run 60 "sudo fieldpost setup $options --ca-file authority.crt <secret"
+check "setup: the service cannot look into homes" "$(verdict test "$status" = 64)" "$(line_of hidden)"
 run 20 "sudo cp authority.crt /etc/fieldpost/"
-run 60 "sudo fieldpost setup --yes --force --broker mqtts://broker.example:$tls_port --ca-file /etc/fieldpost/authority.crt --username board --password-file - <secret"
+run 60 "sudo fieldpost setup $options --ca-file /etc/fieldpost/authority.crt <secret"
 check "setup with options: TLS" "$(verdict test "$status" = 0)" "$(line_of '^Good|^error')"
 # By hand.
 run 20 "sudo tee -a /etc/fieldpost/fieldpost.toml <more.toml >/dev/null && sudo fieldpost check /etc/fieldpost/fieldpost.toml"
@@ -294,7 +299,7 @@ for sensor in ramp door; do
     check "reads $sensor" "$(verdict has_reading "$sensor")" "$(last_reading "$sensor")"
 done
 until_true 20 eval 'run 30 "systemctl status fieldpost"; has_line "Status: .*connected"' || true
-check "systemctl status: with TLS" "$(verdict has_line "Status: \".*mqtts://broker.example:$tls_port")" "$(line_of 'Status:')"
+check "systemctl status: with TLS" "$(verdict has_line "Status: \"connected to broker.example:$tls_port")" "$(line_of 'Status:')"
 run 60 "systemd-analyze security fieldpost"
 check "systemd-analyze security: at most 2.0" "$(verdict has_line 'exposure level.*: ([01]\.[0-9]|2\.0) ')" "$(line_of 'exposure level')"
 run 30 "journalctl -u fieldpost"
@@ -351,12 +356,12 @@ until_true 30 status_is online || true
 note_seen
 run_apt remove fieldpost
 until_true 10 status_is offline stopped || true
-check "apt remove" "$(verdict test "$status" = 0)" "$(line_of fieldpost)"
+check "apt remove" "$(verdict test "$status" = 0)" "$(line_of '^Removing')"
 check "tells the broker" "$(verdict status_is offline stopped)" "$(last_status)"
 run 20 "sudo ls /etc/fieldpost /var/lib/fieldpost"
 check "configuration and queue stay" "$(verdict has_line '^queue.db')" "$(paste -sd ' ' <<<"$output" | tr -s ' ')"
 run_apt purge fieldpost
-check "apt purge" "$(verdict test "$status" = 0)" "$(line_of fieldpost)"
+check "apt purge" "$(verdict test "$status" = 0)" "$(line_of '^Purging')"
 run 60 "sudo find /etc /var/lib /usr /run -xdev -name '*fieldpost*'; getent passwd fieldpost"
 check "leaves nothing" "$(verdict test "$(grep -c . <<<"$output")" = 0)" "$(paste -sd ' ' <<<"$output")"
 pull_plug
