@@ -163,10 +163,10 @@ pull_plug() {
 
 # What the console showed since the mark, as it looks.
 shown() {
-    tail -c +$((mark + 1)) "$console" | sed -e 's/\x1b\][^\x07\x1b]*\(\x07\|\x1b\\\)//g' -e 's/\x1b\[[0-9;?]*[a-zA-Z]//g' -e 's/\x1b[78=>]//g' | tr -d '\r'
+    tail -c +$((mark + 1)) "$console" | sed -e 's/\x1b\][^\x07\x1b]*\(\x07\|\x1b\\\)//g' -e 's/\x1b\[[0-9;?]*[a-zA-Z]//g' -e 's/\x1b[78=>]//g' | tr -d '\r\003'
 }
-shows() { shown | grep -qE "$1"; }
-asks() { shown | tail -n 1 | grep -qE "$1"; }
+shows() { shown | grep -E "$1" >/dev/null; }
+asks() { shown | tail -n 1 | grep -E "$1" >/dev/null; }
 type_line() {
     mark=$(stat -c %s "$console")
     printf '%s\r' "$1" >&7
@@ -182,13 +182,12 @@ answer() {
         shift 2
     done
 }
-# Behind what Ctrl-C left on the line, too.
-prompts() { asks '(^|\^C)\[=[0-9]+=\] $'; }
+prompts() { asks '^\[=[0-9]+=\] $'; }
 # finish SECONDS: until the shell prompts. Sets output and status.
 finish() {
     until_true "$1" prompts || true
     output=$(shown | sed 1d)
-    status=$(sed -n '$s/^\(\^C\)\{0,1\}\[=\([0-9]*\)=\] $/\2/p' <<<"$output")
+    status=$(sed -n '$s/^\[=\([0-9]*\)=\] $/\1/p' <<<"$output")
     output=$(sed '$d' <<<"$output")
     [[ -n $status ]] || {
         check "comes back to the prompt" FAIL "$(tail -n 2 <<<"$output" | paste -sd '|')"
