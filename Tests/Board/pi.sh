@@ -307,9 +307,9 @@ run 60 "man fieldpost.toml"
 check "man fieldpost.toml" "$(verdict test "$status" = 0)" "$(wc -l <<<"$output") lines"
 
 # What happens to boards
-note_seen
 set_link false
 sleep 10
+note_seen
 set_link true
 began=$SECONDS
 until_true 90 has_reading ramp || true
