@@ -61,7 +61,6 @@ end() {
     mountpoint -q /proc || mount -t proc proc /proc
     tail -n 20 /debootstrap/debootstrap.log 2>/dev/null || true
     sync
-    mount -o remount,ro / || true
     echo o >/proc/sysrq-trigger
     sleep 60
 }
@@ -116,6 +115,8 @@ timeout 1800 qemu-system-aarch64 -M virt -cpu cortex-a72 -accel tcg -smp 2 -m 1G
 machine=$!
 wait "$machine" || say "the machine did not end by itself"
 grep -q 'SECOND STAGE DONE' "$part/console" || die "the second stage failed; see $part/console: $(tail -n 3 "$part/console")"
+# With what is in its journal: others write into the image without mounting it.
+e2fsck -fy "$part/disk" >>"$part/log" 2>&1 || (($? == 1)) || die "the image is damaged; see $part/log"
 recipe >"$part/ready"
 mv "$part" "$folder/$name"
 say "Debian $suite for ARM64 is in $folder/$name, $(du -sm "$folder/$name" | cut -f 1) MB, after $((SECONDS - started)) s"

@@ -241,6 +241,7 @@ run_apt install "./$deb"
 installed=$status
 run 20 "fieldpost --version"
 check "apt install" "$(verdict test "$installed" = 0)" "version $output, $(seconds_since "$began")"
+((failures == 0)) || conclude
 until_true 60 eval 'run 30 "systemctl status fieldpost"; has_line "Status: .*connected"' || true
 check "systemctl status: it runs" "$(verdict has_line 'Active: active \(running\)')" "$(line_of 'Active:')"
 check "systemctl status: what it does" "$(verdict has_line 'Status: ".*connected')" "$(line_of 'Status:')"
