@@ -20,7 +20,7 @@ result=.build/cross/$arch
 mkdir -p "$result"
 say "building fieldpost for $arch in $result"
 swift=(
-    swift build --swift-sdks-path /work/sdk --swift-sdk "fieldpost-$arch" --scratch-path "$result/build"
+    swift build --swift-sdks-path /cross/sdk --swift-sdk "fieldpost-$arch" --scratch-path "$result/build"
     -c release --product fieldpost --static-swift-stdlib -Xswiftc -static-executable -Xswiftc -Osize
     # Two builds are the same file: without hashes of how each module was compiled, and of names of passing files.
     -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen -Xlinker --build-id=none

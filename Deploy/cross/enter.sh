@@ -35,7 +35,7 @@ while read -r key value; do
     [[ $key != url.* || ! -d $mirror ]] || mirrors+=("$(realpath "$mirror")")
 done < <(git config --get-regexp '^(url|http)\.' || true)
 environment=(HOME=/root LANG=C.UTF-8 PATH=/usr/libexec/swift/bin:/usr/sbin:/usr/bin TERM=dumb
-    PKG_CONFIG_PATH=/work/sdk/pkgconfig)
+    PKG_CONFIG_PATH=/cross/sdk/pkgconfig)
 for name in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY ALL_PROXY; do
     [[ -z ${!name-} ]] || environment+=("$name=${!name}")
 done
@@ -48,7 +48,7 @@ exec unshare "${namespaces[@]}" bash -euc '
     mount --rbind /dev "$root/dev"
     mount --rbind /proc "$root/proc"
     mount -t tmpfs tmpfs "$root/tmp"
-    mount --bind "$folder" "$root/work"
+    mount --bind "$folder" "$root/cross"
     mount --bind "$folder/home" "$root/root"
     mount --bind "$package" "$root/package"
     # The certificates, and the names of hosts, are the machine own.

@@ -114,7 +114,7 @@ merged() {
 }
 compiler=$folder/root.part bundle=$folder/sdk.part/fieldpost.artifactbundle
 merged "$compiler"
-mkdir -p "$compiler"/{dev,proc,tmp,work,package,root,etc/ssl}
+mkdir -p "$compiler"/{dev,proc,tmp,cross,package,root,etc/ssl}
 touch "$compiler"/etc/{resolv.conf,hosts,passwd,group}
 unpack "$folder" compiler "$needless" "$compiler" \
     --exclude='./usr/share/*' --exclude='*/swift/embedded' --exclude='*/swift_static/embedded' --exclude='*/swift/migrator' \

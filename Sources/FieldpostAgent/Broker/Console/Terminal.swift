@@ -41,6 +41,9 @@ final class Terminal: Sendable {
         errorsShow = isatty(STDERR_FILENO) == 1
         var settings = original
         settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
+        // Ctrl-C would throw away what is on its way to the screen: it is sent first, and what is written because of
+        // it may already be among that.
+        settings.c_lflag |= tcflag_t(NOFLSH)
         tcsetattr(STDIN_FILENO, TCSANOW, &settings)
         state.withLock { Self.draw($0) }
     }
