@@ -42,6 +42,8 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CTOML"),
+        // The kernel's headers.
+        .target(name: "CLinux"),
 
         // Values that everything else is told in.
         .target(name: "Units", swiftSettings: settings),
@@ -80,7 +82,8 @@ let package = Package(
             swiftSettings: settings),
 
         // The way of a reading, from the kernel downwards.
-        .target(name: "Sensing", dependencies: ["Settings", "Units"], swiftSettings: settings),
+        .target(
+            name: "Sensing", dependencies: ["CLinux", "Settings", "Units", subprocess], swiftSettings: settings),
         .target(
             name: "Uplink", dependencies: ["Sensing", "MQTT", "MQTTWire", "Units", nioCore], swiftSettings: settings),
 

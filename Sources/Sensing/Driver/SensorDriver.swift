@@ -43,7 +43,22 @@ public protocol SensorDriver: Sendable {
     /// Called on a thread that may block, never while another read of the same driver is under way. A read that takes
     /// longer than the sensor's timeout is reported as failed and its values are dropped, but it is not interrupted:
     /// the next one follows when it has returned. Every channel gives at most one measurement.
+    ///
+    /// See ``EventDriver`` for devices that speak for themselves, and ``OutputDriver`` for those that can be set.
     /// - Parameter now: the time to count with; measurements without a time of their own get it.
     /// - Throws: why there is no value. If some channels have one, ``SensorError/measured`` holds these.
     mutating func read(at now: Timestamp) throws(SensorError) -> [Measurement]
+
+    /// The sensor is no longer needed: it is the last call. What runs is ended, outputs are made safe.
+    ///
+    /// Without one of its own, an ``OutputDriver`` makes its output safe, and others do nothing.
+    mutating func stop(at now: Timestamp)
+}
+
+extension SensorDriver {
+    public mutating func stop(at now: Timestamp) {}
+}
+
+extension OutputDriver {
+    public mutating func stop(at now: Timestamp) { try? makeSafe(at: now) }
 }

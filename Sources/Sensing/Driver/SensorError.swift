@@ -15,6 +15,12 @@ public struct SensorError: Error, Sendable, Hashable, CustomStringConvertible {
         case malformed
         /// More than one thing fits what the configuration names.
         case ambiguous
+        /// Somebody else has it.
+        case busy
+        /// Something that it said did not reach us; what it says from now on does.
+        case lost
+        /// It cannot be set to that.
+        case rejected
         /// The read did not return in time; it may still be under way.
         case timedOut
         /// The read was not even begun: too many others are stuck.

@@ -23,7 +23,7 @@ public struct SensorResult: Sendable, Hashable {
             readings.append(
                 Reading(
                     sensor: sensor, channel: measurement.channel, value: measurement.value, unit: measurement.unit,
-                    time: measurement.time ?? time))
+                    time: measurement.time ?? time, quality: measurement.quality))
         }
     }
 }

@@ -8,11 +8,16 @@ public struct Measurement: Sendable, Hashable {
     public var unit: String?
     /// The kernel's own time for the value, where it gives one (GPIO edges, IIO buffers); nil means "now".
     public var time: Timestamp?
+    public var quality: Quality
 
-    public init(channel: String? = nil, _ value: Reading.Value, unit: String? = nil, time: Timestamp? = nil) {
+    public init(
+        channel: String? = nil, _ value: Reading.Value, unit: String? = nil, time: Timestamp? = nil,
+        quality: Quality = .good
+    ) {
         self.channel = channel
         self.value = value
         self.unit = unit
         self.time = time
+        self.quality = quality
     }
 }

@@ -22,12 +22,17 @@ public struct Reading: Sendable, Hashable {
     public var unit: String?
     /// When the value was taken, not when it was passed on.
     public var time: Timestamp
+    public var quality: Quality
 
-    public init(sensor: String, channel: String? = nil, value: Value, unit: String? = nil, time: Timestamp) {
+    public init(
+        sensor: String, channel: String? = nil, value: Value, unit: String? = nil, time: Timestamp,
+        quality: Quality = .good
+    ) {
         self.sensor = sensor
         self.channel = channel
         self.value = value
         self.unit = unit
         self.time = time
+        self.quality = quality
     }
 }

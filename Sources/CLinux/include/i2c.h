@@ -1,0 +1,6 @@
+// I²C devices from user space. Documentation/i2c/dev-interface.rst, <linux/i2c-dev.h>.
+
+#ifndef CLINUX_I2C_H
+#define CLINUX_I2C_H
+
+#endif
