@@ -9,10 +9,19 @@ public struct DriverRegistry: Sendable {
     /// The drivers of this library.
     public static var builtIn: DriverRegistry {
         var registry = DriverRegistry()
+        registry.register(DiskDriver.self)
         registry.register(FileDriver.self)
         registry.register(HwmonDriver.self)
+        registry.register(IIODriver.self)
+        registry.register(LEDDriver.self)
+        registry.register(NetDriver.self)
+        registry.register(PWMDriver.self)
+        registry.register(PowerSupplyDriver.self)
+        registry.register(RTCDriver.self)
         registry.register(SimulatedDriver.self)
+        registry.register(SystemDriver.self)
         registry.register(ThermalDriver.self)
+        registry.register(W1Driver.self)
         return registry
     }
 

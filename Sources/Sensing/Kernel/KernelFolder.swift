@@ -26,13 +26,16 @@ enum KernelFolder {
     }
 
     /// The last component of where a symbolic link points, such as the device behind `hwmon0/device`.
-    static func linkTarget(_ path: String) -> String? {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> String? in
-            guard let start = buffer.baseAddress else { return nil }
+    static func linkTarget(_ path: String) -> String? { linkComponents(path).last }
+
+    /// The components of where a symbolic link points, as it is written; none if it is no link.
+    static func linkComponents(_ path: String) -> [String] {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> [String] in
+            guard let start = buffer.baseAddress else { return [] }
             let count = readlink(path, start, buffer.count)
-            guard count > 0 else { return nil }
+            guard count > 0 else { return [] }
             let target = String(decoding: buffer[..<count].lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            return target.split(separator: "/").last.map(String.init)
+            return target.split(separator: "/").map(String.init)
         }
     }
 
