@@ -13,4 +13,7 @@ extension Double {
         let rounded = power >= 0 ? (self * shift).rounded() / shift : (self / shift).rounded() * shift
         return rounded.isFinite ? rounded : self
     }
+
+    /// This part of `whole`, in % with two decimals; nil of nothing.
+    func percentage(of whole: Double) -> Double? { whole > 0 ? (self / whole * 10_000).rounded() / 100 : nil }
 }

@@ -46,6 +46,18 @@ final class FakeTree {
         created.append(root + path)
     }
 
+    /// A file's text, without the newline at its end.
+    func read(_ path: String) throws -> String {
+        let file = open(root + path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw SystemFailure(code: errno) }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = Glibc.read(file, &bytes, bytes.count)
+        guard count >= 0 else { throw SystemFailure(code: errno) }
+        let text = String(decoding: bytes[..<count], as: UTF8.self)
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+
     func delete(_ path: String) { unlink(root + path) }
 
     private func makeFolders(above path: String) throws {

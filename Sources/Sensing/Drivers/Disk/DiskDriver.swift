@@ -19,10 +19,10 @@ public import Units
 /// Channels of a mount: `free` in % of what users may have (as `df`), `available`, `size` in B, `inodes` in % free (not
 /// of file systems that need none), `read_only`: whether it is mounted so, as the kernel does after errors.
 ///
-/// Channels of a device: the rates `read`, `written` in B/s and `busy` in %, from the second read on; of an eMMC also
-/// `life_used` in % of its estimated life (steps of 10; two types of cells may be told apart: `life_used`,
-/// `life_used_b`) and `reserve` ("normal", "warning" from 80 % of its spare blocks, "urgent" from 90 %). Cards (SD) do
-/// not tell.
+/// Channels of a device: the rates `read`, `written` in B/s and `busy` in %, from the second read on; `read_total`,
+/// `written_total` in B since the start; of an eMMC also `life_used` in % of its estimated life (steps of 10; where two
+/// types of cells are told apart, `life_used_b` too) and `reserve` ("normal", "warning" from 80 % of its spare blocks,
+/// "urgent" from 90 %). Cards (SD) do not tell.
 ///
 /// Failure modes: nothing is mounted there (the folder's own file system would be another's values), no such device. A
 /// file system on the network that hangs makes the read time out, and stops no other sensor.
@@ -32,7 +32,7 @@ public struct DiskDriver: SensorDriver {
     public static let name = "disk"
 
     private static let channels = [
-        "free", "available", "size", "inodes", "read_only", "read", "written", "busy", "life_used", "life_used_b",
+        "free", "available", "size", "inodes", "read_only", "read", "written", "busy", "read_total", "written_total", "life_used", "life_used_b",
         "reserve",
     ]
 
@@ -94,8 +94,10 @@ public struct DiskDriver: SensorDriver {
         report.add("read") { () throws(SensorError) in read.map { Measurement(.number($0), unit: "B/s") } }
         report.add("written") { () throws(SensorError) in written.map { Measurement(.number($0), unit: "B/s") } }
         report.add("busy") { () throws(SensorError) in
-            busy.map { Measurement(.number(min($0 * 100, 100).roundedToTwelveDigits), unit: "%") }
+            busy.map { Measurement(.number(min($0, 1).percentage(of: 1) ?? 0), unit: "%") }
         }
+        report.add("read_total") { () throws(SensorError) in Measurement(.number(counts.read), unit: "B") }
+        report.add("written_total") { () throws(SensorError) in Measurement(.number(counts.written), unit: "B") }
         for (name, used) in zip(["life_used", "life_used_b"], try device.lifeUsed()) {
             guard let used else { continue }
             report.add(name) { () throws(SensorError) in used }

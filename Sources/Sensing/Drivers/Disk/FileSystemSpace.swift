@@ -30,10 +30,8 @@ struct FileSystemSpace {
         let (all, unused, usable) = (Double(status.f_blocks), Double(status.f_bfree), Double(status.f_bavail))
         available = usable * block
         size = all * block
-        let shared = all - unused + usable
-        free = shared > 0 ? (usable / shared * 100).roundedToTwelveDigits : nil
-        freeInodes =
-            status.f_files > 0 ? (Double(status.f_ffree) / Double(status.f_files) * 100).roundedToTwelveDigits : nil
+        free = usable.percentage(of: all - unused + usable)
+        freeInodes = Double(status.f_ffree).percentage(of: Double(status.f_files))
         isReadOnly = status.f_flag & UInt(ST_RDONLY) != 0
     }
 }

@@ -18,6 +18,6 @@ struct ProcessorTimes: Sendable {
     func busyShare(since before: ProcessorTimes) -> Double? {
         let busy = max(busy - before.busy, 0)
         let idle = max(idle - before.idle, 0)
-        return busy + idle > 0 ? (busy / (busy + idle) * 100).roundedToTwelveDigits : nil
+        return busy.percentage(of: busy + idle)
     }
 }

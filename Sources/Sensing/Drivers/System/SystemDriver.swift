@@ -17,9 +17,10 @@ public import Units
 /// `memory_used`, `swap_used` in %; `uptime` in s; `temperature` of the processor in °C.
 ///
 /// Of a Raspberry Pi also, true or false: `under_voltage`, `frequency_capped`, `throttled`, `temperature_limited` now, and
-/// whether it was so since the start: `under_voltage_occurred`, `frequency_capped_occurred`, `throttled_occurred`,
-/// `temperature_limited_occurred`. Under kernels that do not show the firmware's word (`get_throttled`) there is
-/// `under_voltage` alone, from the alarm of `rpi_volt`.
+/// the same ending in `_occurred`, which remember: since the start, but where the kernel's `rpi_volt` is at work it asks
+/// the firmware every two seconds and lets it forget. Under kernels that do not show the firmware's word
+/// (`get_throttled`; those that do warn once in their log that it is deprecated) there is `under_voltage` alone, from
+/// the alarm of `rpi_volt`.
 ///
 /// Failure modes: a channel that is asked for and that this board has not.
 /// proc_loadavg(5), proc_meminfo(5), proc_stat(5), proc_uptime(5); Documentation/driver-api/thermal/sysfs-api.rst;
@@ -90,17 +91,21 @@ public struct SystemDriver: SensorDriver {
     private func addMemory(to report: inout ChannelReport) {
         guard let text = try? KernelFile.text(context.path("/proc/meminfo")) else { return }
         let memory = MemoryInformation(text)
-        if let total = memory["MemTotal"], let available = memory["MemAvailable"], total > 0 {
+        if let total = memory["MemTotal"], let available = memory["MemAvailable"],
+            let used = (total - available).percentage(of: total)
+        {
             report.add("memory_available") { () throws(SensorError) in
                 Measurement(.number((available / 1_000_000).roundedToTwelveDigits), unit: "MB")
             }
             report.add("memory_used") { () throws(SensorError) in
-                Measurement(.number(((total - available) / total * 100).roundedToTwelveDigits), unit: "%")
+                Measurement(.number(used), unit: "%")
             }
         }
-        if let total = memory["SwapTotal"], let free = memory["SwapFree"], total > 0 {
+        if let total = memory["SwapTotal"], let free = memory["SwapFree"],
+            let used = (total - free).percentage(of: total)
+        {
             report.add("swap_used") { () throws(SensorError) in
-                Measurement(.number(((total - free) / total * 100).roundedToTwelveDigits), unit: "%")
+                Measurement(.number(used), unit: "%")
             }
         }
     }
