@@ -183,7 +183,9 @@ import Units
                 """)
     }
 
-    @Test(arguments: Board.all) func `what is found can be read again and again, with rates`(_ board: Board) async throws {
+    @Test(arguments: Board.all) func `what is found can be read again and again, with rates`(_ board: Board)
+        async throws
+    {
         let tree = try board.tree()
         let found = await SensorDiscovery(root: tree.root, timeout: .seconds(30)).run()
         for sensor in found {

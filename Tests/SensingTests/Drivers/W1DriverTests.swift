@@ -41,7 +41,9 @@ import Units
                 == 2)
     }
 
-    @Test("A device that is not there is answered with those that are, beside the values of these") func missing() throws {
+    @Test("A device that is not there is answered with those that are, beside the values of these") func missing()
+        throws
+    {
         let tree = try Self.bus([Self.one: "21937", "29-000000000001": nil])
         let driver = try make(W1Driver.self, ["device": ["28-0000075d6ab2", "28-ffffffffffff"]], in: tree)
         let error = try #require(driver.failure())
@@ -51,7 +53,9 @@ import Units
         let none = try make(W1Driver.self, [:], in: try Self.bus([:]))
         #expect(none.failure()?.problem == "has no thermometer")
         let off = try make(W1Driver.self, [:], in: try FakeTree())
-        #expect(off.failure()?.mend == "switch the bus on: on a Raspberry Pi dtoverlay=w1-gpio in /boot/firmware/config.txt")
+        #expect(
+            off.failure()?.mend == "switch the bus on: on a Raspberry Pi dtoverlay=w1-gpio in /boot/firmware/config.txt"
+        )
     }
 
     @Test("Before Linux 5.8 there is w1_slave, whose checksum must fit") func slaveOnly() throws {
@@ -66,7 +70,9 @@ import Units
             try tree.write(path, text)
             #expect(driver.failure()?.kind == .unavailable)
         }
-        for text in ["garbage", "5f 01 : crc=5a YES\n5f 01 t=21937\n", "5f 01 4b 46 7f ff 01 10 5a : YES\nt=x\n", "a\nb\nc"] {
+        for text in [
+            "garbage", "5f 01 : crc=5a YES\n5f 01 t=21937\n", "5f 01 4b 46 7f ff 01 10 5a : YES\nt=x\n", "a\nb\nc",
+        ] {
             try tree.write(path, text)
             #expect(driver.failure()?.kind == .malformed, "\(text)")
         }
@@ -84,7 +90,8 @@ import Units
         #expect(measured.map(\.quality.name) == ["out of range", "good", "good"])
     }
 
-    @Test("85.00 is an error after power-up, and a temperature where the device says that it has measured") func powerUp() throws {
+    @Test("85.00 is an error after power-up, and a temperature where the device says that it has measured")
+    func powerUp() throws {
         let tree = try Self.bus([Self.one: "85000"])
         let path = "\(Self.folder(Self.one))/w1_slave"
         func driver() throws -> Probe<W1Driver> { try make(W1Driver.self, ["device": .string(Self.one)], in: tree) }
@@ -119,7 +126,9 @@ import Units
         for second in 2..<200 { #expect(try read("85000", after: second * 10) == ["": "85.0 °C"]) }
         #expect(try read("20000", after: 3000) == ["": "20.0 °C"])
         #expect(try read("85000", after: 3010) == nil, "from 20 °C nothing goes to 85 °C in ten seconds")
-        #expect(driver.failure(at: noon + .seconds(3020))?.problem == "says 85.0 °C, after 20.0 °C, as a device does that lost its power while it measured")
+        #expect(
+            driver.failure(at: noon + .seconds(3020))?.problem
+                == "says 85.0 °C, after 20.0 °C, as a device does that lost its power while it measured")
         #expect(try read("80000", after: 4000) == ["": "80.0 °C"])
         #expect(try read("85000", after: 4000 + 16 * 60) == nil, "that is too long ago")
     }
@@ -140,7 +149,9 @@ import Units
         #expect(!history.believesPowerUp(.checkedByKernel, at: noon))
     }
 
-    @Test("The resolution is written where it differs, and errors about it stand beside the values") func settings() throws {
+    @Test("The resolution is written where it differs, and errors about it stand beside the values") func settings()
+        throws
+    {
         let tree = try Self.bus([Self.one: "21937", Self.two: "20000"])
         try tree.write("\(Self.folder(Self.one))/resolution", "12\n")
         try tree.write("\(Self.folder(Self.one))/conv_time", "750\n")

@@ -115,7 +115,7 @@ def listing(path, offset, size):
 
 
 def answer(opcode, node, unique, body):
-    path = paths[node]
+    path = paths.get(node, "")
     if opcode == INIT:
         major, minor, readahead, flags = struct.unpack_from("<IIII", body)
         return struct.pack("<IIIIHHIIHHI7I", 7, 31, readahead, 0, 12, 9, 65536, 1, 0, 0, 0, *([0] * 7))

@@ -5,30 +5,34 @@ import TestSupport
 ///
 /// A file system in user space, mounted where only its own process sees it, and reached through that process's root. So
 /// it goes with the process, and needs no right that a user does not have where user namespaces are allowed.
-final class FaultyFiles: Sendable {
-    /// The folder to give to a driver as its root.
-    let root: String
-
-    private let program: Program
-
-    /// - Parameter tree: what to show; changes of it are seen at once.
+enum FaultyFiles {
+    /// - Parameters:
+    ///   - tree: what to show; changes of it are seen at once.
+    ///   - body: is given the folder that stands for a board's root.
     /// - Throws: ``FaultyFilesError`` where the machine does not permit it.
-    init(_ tree: FakeTree) async throws {
+    static func show<Result>(_ tree: FakeTree, _ body: (_ root: String) async throws -> Result) async throws -> Result {
         let mountpoint = tree.root + ".faulty"
         guard mkdir(mountpoint, 0o700) == 0 else { throw SystemFailure(code: errno) }
+        // Not before: without the folder the mount is gone too.
         defer { rmdir(mountpoint) }
         let script = #filePath.split(separator: "/").dropLast(2).map { "/\($0)" }.joined() + "/Python/faulty_files.py"
         var reasons: [String] = []
         for spaces in geteuid() == 0 ? ["-m", "-Urm"] : ["-Urm"] {
             let program = try await Program.start(
-                "/usr/bin/unshare", [spaces, "/usr/bin/python3", "-B", script, tree.root, mountpoint])
-            if (try? await program.output.next()) == "ready" {
-                self.program = program
-                root = "/proc/\(program.processIdentifier)/root\(mountpoint)"
-                return
+                systemProgram("unshare"), [spaces, systemProgram("python3"), "-B", script, tree.root, mountpoint])
+            guard (try? await program.output.next()) == "ready" else {
+                await program.kill()
+                reasons.append(await program.errors.lines.joined(separator: " "))
+                continue
             }
-            _ = try? await program.wait()
-            reasons.append(await program.errors.lines.joined(separator: " "))
+            do {
+                let result = try await body("/proc/\(program.processIdentifier)/root\(mountpoint)")
+                await program.kill()
+                return result
+            } catch {
+                await program.kill()
+                throw error
+            }
         }
         throw FaultyFilesError(reasons: reasons)
     }
@@ -36,8 +40,7 @@ final class FaultyFiles: Sendable {
     /// Whether this machine lets us mount one; says why not.
     static func isPossible() async -> Bool {
         do {
-            _ = try await FaultyFiles(try FakeTree())
-            return true
+            return try await show(FakeTree(["/x": ""])) { access("\($0)/x", F_OK) == 0 }
         } catch {
             print("Files that fail cannot be shown here: \(error)")
             return false

@@ -32,7 +32,8 @@ public struct DiskDriver: SensorDriver {
     public static let name = "disk"
 
     private static let channels = [
-        "free", "available", "size", "inodes", "read_only", "read", "written", "busy", "read_total", "written_total", "life_used", "life_used_b",
+        "free", "available", "size", "inodes", "read_only", "read", "written", "busy", "read_total", "written_total",
+        "life_used", "life_used_b",
         "reserve",
     ]
 
