@@ -7,7 +7,8 @@ struct LEDFinder: SensorFinder {
         return all.filter { !$0.hasPrefix("input") }.map { led in
             SensorCandidate(
                 name: "led-\(led)", driver: LEDDriver.name, options: [.init("led", .string(led))],
-                summary: "light \(led)")
+                summary: "light \(led)",
+                isOutput: true)
         }
     }
 }
@@ -25,7 +26,7 @@ struct PWMFinder: SensorFinder {
                 SensorCandidate(
                     name: "\(name)-\(channel)", driver: PWMDriver.name,
                     options: [.init("chip", .string(name)), .init("channel", .integer(Int64(channel)))],
-                    summary: "pulse-width modulator \(name), channel \(channel)")
+                    summary: "pulse-width modulator \(name), channel \(channel)", isOutput: true)
             }
         }
     }

@@ -10,6 +10,8 @@ public struct SensorCandidate: Sendable, Hashable {
     public var options: [Option]
     /// What it is, for somebody who has to choose: "thermal zone cpu-thermal".
     public var summary: String
+    /// What it is for: to be set. Its state is worth a sensor only to somebody who wants that.
+    public var isOutput: Bool
 
     public struct Option: Sendable, Hashable {
         public var key: String
@@ -22,11 +24,12 @@ public struct SensorCandidate: Sendable, Hashable {
     }
 
     /// - Parameter name: any text; what topics and shells do not like becomes "-".
-    public init(name: String, driver: String, options: [Option], summary: String) {
+    public init(name: String, driver: String, options: [Option], summary: String, isOutput: Bool = false) {
         self.name = Self.level(name)
         self.driver = driver
         self.options = options
         self.summary = summary
+        self.isOutput = isOutput
     }
 
     private static func level(_ text: String) -> String {

@@ -51,11 +51,14 @@ import Units
                     state down, carrier false, speed 10.0 Mbit/s
                 wlan0: net interface=wlan0
                     state up, carrier true, signal -56.0 dBm
-                system: system
-                    load 0.08, load_5 0.03, load_15 0.01, memory_available 778.36288 MB, memory_used 18.39 %, \
-                swap_used 0.0 %, uptime 12180.46 s, temperature 46.16 °C, under_voltage false, \
-                frequency_capped false, throttled false, temperature_limited false, under_voltage_occurred false, \
-                frequency_capped_occurred false, throttled_occurred false, temperature_limited_occurred false
+                load: system channel=load
+                    0.08
+                memory: system channel=memory_available
+                    778.36288 MB
+                under-voltage: system channel=under_voltage
+                    false
+                throttled: system channel=throttled
+                    false
                 led-ACT: led led=ACT
                     brightness 0.0 %, trigger mmc0
                 led-PWR: led led=PWR
@@ -85,9 +88,12 @@ import Units
                 life_used_b 20.0 %, reserve normal
                 eth0: net interface=eth0
                     state up, carrier true, speed 1000.0 Mbit/s
-                system: system
-                    load 0.52, load_5 0.58, load_15 0.59, memory_available 3072.0 MB, memory_used 22.77 %, \
-                uptime 350735.47 s, temperature 48.686 °C, under_voltage true
+                load: system channel=load
+                    0.52
+                memory: system channel=memory_available
+                    3072.0 MB
+                under-voltage: system channel=under_voltage
+                    true
                 led-ACT: led led=ACT
                     brightness 0.0 %, trigger mmc0
                 led-PWR: led led=PWR
@@ -122,11 +128,14 @@ import Units
                     read_total 2111209472.0 B, written_total 1200987136.0 B
                 eth0: net interface=eth0
                     state down, carrier false
-                system: system
-                    load 1.2, load_5 0.8, load_15 0.4, memory_available 7610.100736 MB, memory_used 10.0 %, \
-                swap_used 50.0 %, uptime 5735.47 s, temperature 55.0 °C, under_voltage true, \
-                frequency_capped false, throttled true, temperature_limited false, under_voltage_occurred true, \
-                frequency_capped_occurred false, throttled_occurred true, temperature_limited_occurred false
+                load: system channel=load
+                    1.2
+                memory: system channel=memory_available
+                    7610.100736 MB
+                under-voltage: system channel=under_voltage
+                    true
+                throttled: system channel=throttled
+                    true
                 led-ACT: led led=ACT
                     brightness 100.0 %, trigger mmc0
                 led-PWR: led led=PWR
@@ -175,9 +184,10 @@ import Units
                     state down, carrier false
                 wlp2s0: net interface=wlp2s0
                     state up, carrier true, signal -38.0 dBm
-                system: system
-                    load 0.42, load_5 0.37, load_15 0.31, memory_available 8308.98176 MB, memory_used 50.0 %, \
-                swap_used 0.0 %, uptime 95735.47 s, temperature 47.0 °C
+                load: system channel=load
+                    0.42
+                memory: system channel=memory_available
+                    8308.98176 MB
                 led-tpacpi-power: led led=tpacpi::power
                     brightness 100.0 %, trigger none
                 """)

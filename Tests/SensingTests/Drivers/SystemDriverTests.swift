@@ -31,6 +31,30 @@ import Testing
             try driver.values() == ["memory_available": "3072.0 MB", "memory_used": "25.0 %", "swap_used": "75.0 %"])
     }
 
+    @Test(
+        "Boards say what they have",
+        arguments: [
+            (
+                Board.raspberryPi3,
+                [
+                    "load": "0.08", "load_5": "0.03", "load_15": "0.01", "memory_available": "778.36288 MB",
+                    "memory_used": "18.39 %", "swap_used": "0.0 %", "uptime": "12180.46 s", "temperature": "46.16 °C",
+                ]
+            ),
+            (
+                .debianPC,
+                [
+                    "load": "0.42", "load_5": "0.37", "load_15": "0.31", "memory_available": "8308.98176 MB",
+                    "memory_used": "50.0 %", "swap_used": "0.0 %", "uptime": "95735.47 s", "temperature": "47.0 °C",
+                ]
+            ),
+        ])
+    func boards(board: Board, values: [String: String]) throws {
+        let seen = try make(SystemDriver.self, [:], in: try board.tree()).values()
+        #expect(seen.filter { values[$0.key] != nil } == values)
+        #expect(seen.count == values.count + (board.name == "Debian PC" ? 0 : 8))
+    }
+
     @Test("The machine's own values are plausible") func own() throws {
         let values = try make(SystemDriver.self, ["channel": ["load", "memory_used", "uptime"]]).read(at: noon)
         #expect(values.map(\.channel) == ["load", "memory_used", "uptime"])

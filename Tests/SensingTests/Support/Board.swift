@@ -7,7 +7,7 @@ import Testing
 ///     device -> ../../thermal_zone0
 ///
 /// A text of several lines has its later ones behind "|".
-struct Board: CustomTestStringConvertible {
+struct Board: CustomTestStringConvertible, Sendable {
     let name: String
     let listing: String
 

@@ -66,6 +66,14 @@ public struct SystemDriver: SensorDriver {
         return try report.measured()
     }
 
+    /// What this board's first read gives, or fails to.
+    static func firstChannels(in context: DriverContext) -> Set<String> {
+        var channels: Set<String> = []
+        if (try? KernelFile.text(context.path("/proc/loadavg"))) != nil { channels.insert("load") }
+        if (try? KernelFile.text(context.path("/proc/meminfo"))) != nil { channels.insert("memory_available") }
+        return channels.union(Throttling.read(in: context).map(\.channel))
+    }
+
     /// None of a file that this system has not.
     private func words(of path: String) -> [String] {
         ((try? KernelFile.text(context.path(path))) ?? "").split { $0 == " " || $0 == "\n" }.map(String.init)
