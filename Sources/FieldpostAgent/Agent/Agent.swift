@@ -76,7 +76,7 @@ public actor Agent {
         let watching = Task { await watchOwnStatus(client) }
         let receiving = Task { await receive(from: client, board, bridge) }
         let bridging = Task { if let bridge { await bridge.run(client) } }
-        let runner = SensorRunner(configuration.sensors.map(\.source))
+        let runner = SensorRunner(configuration.sensors.map(\.source), board: configuration.device.id)
         let reading = Task { await read(runner, into: outbox, client, board) }
         await manager?.ready(await vitalParts(group.next(), outbox, runner))
         let reason = await stopped()
@@ -152,21 +152,24 @@ public actor Agent {
             configuration.sensors.map { ($0.source.name, ($0.route(sequence: sequence), $0.unit)) },
             uniquingKeysWith: { first, _ in first })
         let logger = logger
+        let accept = { @Sendable (sensor: String, messages: @Sendable (Int64) throws -> [Message]) async in
+            do {
+                _ = try await outbox.append(messages)
+                client.storeDidChange()
+            } catch {
+                logger.error("a reading was not accepted", metadata: ["sensor": "\(sensor)", "error": "\(error)"])
+            }
+        }
         await runner.run { event in
             switch event {
             case .readings(let readings):
                 guard let sensor = readings.first?.sensor, let (route, unit) = routes[sensor] else { return }
-                do {
-                    _ = try await outbox.append { first in
-                        try readings.enumerated().map { index, reading in
-                            var reading = reading
-                            reading.unit = unit ?? reading.unit
-                            return try profile.message(for: reading, by: route, sequence: first + Int64(index))
-                        }
+                await accept(sensor) { first in
+                    try readings.enumerated().map { index, reading in
+                        var reading = reading
+                        reading.unit = unit ?? reading.unit
+                        return try profile.message(for: reading, by: route, sequence: first + Int64(index))
                     }
-                    client.storeDidChange()
-                } catch {
-                    logger.error("a reading was not accepted", metadata: ["sensor": "\(sensor)", "error": "\(error)"])
                 }
             case .failed(let sensor, let error, let failures, let retry):
                 logger.warning(
@@ -176,6 +179,15 @@ public actor Agent {
                         "retry-in": "\(retry.compact)",
                     ])
                 await board.set(sensor, failing: "\(error)")
+                // Where some channels fail the others go on to say what they measure.
+                guard error.measured.isEmpty, let (route, _) = routes[sensor] else { return }
+                let time = Timestamp.now()
+                await accept(sensor) { first in
+                    [
+                        try profile.message(
+                            forFailureOf: sensor, reason: "\(error)", at: time, by: route, sequence: first)
+                    ]
+                }
             case .recovered(let sensor, let failures, let time):
                 logger.info(
                     "sensor recovered",
