@@ -15,7 +15,7 @@ struct Fieldpost: AsyncParsableCommand {
             """,
         version: FieldpostVersion.string,
         subcommands: [
-            Setup.self, Run.self, Check.self, Sensors.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self, Request.self,
-            Demo.self, Version.self,
+            Setup.self, Run.self, Check.self, Sensors.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self,
+            Request.self, Demo.self, Version.self,
         ])
 }

@@ -42,7 +42,9 @@ public struct SensorDiscovery: Sendable {
             for var candidate in finder.find(in: DriverContext(sensor: "", root: root)) {
                 guard found.count < Self.limit else { break }
                 candidate.name = Self.unique(candidate.name, among: &names)
-                if let sensor = candidate.configured(registry, root: root, timeout: timeout) { found.append((candidate, sensor)) }
+                if let sensor = candidate.configured(registry, root: root, timeout: timeout) {
+                    found.append((candidate, sensor))
+                }
             }
         }
         let results = await SensorRunner(found.map(\.sensor)).readOnce()
