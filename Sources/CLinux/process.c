@@ -86,10 +86,10 @@ __attribute__((noreturn)) static void become(const struct clinux_program *progra
     if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0) give_up(report, clinux_step_descriptors);
     close_others();
 
-    for (int signal = 1; signal < NSIG; signal++) {
-        struct sigaction action = {.sa_handler = SIG_DFL};
-        sigaction(signal, &action, NULL);
-    }
+    // The C library keeps some signals to itself, and yet they may have come to us ignored. All zeros is the default, no
+    // flags and no mask, in whatever order the machine's structure has them.
+    char none[64] = {0};
+    for (int signal = 1; signal <= 64; signal++) syscall(SYS_rt_sigaction, signal, none, NULL, 8);
     setsid();
 
     // Not worth a failure: a filter may forbid it.
@@ -101,10 +101,8 @@ __attribute__((noreturn)) static void become(const struct clinux_program *progra
     }
 
     // No core: it would be as large as the memory, on an SD card.
-    struct {
-        uint64_t current, highest;
-    } none = {0, 0};
-    syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, NULL);
+    uint64_t no_core[2] = {0, 0};
+    syscall(SYS_prlimit64, 0, RLIMIT_CORE, no_core, NULL);
     if (limit(RLIMIT_DATA, program->memory) != 0 || limit(RLIMIT_CPU, program->processor_time) != 0
         || limit(RLIMIT_NOFILE, program->files) != 0 || limit(RLIMIT_NPROC, program->processes) != 0)
         give_up(report, clinux_step_limits);
