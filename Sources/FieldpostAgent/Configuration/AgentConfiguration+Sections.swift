@@ -28,6 +28,7 @@ extension AgentConfiguration {
         bridges = BridgeRule.read(root, device: device.id, server: server, broker: broker)
 
         var owners: [String: String] = [:]
+        var readers: [(sensor: Sensor, settings: SettingsReader)] = []
         sensors = root.tables("sensor").compactMap { settings in
             let sensor = Sensor(settings, uplink: uplink, registry: surroundings.registry)
             if let name = settings.string("name") {
@@ -46,8 +47,10 @@ extension AgentConfiguration {
                     at: settings.has("topic") ? "topic" : "name",
                     message: "its readings would go to the status's topic \(topic)", mend: "give one of them another")
             }
+            if let sensor { readers.append((sensor, settings)) }
             return sensor
         }
+        Self.checkForEchoes(readers, device: device.id)
         if !root.has("sensor"), bridges.isEmpty {
             root.warning(at: "sensor", message: "there is none", mend: "write one under [[sensor]]")
         }
@@ -55,6 +58,23 @@ extension AgentConfiguration {
         self.device = device
         self.status = status
         self.uplink = uplink
+    }
+
+    /// A sensor that reads what the agent says would make the agent say it again, for ever.
+    private static func checkForEchoes(_ sensors: [(sensor: Sensor, settings: SettingsReader)], device: String) {
+        for (reader, settings) in sensors {
+            guard let driver = reader.source.driver as? MQTTDriver, driver.isAmongOurs else { continue }
+            for (sensor, _) in sensors {
+                let name = sensor.source.name
+                guard let topic = try? sensor.topic.topic(device: device, sensor: name),
+                    let filter = driver.filters.first(where: { $0.matches(topic) })
+                else { continue }
+                settings.problem(
+                    at: "subscribe", message: "\(filter) takes in \(topic), where the readings of \"\(name)\" go",
+                    mend: "subscribe to less, or give that sensor another topic")
+                break
+            }
+        }
     }
 }
 
