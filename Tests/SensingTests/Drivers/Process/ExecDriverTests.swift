@@ -250,7 +250,7 @@ import Units
             ([:], "command: is missing: write one like [\"/usr/local/bin/program\", \"argument\"]"),
             (["command": words([])], "command: names no program"),
             (["command": words(["bin/x"])], "command: \"bin/x\" is not absolute: begin it with /, or write a name that is looked for in PATH"),
-            (["command": words(["x"]), "format": "jsn"], "format: \"jsn\" is not possible: did you mean \"json\"? (possible are number, json, influx, key=value)"),
+            (["command": words(["x"]), "format": "jsn"], "format: \"jsn\" is not possible: did you mean \"json\"? (possible are number, boolean, text, json, influx, key=value)"),
             (["command": words(["x"]), "path": "a"], "path: is for format = \"json\" only: remove it, or write that format"),
             (["command": words(["x"]), "format": "json", "path": "a..b"], "path: \"a..b\" is no path: write one like \"main.temp\" or \"/main/temp\""),
             (["command": words(["x"]), "format": "json", "channels": nested(["a": 5])], "channels.a: is an integer: expected is a string"),
