@@ -1,4 +1,5 @@
 import FieldpostAgent
+import Sensing
 import Settings
 import Testing
 import Uplink
