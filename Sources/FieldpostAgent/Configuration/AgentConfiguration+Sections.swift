@@ -27,10 +27,11 @@ extension AgentConfiguration {
         let uplink = Uplink(root.table("uplink"))
         bridges = BridgeRule.read(root, device: device.id, server: server, broker: broker)
 
+        let logger = Service.logger(log.level)
         var owners: [String: String] = [:]
         var readers: [(sensor: Sensor, settings: SettingsReader)] = []
         sensors = root.tables("sensor").compactMap { settings in
-            let sensor = Sensor(settings, uplink: uplink, registry: surroundings.registry)
+            let sensor = Sensor(settings, uplink: uplink, registry: surroundings.registry, logger: logger)
             if let name = settings.string("name") {
                 if let owner = owners[name] {
                     settings.problem(
@@ -269,8 +270,12 @@ extension AgentConfiguration.Log {
 
 extension AgentConfiguration.Sensor {
     /// - Returns: nil only after an error.
-    init?(_ settings: SettingsReader, uplink: AgentConfiguration.Uplink, registry: DriverRegistry) {
-        let source = ConfiguredSensor(settings, registry: registry)
+    init?(
+        _ settings: SettingsReader, uplink: AgentConfiguration.Uplink, registry: DriverRegistry, logger: Logger
+    ) {
+        let source = ConfiguredSensor(settings, registry: registry) { sensor, line in
+            logger.notice("a sensor says", metadata: ["sensor": "\(sensor)", "line": "\(line)"])
+        }
         if settings.string("name") != "" { _ = settings.parsed("name", TopicLevel.check) }
         unit = settings.string("unit")
         topic = settings.topicTemplate() ?? uplink.topic
