@@ -31,16 +31,17 @@ import Testing
             settings.finish()
             return settings.problems.all.map(\.description)
         }
+        let drivers = DriverRegistry.builtIn.names.joined(separator: ", ")
         #expect(
             problems(["driver": "hwmom", "every": 10, "timeout": "1h", "chip": "x"]) == [
                 "1:1: sensor[1].name: is missing",
-                #"2:10: sensor[1].driver: "hwmom" is no driver: did you mean "hwmon"? (possible are file, hwmon, simulated, thermal)"#,
+                #"2:10: sensor[1].driver: "hwmom" is no driver: did you mean "hwmon"? (possible are \#(drivers))"#,
                 #"3:9: sensor[1].every: 10 has no unit: write "10s""#,
                 "4:11: sensor[1].timeout: 1h is out of range: allowed is 10ms to 5m",
             ])
         #expect(
             problems(["name": ""]) == [
-                "1:1: sensor[1].driver: is missing: possible are file, hwmon, simulated, thermal",
+                "1:1: sensor[1].driver: is missing: possible are \(drivers)",
                 "2:8: sensor[1].name: is empty",
             ])
     }
@@ -48,7 +49,7 @@ import Testing
     @Test("A driver of one's own takes its place in the registry") func registry() throws {
         var registry = DriverRegistry.builtIn
         registry.register(SensorRunnerTests.Scripted.self)
-        #expect(registry.names == ["file", "hwmon", "scripted", "simulated", "thermal"])
+        #expect(registry.names == (DriverRegistry.builtIn.names + ["scripted"]).sorted())
         #expect(registry["scripted"] != nil)
         #expect(registry["gpio"] == nil)
     }
