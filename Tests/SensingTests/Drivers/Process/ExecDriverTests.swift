@@ -42,7 +42,7 @@ import Units
         let absent = try shell(
             program, ["format": "json", "channels": nested(["a": "list.0", "b": "list.7", "c": "no", "d": "main"])])
         let error = try #require(absent.failure())
-        #expect(error.description == "/bin/sh printed nothing at list.7 (and 2 more channels fail)")
+        #expect(error.description == "/bin/sh said nothing at list.7 (and 2 more channels fail)")
         #expect(error.measured == [Measurement(channel: "a", .number(1))])
     }
 
@@ -72,22 +72,22 @@ import Units
     func keyValue() throws {
         let driver = try shell("echo 'a = 1'; echo; echo '# x'; echo 'b=\"2\"'; echo c; echo d=on", ["format": "key=value"])
         let error = try #require(driver.failure())
-        #expect(error.description == #"/bin/sh printed "c", which is no key=value"#)
+        #expect(error.description == #"/bin/sh said "c", which is no key=value"#)
         #expect(error.measured.map { "\($0.channel ?? "")=\($0.text)" } == ["a=1.0", "b=2", "d=on"])
     }
 
     @Test(
         "What is not of the format is told",
         arguments: [
-            ("echo 12 %", "number", #"/bin/sh printed "12 %", which is not a finite number"#),
-            ("echo nan", "number", #"/bin/sh printed "nan", which is not a finite number"#),
-            ("true", "number", "/bin/sh printed nothing"),
-            ("true", "influx", "/bin/sh printed nothing"),
-            ("true", "key=value", "/bin/sh printed nothing"),
-            ("true", "json", #"/bin/sh printed "", which is no JSON: an end at byte 1"#),
-            ("echo '{}'", "json", "/bin/sh printed no value"),
-            ("echo null", "json", "/bin/sh printed null at its top"),
-            ("echo a b", "influx", #"/bin/sh printed "a b", which has a field without a value"#),
+            ("echo 12 %", "number", #"/bin/sh said "12 %", which is not a finite number"#),
+            ("echo nan", "number", #"/bin/sh said "nan", which is not a finite number"#),
+            ("true", "number", "/bin/sh said nothing"),
+            ("true", "influx", "/bin/sh said nothing"),
+            ("true", "key=value", "/bin/sh said nothing"),
+            ("true", "json", #"/bin/sh said "", which is no JSON: an end at byte 1"#),
+            ("echo '{}'", "json", "/bin/sh said no value"),
+            ("echo null", "json", "/bin/sh said null at its top"),
+            ("echo a b", "influx", #"/bin/sh said "a b", which has a field without a value"#),
         ])
     func malformed(program: String, format: String, message: String) throws {
         let error = try #require(try shell(program, ["format": .string(format)]).failure())
@@ -250,7 +250,7 @@ import Units
             ([:], "command: is missing: write one like [\"/usr/local/bin/program\", \"argument\"]"),
             (["command": words([])], "command: names no program"),
             (["command": words(["bin/x"])], "command: \"bin/x\" is not absolute: begin it with /, or write a name that is looked for in PATH"),
-            (["command": words(["x"]), "format": "jsn"], "format: \"jsn\" is not possible: did you mean \"json\"? (possible are number, json, influx, key=value)"),
+            (["command": words(["x"]), "format": "jsn"], "format: \"jsn\" is not possible: did you mean \"json\"? (possible are number, boolean, text, json, influx, key=value)"),
             (["command": words(["x"]), "path": "a"], "path: is for format = \"json\" only: remove it, or write that format"),
             (["command": words(["x"]), "format": "json", "path": "a..b"], "path: \"a..b\" is no path: write one like \"main.temp\" or \"/main/temp\""),
             (["command": words(["x"]), "format": "json", "channels": nested(["a": 5])], "channels.a: is an integer: expected is a string"),

@@ -95,7 +95,8 @@ extension ProgramOptions {
         let groups = (try? KernelFile.text(context.path("/etc/group"))) ?? ""
         guard let account = UserAccount(named: user, passwords: passwords, groups: groups) else {
             throw SensorError(
-                .missing, context.path("/etc/passwd"), "has no user \"\(user)\"", mend: "create it, or name another one")
+                .missing, context.path("/etc/passwd"), "has no user \"\(user)\"", mend: "create it, or name another one"
+            )
         }
         if geteuid() == 0 { return account }
         guard account.user == geteuid() else {
@@ -131,7 +132,8 @@ extension ProgramOptions {
         case ENOENT where access(path, F_OK) == 0:
             return SensorError(
                 .missing, path, "names an interpreter that is not there", mend: "look at its first line, #!…")
-        case ENOENT, ENOTDIR: return SensorError(.missing, path, "does not exist", mend: "install it, or correct command")
+        case ENOENT, ENOTDIR:
+            return SensorError(.missing, path, "does not exist", mend: "install it, or correct command")
         case EACCES:
             return SensorError(
                 .forbidden, path, "may not be run\(user.map { " by \($0)" } ?? "")",

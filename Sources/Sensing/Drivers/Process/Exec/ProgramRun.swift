@@ -1,9 +1,10 @@
+internal import Units
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
 internal import Musl
 #endif
-internal import Units
 
 /// One run of a program from its start to its end.
 struct ProgramRun {

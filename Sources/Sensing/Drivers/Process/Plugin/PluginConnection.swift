@@ -255,7 +255,9 @@ struct PluginConnection: Sendable {
         if dropped > 0 {
             error = SensorError(
                 .lost, place, "said too much: \(dropped) messages were dropped",
-                mend: "a message has at most \(Self.lineLimit / 1024) KiB, and a second \(FloodGuard.messageLimit) messages")
+                mend:
+                    "a message has at most \(Self.lineLimit / 1024) KiB, and a second \(FloodGuard.messageLimit) messages"
+            )
         }
         guard var error else { return events }
         error.measured = events

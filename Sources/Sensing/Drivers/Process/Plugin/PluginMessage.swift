@@ -88,7 +88,8 @@ struct PluginIdentity: Sendable, Hashable {
         let version = PluginRequest.protocolVersion
         guard let spoken = message["protocol"]?.number else { throw InvalidText("tells no version of the protocol") }
         guard spoken == Double(version) else {
-            throw InvalidText("is of version \(JSONValue.number(spoken).text) of the protocol, and the agent of \(version)")
+            throw InvalidText(
+                "is of version \(JSONValue.number(spoken).text) of the protocol, and the agent of \(version)")
         }
         let words = [message["name"]?.string, message["version"]?.string].compactMap { $0 }
         name = LogLimiter.printable(words.isEmpty ? "plugin" : words.joined(separator: " "))

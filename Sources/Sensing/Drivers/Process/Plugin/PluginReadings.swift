@@ -23,7 +23,9 @@ struct PluginReadings: Sendable, Hashable {
             fail(SensorError(.lost, place, "gave \(readings.count) readings at once, more than \(Self.limit)"))
         }
         for reading in readings.prefix(Self.limit) {
-            do throws(SensorError) { measured.append(try Self.measurement(reading, place: place)) } catch { fail(error) }
+            do throws(SensorError) { measured.append(try Self.measurement(reading, place: place)) } catch {
+                fail(error)
+            }
         }
     }
 

@@ -43,7 +43,7 @@ struct JSONSelection: Sendable {
     func measurements(of root: JSONValue, from place: String) throws(SensorError) -> [Measurement] {
         var value = root
         if let path {
-            guard let found = path(root) else { throw SensorError(.missing, place, "printed nothing at \(path.text)") }
+            guard let found = path(root) else { throw SensorError(.missing, place, "said nothing at \(path.text)") }
             value = found
         }
         guard channels.isEmpty else {
@@ -51,7 +51,7 @@ struct JSONSelection: Sendable {
                 channels.map { channel in
                     Result { () throws(SensorError) in
                         guard let found = channel.path(value) else {
-                            throw SensorError(.missing, place, "printed nothing at \(channel.path.text)")
+                            throw SensorError(.missing, place, "said nothing at \(channel.path.text)")
                         }
                         return Measurement(
                             channel: channel.name, try Self.scalar(found, at: channel.path.text, from: place))
@@ -67,10 +67,10 @@ struct JSONSelection: Sendable {
         Self.flatten(value, name: "", into: &all)
         guard all.count <= Self.channelLimit else {
             throw SensorError(
-                .malformed, place, "printed \(all.count) values, more than \(Self.channelLimit)",
+                .malformed, place, "said \(all.count) values, more than \(Self.channelLimit)",
                 mend: "choose some with path or channels")
         }
-        guard !all.isEmpty else { throw SensorError(.malformed, place, "printed no value") }
+        guard !all.isEmpty else { throw SensorError(.malformed, place, "said no value") }
         return Self.lastOfEach(all)
     }
 
@@ -112,9 +112,9 @@ struct JSONSelection: Sendable {
         case .boolean(let boolean): .boolean(boolean)
         case .number(let number): .number(number)
         case .string(let text): .text(text)
-        case .null: throw SensorError(.unavailable, place, "printed null at \(path)")
+        case .null: throw SensorError(.unavailable, place, "said null at \(path)")
         case .array, .object:
-            throw SensorError(.malformed, place, "printed \(value.kind) at \(path)", mend: "name a value in it")
+            throw SensorError(.malformed, place, "said \(value.kind) at \(path)", mend: "name a value in it")
         }
     }
 }

@@ -9,10 +9,10 @@ enum KeyValueLines {
             if line.isEmpty || line.hasPrefix("#") { return nil }
             guard let equals = line.firstIndex(of: "="), case let name = line[..<equals].trimmed, !name.isEmpty else {
                 return .failure(
-                    SensorError(.malformed, place, "printed \(KernelFile.quoted(String(line))), which is no key=value"))
+                    SensorError(.malformed, place, "said \(KernelFile.quoted(String(line))), which is no key=value"))
             }
             guard let value = value(line[line.index(after: equals)...].trimmed) else {
-                return .failure(SensorError(.malformed, place, "printed no finite number for \(name)"))
+                return .failure(SensorError(.malformed, place, "said no finite number for \(name)"))
             }
             return .success(Measurement(channel: String(name), value))
         }

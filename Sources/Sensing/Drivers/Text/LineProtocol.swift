@@ -49,7 +49,7 @@ struct LineProtocol {
                 all.append(
                     .failure(
                         SensorError(
-                            .malformed, place, "printed \(KernelFile.quoted(String(line.trimmed))), which \(error)")))
+                            .malformed, place, "said \(KernelFile.quoted(String(line.trimmed))), which \(error)")))
             }
         }
         return all
