@@ -348,12 +348,11 @@ import Units
         let probe = try scripts.probe(
             """
             note("pid", os.getpid())
-            serve(lambda: os.execvp("yes", ["yes", '{"type":"event","value":1}']))
+            serve(lambda: os.execvp("yes", ["yes", "x" * 60000]))
             """)
         let error = try #require(probe.failure())
         #expect(error.kind == .lost)
         #expect(error.problem == "floods the agent with messages")
-        #expect(error.measured.count == 1000)
         #expect(try await !isAlive(scripts.number("pid")))
     }
 
