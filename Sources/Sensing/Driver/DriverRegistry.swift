@@ -11,6 +11,7 @@ public struct DriverRegistry: Sendable {
         var registry = DriverRegistry()
         registry.register(FileDriver.self)
         registry.register(HwmonDriver.self)
+        registry.register(I2CDriver.self)
         registry.register(SimulatedDriver.self)
         registry.register(ThermalDriver.self)
         return registry
