@@ -69,7 +69,7 @@ import Testing
                     "chip": "ads1115", "inputs": ["A0", "A4"], "full_scale": "5V", "samples_per_second": 100,
                     "scale": 0,
                 ]) == [
-                    #"3:10: sensor[1].inputs[2]: "A4" is no input: did you mean "A0"? (possible are A0-A1, A0-A3, A1-A3, A2-A3, A0, A1, A2, A3)"#,
+                    #"1:1: sensor[1].inputs[2]: "A4" is no input: did you mean "A0"? (possible are A0-A1, A0-A3, A1-A3, A2-A3, A0, A1, A2, A3)"#,
                     #"4:14: sensor[1].full_scale: "5V" is not possible: possible are 6.144V, 4.096V, 2.048V, 1.024V, 0.512V, 0.256V"#,
                     "5:22: sensor[1].samples_per_second: 100 is not possible: possible are 8, 16, 32, 64, 128, 250, 475, 860",
                     "6:9: sensor[1].scale: 0 would make every value the same",
