@@ -12,6 +12,7 @@ public struct DriverRegistry: Sendable {
         registry.register(FileDriver.self)
         registry.register(HwmonDriver.self)
         registry.register(I2CDriver.self)
+        registry.register(ModbusDriver.self)
         registry.register(SerialDriver.self)
         registry.register(SimulatedDriver.self)
         registry.register(ThermalDriver.self)

@@ -37,12 +37,7 @@ struct LinuxI2CWire: I2CWire {
         _ = ioctl(file, UInt(I2C_TIMEOUT), Int32(Self.patience))
     }
 
-    func pause(_ time: Duration) {
-        let (seconds, attoseconds) = time.components
-        var request = timespec(tv_sec: time_t(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
-        var rest = timespec()
-        while nanosleep(&request, &rest) != 0, errno == EINTR { request = rest }
-    }
+    func pause(_ time: Duration) { blockThread(for: time) }
 
     func transfer(_ bytes: [UInt8], reading count: Int) throws(I2CFailure) -> [UInt8] {
         if abilities & UInt(I2C_FUNC_I2C) != 0 { return try plain(bytes, reading: count) }
