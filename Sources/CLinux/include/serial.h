@@ -6,6 +6,9 @@
 #include <linux/serial.h>
 #include <sys/ioctl.h>
 
+// RTS is high while something is sent.
+static const unsigned int clinux_rs485_flags = SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND;
+
 // A line's settings. The kernel's `struct termios2`, with which any speed can be asked for, has the names of the C
 // library's own structure: both cannot be seen at once, so Swift gets to see neither.
 struct clinux_serial_settings {

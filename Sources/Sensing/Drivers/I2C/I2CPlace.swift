@@ -43,7 +43,8 @@ struct I2CPlace {
 
     private static func number(of name: String, _ context: DriverContext) throws(SensorError) -> Int {
         let folder = context.path("/sys/bus/i2c/devices")
-        let adapters = context.matches("/sys/bus/i2c/devices/i2c-*").compactMap { path -> (number: Int, name: String)? in
+        let adapters = context.matches("/sys/bus/i2c/devices/i2c-*").compactMap {
+            path -> (number: Int, name: String)? in
             guard let dash = path.lastIndex(of: "-"), let number = Int(path[path.index(after: dash)...]),
                 let name = try? KernelFile.text("\(path)/name")
             else { return nil }

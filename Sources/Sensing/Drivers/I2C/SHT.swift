@@ -77,7 +77,7 @@ enum Sensirion {
         for _ in 0..<3 {
             do {
                 return try device.transfer([], reading: 6)
-            } catch where error.kind == .unavailable {
+            } catch  where error.kind == .unavailable {
                 device.pause(.milliseconds(2))
             }
         }

@@ -90,7 +90,8 @@ struct ModbusChannel: Sendable {
             for factor in [10_000, 100_000] where table.digit > 0 {
                 let inManual = number - table.digit * factor
                 if (1..<factor).contains(inManual), inManual <= 0x10000 {
-                    let reallyMeant = number > 0xFFFF ? "" : "; if \(number) is really the address, add first_address = 0"
+                    let reallyMeant =
+                        number > 0xFFFF ? "" : "; if \(number) is really the address, add first_address = 0"
                     settings.problem(
                         at: "address", message: "\(number) is the manuals' way to number \(table.rawValue) registers",
                         mend: "write \(inManual - 1)" + reallyMeant)

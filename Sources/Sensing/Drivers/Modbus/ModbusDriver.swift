@@ -192,7 +192,8 @@ public struct ModbusDriver: OutputDriver {
         guard let action = wanted.action(setting: value) else {
             throw SensorError(
                 .rejected, place, "cannot be set to that value",
-                mend: wanted.table == .coil ? "it is true or false" : "it takes what fits \(wanted.format.kind.rawValue)")
+                mend: wanted.table == .coil
+                    ? "it is true or false" : "it takes what fits \(wanted.format.kind.rawValue)")
         }
         let line = ModbusLine.line(to: endpoint, context)
         self.line = line
@@ -218,7 +219,9 @@ public struct ModbusDriver: OutputDriver {
         var failure: SensorError?
         for channel in channels {
             guard let safe = channel.safe else { continue }
-            do throws(SensorError) { _ = try set(safe, channel: channel.name, at: now) } catch { failure = failure ?? error }
+            do throws(SensorError) { _ = try set(safe, channel: channel.name, at: now) } catch {
+                failure = failure ?? error
+            }
         }
         if let failure { throw failure }
     }

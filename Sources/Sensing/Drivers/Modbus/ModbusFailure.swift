@@ -45,7 +45,8 @@ enum ModbusFailure: Error, Hashable {
                 .malformed, place, "gave an answer with a wrong checksum",
                 mend: "check \(wiring); no two devices may have one unit_id")
         case .foreign(let what):
-            return SensorError(.malformed, place, what, mend: "is there another master, or a second device of that unit_id?")
+            return SensorError(
+                .malformed, place, what, mend: "is there another master, or a second device of that unit_id?")
         case .device(let error): return error
         case .broken(let why):
             return SensorError(.unavailable, place, "has lost its connection (\(why))", mend: "it is made again")
@@ -56,7 +57,8 @@ enum ModbusFailure: Error, Hashable {
     private static func exception(_ code: UInt8, at place: String, _ request: ModbusRequest) -> SensorError {
         let what =
             switch request.action {
-            case .read(let table, let count): "\(table.rawValue) \(request.address)" + (count > 1 ? " to \(Int(request.address) + count - 1)" : "")
+            case .read(let table, let count):
+                "\(table.rawValue) \(request.address)" + (count > 1 ? " to \(Int(request.address) + count - 1)" : "")
             case .writeCoil: "coil \(request.address)"
             case .writeRegisters: "holding \(request.address)"
             }
@@ -76,7 +78,10 @@ enum ModbusFailure: Error, Hashable {
             case 8: (.unavailable, "memory parity error", "the device may be broken")
             case 10: (.unavailable, "gateway path unavailable", "check the gateway's settings, and unit_id")
             case 11:
-                (.unavailable, "gateway target device failed to respond", "check unit_id, and the line behind the gateway")
+                (
+                    .unavailable, "gateway target device failed to respond",
+                    "check unit_id, and the line behind the gateway"
+                )
             default: (.unavailable, "unknown", "see the device's manual")
             }
         return SensorError(kind, place, "refuses \(what): exception \(code), \(name)", mend: mend)

@@ -40,7 +40,8 @@ struct ModbusPlan: Sendable {
     mutating func split(_ step: Int, _ channels: [ModbusChannel]) {
         let parts = steps[step].channels.map {
             Step(
-                table: channels[$0].table, address: Int(channels[$0].address), count: channels[$0].count, channels: [$0])
+                table: channels[$0].table, address: Int(channels[$0].address), count: channels[$0].count, channels: [$0]
+            )
         }
         steps.replaceSubrange(step...step, with: parts)
     }

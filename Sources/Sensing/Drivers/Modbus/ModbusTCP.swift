@@ -10,7 +10,8 @@ enum ModbusTCP {
         var encoded: [UInt8] {
             let length = UInt16(clamping: bytes.count + 1)
             return [
-                UInt8(transaction >> 8), UInt8(transaction & 0xFF), 0, 0, UInt8(length >> 8), UInt8(length & 0xFF), unit,
+                UInt8(transaction >> 8), UInt8(transaction & 0xFF), 0, 0, UInt8(length >> 8), UInt8(length & 0xFF),
+                unit,
             ] + bytes
         }
     }

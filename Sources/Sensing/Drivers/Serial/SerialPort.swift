@@ -33,7 +33,8 @@ final class SerialPort: Sendable {
         guard clinux_serial_configure(file, &kernel) == 0 else {
             throw SensorError(
                 errno == ENOTTY ? .malformed : .rejected, path,
-                errno == ENOTTY ? "is no serial device" : "does not take \(settings) (\(Descriptor.Failure.text(errno)))",
+                errno == ENOTTY
+                    ? "is no serial device" : "does not take \(settings) (\(Descriptor.Failure.text(errno)))",
                 mend: errno == ENOTTY ? "name one such as /dev/ttyUSB0" : "choose what the adapter can do")
         }
         _ = ioctl(file, UInt(TIOCEXCL))
@@ -50,7 +51,7 @@ final class SerialPort: Sendable {
 
     private func switchToRS485(_ file: Int32) throws(SensorError) {
         var mode = serial_rs485()
-        mode.flags = UInt32(SER_RS485_ENABLED) | UInt32(SER_RS485_RTS_ON_SEND)
+        mode.flags = clinux_rs485_flags
         guard ioctl(file, UInt(TIOCSRS485), &mode) == 0 else {
             throw SensorError(
                 .rejected, path, "does not switch the direction of RS-485 (\(Descriptor.Failure.text(errno)))",
@@ -101,7 +102,8 @@ final class SerialPort: Sendable {
 
     private func gone(_ reason: String) -> SensorError {
         SensorError(
-            .missing, path, "has lost its device (\(reason))", mend: "is it still plugged in? It is opened again when it is")
+            .missing, path, "has lost its device (\(reason))",
+            mend: "is it still plugged in? It is opened again when it is")
     }
 
     /// In bauds, as the line's driver has set them; 0 if it does not tell.

@@ -43,7 +43,8 @@ struct SerialSettings: Sendable, Hashable, CustomStringConvertible {
 
     /// How long a character takes, with the bits around it.
     var characterTime: Duration {
-        .nanoseconds((1 + dataBits + (parity == .none ? 0 : 1) + stopBits) * 1_000_000_000 / baud)
+        let bits = Int64(1 + dataBits + (parity == .none ? 0 : 1) + stopBits)
+        return .nanoseconds(bits * 1_000_000_000 / Int64(baud))
     }
 
     /// As the kernel wants them.

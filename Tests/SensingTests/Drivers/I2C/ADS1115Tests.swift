@@ -25,7 +25,8 @@ import Testing
         let chip = ADS1115Model()
         chip.codes = [4: 1000, 7: 2000, 0: -3000]
         let driver = try makeI2C(
-            chip, ["chip": "ads1115", "inputs": ["A0", "A3", "A0-A1"], "full_scale": "4.096V", "samples_per_second": 8])
+            chip,
+            ["chip": "ads1115", "inputs": ["A0", "A3", "A0-A1"], "full_scale": "4.096V", "samples_per_second": 8])
         #expect(try driver.values() == ["A0": "0.125 V", "A3": "0.25 V", "A0-A1": "-0.375 V"])
         // Start, input, ±4.096 V, single shot, 8 samples a second, no comparator.
         #expect(chip.written.filter { $0.count == 3 } == [[1, 0xC3, 0x03], [1, 0xF3, 0x03], [1, 0x83, 0x03]])

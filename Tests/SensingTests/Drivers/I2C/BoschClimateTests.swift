@@ -48,7 +48,9 @@ func makeI2C(_ chip: ModelChip, _ options: Options, at address: UInt8? = nil) th
         #expect(!chip.written.contains { $0.count == 2 && $0[0] == 0xF5 })
     }
 
-    @Test("The datasheet's formulas for whole numbers agree with those for floating point", arguments: [1, 2, 3] as [UInt64])
+    @Test(
+        "The datasheet's formulas for whole numbers agree with those for floating point",
+        arguments: [1, 2, 3] as [UInt64])
     func integers(seed: UInt64) throws {
         var random = TestSupport.SplitMix64(seed: seed)
         func any(_ range: ClosedRange<Int64>) -> Int64 { Int64.random(in: range, using: &random) }

@@ -23,7 +23,9 @@ class ModelChip: I2CWire, @unchecked Sendable {
 class RegisterChip: ModelChip, @unchecked Sendable {
     var registers = [UInt8](repeating: 0, count: 256)
 
-    func load(_ register: Int, _ bytes: [UInt8]) { for (index, byte) in bytes.enumerated() { registers[register + index] = byte } }
+    func load(_ register: Int, _ bytes: [UInt8]) {
+        for (index, byte) in bytes.enumerated() { registers[register + index] = byte }
+    }
 
     override func answer(_ bytes: [UInt8], _ count: Int) throws(I2CFailure) -> [UInt8] {
         guard let register = bytes.first.map(Int.init) else { return [UInt8](repeating: 0xFF, count: count) }

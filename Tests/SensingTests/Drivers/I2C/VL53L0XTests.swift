@@ -32,7 +32,10 @@ import Testing
 
     @Test(
         "What the chip doubts is out of range",
-        arguments: [(6, "too far away"), (9, "too far away"), (4, "too weak"), (7, "too bright"), (8, "too near"), (0, "did not succeed")]
+        arguments: [
+            (6, "too far away"), (9, "too far away"), (4, "too weak"), (7, "too bright"), (8, "too near"),
+            (0, "did not succeed"),
+        ]
             as [(UInt8, String)])
     func doubts(status: UInt8, reason: String) throws {
         let chip = VL53L0XModel()

@@ -214,7 +214,8 @@ private final class Bench {
         try bench.tree.makeFolder("/dev")
         #expect(
             bench.text { () throws(SensorError) in _ = try bench.open() }
-                == "/dev/ttyUSB0 does not exist (no ttyUSB0 in /dev); is it plugged in? /dev/serial/by-id names what is")
+                == "/dev/ttyUSB0 does not exist (no ttyUSB0 in /dev); is it plugged in? /dev/serial/by-id names what is"
+        )
         try bench.tree.link("/dev/ttyUSB0", to: line.path)
         try bench.open()
         line.send("\n1\n")
@@ -236,7 +237,9 @@ private final class Bench {
         #expect(bench.failure { () throws(SensorError) in _ = try bench.read() }?.kind == .missing)
     }
 
-    @Test("The line is set as the options say", arguments: [1200, 9600, 12_345, 250_000]) func settings(baud: Int64) throws {
+    @Test("The line is set as the options say", arguments: [1200, 9600, 12_345, 250_000]) func settings(baud: Int64)
+        throws
+    {
         let line = try PseudoTerminal()
         let bench = try Bench(
             [
