@@ -82,7 +82,9 @@ struct I2CPlace {
 
     /// A driver of the kernel has taken the address.
     var owned: SensorError {
-        let error = SensorError(.busy, description, "is in the hands of the kernel")
+        let error = SensorError(
+            .busy, description, "is in the hands of the kernel",
+            mend: "i2cdetect shows it as UU; read it as the kernel's, or unload the kernel's driver")
         guard let number else { return error }
         let digits = String(address, radix: 16)
         let device = "\(number)-\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)"

@@ -34,8 +34,8 @@ public import Units
 /// - `checksum = "nmea"`: lines have the checksum of NMEA 0183 (`$…*5F`).
 /// - `unmatched`: "report" (default) makes an error of a line that the pattern does not match, "ignore" lets it pass.
 ///
-/// The device is opened for this sensor alone, and stays open. A line may have 1024 bytes. What is under way when it is
-/// opened is no whole line and is left out.
+/// The device is opened for this sensor alone, and stays open. A line may have 1024 bytes. What comes within the first
+/// 200 ms may be the rest of a line, and is left out up to its end.
 ///
 /// Failure modes: the device is not there, or was unplugged (it is opened again when it is back); it is closed to the
 /// agent's user (group dialout); another program has it; it does not answer, or has said nothing yet; a line is too
@@ -44,7 +44,7 @@ public struct SerialDriver: EventDriver {
     public static let name = "serial"
 
     private static let lineLimit = 1024
-    /// Whoever is in the midst of a line when the device is opened, does not pause for so long.
+    /// Nobody pauses for so long in the midst of a line.
     private static let pauseBetweenLines = Duration.milliseconds(200)
     /// Lines that a read took along, and that wait to be received.
     private static let pendingLimit = 1024
@@ -59,8 +59,6 @@ public struct SerialDriver: EventDriver {
 
     private var port: SerialPort?
     private var splitter: LineSplitter
-    /// When the device was opened; nil when something has come since.
-    private var silentSince: ContinuousClock.Instant?
     private var last: (measurements: [Measurement], heard: ContinuousClock.Instant)?
     private var pending: [Measurement] = []
 
@@ -126,8 +124,8 @@ public struct SerialDriver: EventDriver {
         if let port { return port }
         let port = try SerialPort(context.path(device), settings, context: context)
         self.port = port
-        splitter.reset()
-        silentSince = .now
+        // Whoever speaks now is in the midst of a line.
+        splitter.reset(midLine: listens ? try !port.isSilent(for: Self.pauseBetweenLines) : false)
         last = nil
         pending = []
         return port
@@ -150,7 +148,6 @@ public struct SerialDriver: EventDriver {
         let deadline = ContinuousClock.now + answerWithin
         port.discardInput()
         splitter.reset()
-        silentSince = nil
         try port.write(request, until: deadline)
         // A line may be an echo, or a greeting.
         var trouble: SensorError?
@@ -202,10 +199,6 @@ public struct SerialDriver: EventDriver {
 
     /// What each whole line says, and a failure if there was one too long to be one.
     private mutating func take(_ bytes: [UInt8], at now: Timestamp) -> [Heard] {
-        if let opened = silentSince {
-            splitter.reset(midLine: opened.duration(to: .now) < Self.pauseBetweenLines)
-            silentSince = nil
-        }
         let place = context.path(device)
         let before = splitter.overlong
         var heard: [Heard] = splitter.take(bytes).compactMap { text in

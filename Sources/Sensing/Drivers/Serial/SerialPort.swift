@@ -65,6 +65,17 @@ final class SerialPort: Sendable {
     /// Forgets what has come and was not read.
     func discardInput() { _ = ioctl(descriptor.number, UInt(TCFLSH), Int32(TCIFLUSH)) }
 
+    /// Whether nothing comes for a while; what comes may still be read.
+    func isSilent(for time: Duration) throws(SensorError) -> Bool {
+        do {
+            try descriptor.wait(for: Int32(POLLIN), until: .now + time)
+            return false
+        } catch {
+            if error.code == ETIMEDOUT { return true }
+            throw gone(error.text)
+        }
+    }
+
     /// Takes what has come; waits for it until the deadline if nothing has. Empty when nothing came in time.
     ///
     /// - Throws: the device is gone, or broken.

@@ -88,7 +88,10 @@ import Testing
 
     @Test(
         "A header that is none breaks the connection",
-        arguments: [[0, 1, 0, 1, 0, 6, 1], [0, 1, 0, 0, 1, 0, 1], [0, 1, 0, 0, 0, 1, 1], [0x48, 0x54, 0x54, 0x50, 0x2F, 0x31, 0x2E]]
+        arguments: [
+            [0, 1, 0, 1, 0, 6, 1], [0, 1, 0, 0, 1, 0, 1], [0, 1, 0, 0, 0, 1, 1],
+            [0x48, 0x54, 0x54, 0x50, 0x2F, 0x31, 0x2E],
+        ]
             as [[UInt8]])
     func header(bytes: [UInt8]) {
         var reader = ModbusTCP.Reader()

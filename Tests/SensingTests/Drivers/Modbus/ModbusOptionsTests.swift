@@ -66,7 +66,9 @@ import Testing
 
     @Test("Wrong channels are told with their mend") func channels() {
         #expect(
-            problems(["host": "x", "channel": [table(["name": "a", "address": 0]), table(["name": "a", "table": "coils"])]]) == [
+            problems([
+                "host": "x", "channel": [table(["name": "a", "address": 0]), table(["name": "a", "table": "coils"])],
+            ]) == [
                 "1:1: sensor[1].channel[1].table: is missing: possible are coil, discrete, holding, input",
                 #"1:1: sensor[1].channel[2].table: "coils" is not possible: did you mean "coil"? (possible are coil, discrete, holding, input)"#,
                 "1:1: sensor[1].channel[2].address: is missing: the number in the protocol, which begins with 0; or say first_address = 1",

@@ -7,7 +7,12 @@ import Testing
 @Suite struct ModbusPlanTests {
     private static func channel(_ table: ModbusTable, _ address: Int64, _ type: String? = nil) -> ModbusChannel {
         let options: Options =
-            type.map { ["table": .string(table.rawValue), "address": .integer(address), "first_address": 0, "type": .string($0)] }
+            type.map {
+                [
+                    "table": .string(table.rawValue), "address": .integer(address), "first_address": 0,
+                    "type": .string($0),
+                ]
+            }
             ?? ["table": .string(table.rawValue), "address": .integer(address), "first_address": 0]
         let settings = reader(options)
         return ModbusChannel(settings, name: "\(address)", ModbusChannel.Defaults(settings))

@@ -54,11 +54,11 @@ struct ModbusModel: Sendable {
     }
 }
 
-@Suite struct ModbusSerialTests {
+@Suite(.serialized) struct ModbusSerialTests {
     static let model = ModbusModel(registers: [17: [0: 2301, 1: 0xFFFF, 2: 0xFFF6, 10: 5], 18: [0: 7]])
 
     /// A sensor with one register of unit 17.
-    static func simple(retries: Int64 = 1, answerWithin: String = "200ms") -> Options {
+    static func simple(retries: Int64 = 1, answerWithin: String = "500ms") -> Options {
         [
             "device": "/dev/ttyUSB0", "baud": 115_200, "unit_id": 17, "table": "holding", "address": 0, "scale": 0.1,
             "unit": "V", "retries": .integer(retries), "answer_within": .string(answerWithin),
@@ -90,11 +90,11 @@ struct ModbusModel: Sendable {
         "A bad answer is asked for again, and told if it stays bad",
         arguments: [
             (
-                "silence", [], .unavailable, "did not answer within 200ms",
+                "silence", [], .unavailable, "did not answer within 500ms",
                 "check unit_id, speed and parity (115200 8N1), the wires A and B and the termination"
             ),
             ("a wrong checksum", [17, 3, 2, 8, 0xFD, 0, 0], .malformed, "gave an answer with a wrong checksum", nil),
-            ("a part", [17, 3, 2, 8], .malformed, "gave only a part of an answer within 200ms", nil),
+            ("a part", [17, 3, 2, 8], .malformed, "gave only a part of an answer within 500ms", nil),
             (
                 "another unit", ModbusRTU.frame(unit: 16, [3, 2, 0, 1]), .malformed,
                 "said something that is no answer", nil
@@ -134,7 +134,9 @@ struct ModbusModel: Sendable {
         #expect(device.questions.count == 5)
     }
 
-    @Test("If a device refuses a request for several, each is asked for, and only the wrong one fails") func refusal() throws {
+    @Test("If a device refuses a request for several, each is asked for, and only the wrong one fails") func refusal()
+        throws
+    {
         let device = try AnsweringDevice { question in Self.model.answer(question).map { [$0] } ?? [] }
         let bench = try ModbusBench(
             [
@@ -194,7 +196,7 @@ struct ModbusModel: Sendable {
                             let bench = try? ModbusBench(
                                 [
                                     "device": "/dev/ttyUSB0", "baud": 115_200, "unit_id": .integer(unit),
-                                    "table": "holding", "address": 0, "retries": 0,
+                                    "table": "holding", "address": 0, "retries": 0, "answer_within": "10s",
                                 ], device: path, sensor: sensor)
                         else { return [] }
                         return (0..<10).flatMap { _ in ((try? bench.read()) ?? []).map(\.value) }

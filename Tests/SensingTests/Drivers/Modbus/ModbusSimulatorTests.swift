@@ -6,7 +6,7 @@ import Testing
 @testable import Sensing
 
 /// Against pymodbus, which others wrote.
-@Suite struct ModbusSimulatorTests {
+@Suite(.serialized) struct ModbusSimulatorTests {
     /// Registers and bits of the units 1 and 17.
     private static let script = """
         import sys
@@ -84,7 +84,7 @@ import Testing
         let cable = Cable(ours, theirs)
         let simulator = try await Program.start("/usr/bin/python3", ["-c", Self.script, "serial", theirs.path])
         let options: Options = [
-            "device": "/dev/ttyUSB0", "baud": 19200, "unit_id": .integer(unit), "answer_within": "500ms",
+            "device": "/dev/ttyUSB0", "baud": 19200, "unit_id": .integer(unit), "answer_within": "2s",
             "channel": Self.channels,
         ]
         try await check(try ModbusBench(options, device: ours.path), first: Int(unit))

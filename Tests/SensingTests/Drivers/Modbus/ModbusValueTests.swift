@@ -56,7 +56,8 @@ import Testing
         "What does not fit is not cut",
         arguments: [
             (.uint16, -1), (.uint16, 65536), (.int16, 32768), (.uint32, 4_294_967_296), (.int32, -2_147_483_649),
-            (.uint64, -1), (.int64, 1e19), (.float32, 1e39), (.uint16, .nan), (.int64, .infinity), (.bool, 1), (.text, 1),
+            (.uint64, -1), (.int64, 1e19), (.float32, 1e39), (.uint16, .nan), (.int64, .infinity), (.bool, 1),
+            (.text, 1),
         ] as [(ModbusFormat.Kind, Double)])
     func tooMuch(kind: ModbusFormat.Kind, number: Double) {
         #expect(ModbusFormat(kind).encoded(number) == nil)

@@ -26,11 +26,21 @@ private final class Bench {
     func open() throws(SensorError) -> Int32 { try driver.open(at: noon) }
     func read(at time: Timestamp = noon) throws(SensorError) -> [Measurement] { try driver.read(at: time) }
 
-    /// Waits until something has come, and takes it.
+    /// Takes what comes until there is something in it: a terminal may hand it over in pieces.
     func receive(at time: Timestamp = noon) throws(SensorError) -> [Measurement] {
-        var request = pollfd(fd: try driver.open(at: time), events: Int16(POLLIN), revents: 0)
-        #expect(poll(&request, 1, 10_000) == 1)
-        return try driver.receive(at: time)
+        while try awaitInput() {
+            let measured = try driver.receive(at: time)
+            if !measured.isEmpty { return measured }
+        }
+        Issue.record("nothing has come")
+        return []
+    }
+
+    /// Whether something comes.
+    @discardableResult
+    func awaitInput() throws(SensorError) -> Bool {
+        var request = pollfd(fd: try driver.open(at: noon), events: Int16(POLLIN), revents: 0)
+        return poll(&request, 1, 10_000) == 1
     }
 
     func failure(_ body: () throws(SensorError) -> Void) -> SensorError? {
@@ -46,7 +56,8 @@ private final class Bench {
     func text(_ body: () throws(SensorError) -> Void) -> String? { failure(body)?.text(in: tree) }
 }
 
-@Suite struct SerialDriverTests {
+/// One at a time: they wait on threads that others need too.
+@Suite(.serialized) struct SerialDriverTests {
     static let device: Options = ["device": "/dev/ttyUSB0"]
 
     @Test("A device that speaks is heard line by line, with the time of each") func listening() throws {
@@ -61,8 +72,7 @@ private final class Bench {
             ], at: line)
         #expect(bench.driver.listens)
         try bench.open()
-        // What was begun before the device was opened is no line.
-        line.send("GS,99.9kg\r\nST,+ 12.5kg\r\nUS,-3\r\nST,1")
+        line.send("ST,+ 12.5kg\r\nUS,-3\r\nST,1")
         #expect(
             try bench.receive() == [
                 Measurement(channel: "state", .text("ST"), time: noon),
@@ -78,13 +88,22 @@ private final class Bench {
         #expect(try bench.read(at: noon + .seconds(5)).map(\.time) == [later, later, later])
     }
 
-    @Test("A line that comes after a pause is whole, though it is the first") func firstLine() async throws {
+    @Test("What is under way when the device is opened is no line") func midLine() async throws {
         let line = try PseudoTerminal()
         let bench = try Bench(Self.device, at: line)
+        // Says nothing but nines until the device is open.
+        let state = Shared((isOpen: false, isDone: false))
+        _ = WorkerThread.start {
+            while !state.current.isOpen {
+                line.send("9")
+                usleep(10_000)
+            }
+            state.change { $0.isDone = true }
+        }
         try bench.open()
-        // Longer than the driver takes for a pause within a line.
-        try await Task.sleep(for: .milliseconds(250))
-        line.send("21.5\n")
+        state.change { $0.isOpen = true }
+        try await SensingTests.eventually({ state.current.isDone }, "the end of the nines")
+        line.send(".5\n21.5\n")
         #expect(try bench.receive().map(\.text) == ["21.5"])
     }
 
@@ -95,7 +114,7 @@ private final class Bench {
             bench.text { () throws(SensorError) in _ = try bench.read() }
                 == "/dev/ttyUSB0 has said nothing within 30ms; does it speak by itself? If not, give it a request; check wiring and speed (9600 8N1)"
         )
-        line.send("x\n5\n")
+        line.send("5\n")
         #expect(try bench.read().map(\.text) == ["5.0"])
     }
 
@@ -103,12 +122,12 @@ private final class Bench {
         let line = try PseudoTerminal()
         let bench = try Bench(["device": "/dev/ttyUSB0", "stale_after": "50ms"], at: line)
         try bench.open()
-        line.send("\n7\n")
+        line.send("7\n")
         #expect(try bench.receive().map(\.quality) == [.good])
         try await Task.sleep(for: .milliseconds(60))
         let stale = try bench.read()
         #expect(stale.map(\.value) == [.number(7)])
-        #expect(stale.first?.quality == .stale("the device has said nothing for 0s"))
+        #expect(stale.first?.quality.reason?.hasPrefix("the device has said nothing for ") ?? false)
         line.send("8\n")
         #expect(try bench.receive().map(\.quality) == [.good])
     }
@@ -117,9 +136,10 @@ private final class Bench {
         let line = try PseudoTerminal()
         let bench = try Bench(Self.device, at: line)
         try bench.open()
-        line.send("\n1\n")
+        line.send("1\n")
         _ = try bench.receive()
         line.send("2\n3\n4\n")
+        try bench.awaitInput()
         #expect(try bench.read().map(\.text) == ["4.0"])
         line.send("5\n")
         #expect(try bench.receive().map(\.text) == ["2.0", "3.0", "5.0"])
@@ -128,17 +148,21 @@ private final class Bench {
     @Test("A device that is asked answers in time, or does not") func asking() throws {
         let device = try AnsweringDevice { question in
             // Its echo, and the answer in pieces.
-            question == Array("W\r\n".utf8) ? [Array("W\r\n+".utf8), Array("12".utf8), Array(".5\r\n".utf8)] : []
+            question.suffix(3) == Array("W\r\n".utf8)
+                ? [Array("W\r\n+".utf8), Array("12".utf8), Array(".5\r\n".utf8)] : []
         }
         let bench = try Bench(
             ["device": "/dev/ttyUSB0", "request": "W\r\n", "pattern": "^[+-][0-9.]+", "unit": "kg"], at: device.line)
         #expect(!bench.driver.listens)
         // What came before the question is no answer to it.
         for _ in 0..<3 {
+            try bench.open()
             device.line.send("+99.9\r\n")
+            try bench.awaitInput()
             #expect(try bench.read().map(\.text) == ["12.5 kg"])
         }
-        #expect(device.questions.count == 3)
+        // A terminal that nobody has opened yet echoes.
+        #expect(device.questions.filter { $0.suffix(3) == Array("W\r\n".utf8) }.count == 3)
 
         let deaf = try Bench(
             ["device": "/dev/ttyUSB0", "request": "?", "answer_within": "30ms"], at: device.line)
@@ -157,7 +181,7 @@ private final class Bench {
     @Test("An answer that is not to be understood is shown") func wrongAnswer() throws {
         let device = try AnsweringDevice { _ in [Array("ERR 5\n".utf8)] }
         let bench = try Bench(
-            ["device": "/dev/ttyUSB0", "request": "?", "pattern": "^[0-9.]+$", "answer_within": "100ms"],
+            ["device": "/dev/ttyUSB0", "request": "?", "pattern": "^[0-9.]+$", "answer_within": "1s"],
             at: device.line)
         #expect(
             bench.text { () throws(SensorError) in _ = try bench.read() }
@@ -169,7 +193,7 @@ private final class Bench {
         let line = try PseudoTerminal()
         let bench = try Bench(["device": "/dev/ttyUSB0", "pattern": "^T=([^ ]*)$"], at: line)
         try bench.open()
-        line.send("\nT=1\ngarbage\nT=2\nT=x\nT=3\n")
+        line.send("T=1\ngarbage\nT=2\nT=x\nT=3\n")
         let error = try #require(bench.failure { () throws(SensorError) in _ = try bench.receive() })
         #expect(error.kind == .malformed)
         #expect(error.problem == #"said "garbage", which the pattern does not match (and 1 more lines are wrong)"#)
@@ -199,7 +223,7 @@ private final class Bench {
                 "checksum": "nmea",
             ], at: line)
         try bench.open()
-        line.send("\n$GPGSA,A,3*26\r\n$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47\r\n")
+        line.send("$GPGSA,A,3*26\r\n$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47\r\n")
         // The first sentence's checksum is wrong, the second's is the one of the standard's example.
         let error = try #require(bench.failure { () throws(SensorError) in _ = try bench.receive() })
         #expect(error.problem == #"said "$GPGSA,A,3*26", whose checksum is wrong"#)
@@ -218,7 +242,7 @@ private final class Bench {
         )
         try bench.tree.link("/dev/ttyUSB0", to: line.path)
         try bench.open()
-        line.send("\n1\n")
+        line.send("1\n")
         #expect(try bench.receive().map(\.text) == ["1.0"])
 
         line.hangUp()
@@ -231,7 +255,7 @@ private final class Bench {
         let other = try PseudoTerminal()
         try bench.tree.link("/dev/ttyUSB0", to: other.path)
         try bench.open()
-        other.send("\n2\n")
+        other.send("2\n")
         #expect(try bench.receive().map(\.text) == ["2.0"])
         other.hangUp()
         #expect(bench.failure { () throws(SensorError) in _ = try bench.read() }?.kind == .missing)
