@@ -43,9 +43,12 @@ enum KernelFolder {
         var paths = [root]
         for component in pattern.split(separator: "/").map(String.init) {
             if component.hasWildcard {
-                let found = paths.lazy.flatMap { folder in
-                    ((try? names(in: folder)) ?? []).lazy.filter { fnmatch(component, $0, FNM_PERIOD) == 0 }
-                        .map { "\(folder)/\($0)" }
+                // Not lazily: an array made of a sequence that counts itself anew traps if a device comes or goes meanwhile.
+                var found: [String] = []
+                for folder in paths where found.count < limit {
+                    for name in (try? names(in: folder)) ?? [] where fnmatch(component, name, FNM_PERIOD) == 0 {
+                        found.append("\(folder)/\(name)")
+                    }
                 }
                 paths = Array(found.prefix(limit))
             } else {

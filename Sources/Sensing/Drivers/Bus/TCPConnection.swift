@@ -8,13 +8,18 @@ import Musl
 
 /// Connecting to a device on the network.
 enum TCPConnection {
+    /// "gateway:502", "[fe80::1]:502".
+    static func place(host: String, port: Int) -> String {
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
     /// Tries each of the host's addresses until one takes the connection.
     ///
     /// A name is looked up by the C library, which has bounds of its own for that (`resolv.conf(5)`).
     static func open(
         host: String, port: Int, within limit: Duration
     ) throws(SensorError) -> Descriptor {
-        let place = "\(host):\(port)"
+        let place = place(host: host, port: port)
         let deadline = ContinuousClock.now + limit
         var hints = addrinfo()
         #if canImport(Glibc)

@@ -103,7 +103,7 @@ public struct I2CDriver: SensorDriver {
         // Opened each time, which costs microseconds, so that an adapter on USB may come and go.
         var chip = chip
         defer { self.chip = chip }
-        return try Turns.shared.take(place.bus, for: context.sensor, atMost: Self.patience) { () throws(SensorError) in
+        return try Turns.shared.take(place.line, for: context.sensor, atMost: Self.patience) { () throws(SensorError) in
             let device = I2CDevice(place: place.description, wire: try open(place))
             return try chip.measure(device)
         }

@@ -34,6 +34,9 @@ struct I2CPlace {
         }
     }
 
+    /// The bus by the name that the kernel has for it.
+    var line: String { number.map { context.path("/dev/i2c-\($0)") } ?? bus }
+
     /// "/dev/i2c-1 address 0x76".
     var description: String { "\(bus) address \(Self.text(address))" }
 

@@ -46,6 +46,10 @@ struct ModbusChannel: Sendable {
         address = Self.address(settings, table, defaults)
         format = Self.format(settings, table, defaults)
         unit = settings.string("unit")
+        if Int(address) + (table.holdsBits ? 1 : format.registers) > 0x10000 {
+            settings.problem(
+                at: "address", message: "\(format.registers) registers from there go beyond the last one, 65535")
+        }
 
         let isNumber = format.kind != .bool && format.kind != .text
         factor = settings.number("scale") ?? 1

@@ -12,7 +12,7 @@ enum ModbusEndpoint: Sendable, Hashable {
         case .serial(let device, _):
             let path = context.path(device)
             return SerialPort.resolved(path) ?? path
-        case .tcp(let host, let port): return "\(host.lowercased()):\(port)"
+        case .tcp: return place(context).lowercased()
         }
     }
 
@@ -20,7 +20,7 @@ enum ModbusEndpoint: Sendable, Hashable {
     func place(_ context: DriverContext) -> String {
         switch self {
         case .serial(let device, _): context.path(device)
-        case .tcp(let host, let port): "\(host):\(port)"
+        case .tcp(let host, let port): TCPConnection.place(host: host, port: port)
         }
     }
 

@@ -46,7 +46,7 @@ public struct SerialDriver: EventDriver {
     private static let lineLimit = 1024
     /// Nobody pauses for so long in the midst of a line.
     private static let pauseBetweenLines = Duration.milliseconds(200)
-    /// Lines that a read took along, and that wait to be received.
+    /// Values of lines that a read took along, and that wait to be received; the newest stay.
     private static let pendingLimit = 1024
 
     private let context: DriverContext
@@ -123,11 +123,11 @@ public struct SerialDriver: EventDriver {
     private mutating func opened() throws(SensorError) -> SerialPort {
         if let port { return port }
         let port = try SerialPort(context.path(device), settings, context: context)
-        self.port = port
         // Whoever speaks now is in the midst of a line.
         splitter.reset(midLine: listens ? try !port.isSilent(for: Self.pauseBetweenLines) : false)
         last = nil
         pending = []
+        self.port = port
         return port
     }
 
@@ -171,11 +171,11 @@ public struct SerialDriver: EventDriver {
         repeat {
             let bytes = last == nil ? try port.read(until: deadline) : try port.readNow() ?? []
             if bytes.isEmpty { break }
-            lines += take(bytes, at: now)
+            lines = (lines + take(bytes, at: now)).suffix(Self.pendingLimit)
         } while last == nil
         // A read gives one value for each channel; the others wait to be received.
         pending += lines.filter { !$0.measurements.isEmpty }.dropLast().flatMap(\.measurements)
-        pending.removeFirst(max(0, pending.count - Self.pendingLimit))
+        pending = pending.suffix(Self.pendingLimit)
         let wrong = lines.lazy.compactMap(\.error).last
         guard let last else {
             throw wrong

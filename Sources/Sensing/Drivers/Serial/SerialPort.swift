@@ -49,6 +49,11 @@ final class SerialPort: Sendable {
         discardInput()
     }
 
+    deinit {
+        // A pseudo-terminal would stay closed to others.
+        _ = ioctl(descriptor.number, UInt(TIOCNXCL))
+    }
+
     private func switchToRS485(_ file: Int32) throws(SensorError) {
         var mode = serial_rs485()
         mode.flags = clinux_rs485_flags
@@ -80,16 +85,15 @@ final class SerialPort: Sendable {
     ///
     /// - Throws: the device is gone, or broken.
     func read(until deadline: ContinuousClock.Instant) throws(SensorError) -> [UInt8] {
+        let bytes: [UInt8]
         do {
-            let bytes = try descriptor.read(atMost: 4096, until: deadline)
-            guard !bytes.isEmpty else { throw gone("hung up") }
-            return bytes
-        } catch let failure as Descriptor.Failure {
-            if failure.code == ETIMEDOUT { return [] }
-            throw gone(failure.text)
+            bytes = try descriptor.read(atMost: 4096, until: deadline)
         } catch {
-            throw gone("hung up")
+            if error.code == ETIMEDOUT { return [] }
+            throw gone(error.text)
         }
+        guard !bytes.isEmpty else { throw gone("hung up") }
+        return bytes
     }
 
     /// Takes what has come; nil if nothing has.

@@ -74,8 +74,7 @@ import Testing
         #expect(decoded <= periods && periods - decoded < 1 << Int(high))
     }
 
-    /// ST's default tuning holds what its default budget of 33 ms comes to.
-    @Test("The usual budget gives the registers of ST's tuning") func usual() {
+    @Test("The usual pulses have the periods and times of ST's tuning") func usual() {
         let registers = VL53L0XTiming(budget: .milliseconds(33), longRange: false).registers
         func value(_ register: UInt8) -> UInt8? { registers.last { $0.register == register }?.value }
         #expect(value(0x50) == 0x06 && value(0x51) == 0x00 && value(0x52) == 0x96 && value(0x46) == 0x25)

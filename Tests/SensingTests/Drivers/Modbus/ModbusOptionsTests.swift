@@ -92,6 +92,8 @@ import Testing
             (["host": "x", "table": "coil", "address": 0, "writable": true, "safe": false], 0),
             (["host": "x", "table": "holding", "address": 0, "type": "text", "length": 2, "writable": true], 1),
             (["host": "x", "table": "holding", "address": 0, "scale": 0], 1),
+            (["host": "x", "table": "input", "address": 65535, "type": "int32"], 1),
+            (["host": "x", "table": "input", "address": 65534, "type": "int32"], 0),
         ] as [(Options, Int)] {
             #expect(problems(options).count == count, "\(options)")
         }

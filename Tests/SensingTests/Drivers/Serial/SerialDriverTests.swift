@@ -288,6 +288,14 @@ private final class Bench {
             driver.failure()?.text(in: tree) == "/dev/ttyUSB0 is no serial device; name one such as /dev/ttyUSB0")
     }
 
+    @Test("An adapter that cannot switch the direction of RS-485 is refused") func rs485() throws {
+        let line = try PseudoTerminal()
+        let bench = try Bench(["device": "/dev/ttyUSB0", "rs485": true], at: line)
+        let error = try #require(bench.failure { () throws(SensorError) in _ = try bench.open() })
+        #expect(error.kind == .rejected)
+        #expect(error.problem.hasPrefix("does not switch the direction of RS-485"))
+    }
+
     @Test("Wrong options are told with their mend") func options() {
         #expect(problems(of: SerialDriver.self, [:]) == ["1:1: sensor[1].device: is missing"])
         #expect(
