@@ -48,7 +48,7 @@ import Units
 
     @Test("A text without its closing quotes ends with the input")
     func openText() {
-        #expect(Self.lines("m v=\"a\nb v=1") == [#"printed "m v=\"a\nb v=1", which has a text without its closing quotes"#])
+        #expect(Self.lines("m v=\"a\nb v=1") == [#"said "m v=\"a\nb v=1", which has a text without its closing quotes"#])
     }
 
     @Test(
@@ -110,7 +110,7 @@ import Units
         arguments: [
             ("a=1", "a=1.0"), (" a b = -1.5e2 ", "a b=-150.0"), ("a=0x1F", "a=31.0"), ("a=true", "a=true"), ("a='1'", "a=1"),
             ("a=\"x y\"", "a=x y"), ("a==b", "a==b"), ("a=", "a="), ("a=\"", "a=\""), ("a=48.3'C", "a=48.3'C"),
-            ("a=nan", "printed no finite number for a"), ("=1", "printed \"=1\", which is no key=value"),
+            ("a=nan", "said no finite number for a"), ("=1", "said \"=1\", which is no key=value"),
         ])
     func keyValue(line: String, result: String) {
         let results = KeyValueLines.measurements(of: line, from: "p").map {
