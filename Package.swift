@@ -84,7 +84,7 @@ let package = Package(
 
         // The way of a reading, from the kernel downwards.
         .target(
-            name: "Sensing", dependencies: ["CLinux", "Settings", "Units", subprocess], swiftSettings: settings),
+            name: "Sensing", dependencies: ["CLinux", "Settings", "Units"], swiftSettings: settings),
         .target(
             name: "Uplink", dependencies: ["Sensing", "MQTT", "MQTTWire", "Units", nioCore], swiftSettings: settings),
 

@@ -557,4 +557,35 @@ import Units
         // One and the same process from the beginning to the end.
         #expect(Set(good.current.map(\.value)).count == 1)
     }
+
+    @Test("A runner listens to a plugin, also after its end and a new start")
+    func listening() async throws {
+        let path = try scripts.plugin(
+            """
+            import threading
+            def speak():
+                for number in range(3):
+                    say(type="event", value=number)
+                    time.sleep(0.02)
+                os._exit(1)
+            def configure(question):
+                threading.Timer(0.1, speak).start()
+                return []
+            serve(configure=configure, reads=False)
+            """)
+        let probe = try ProgramProbe(PluginDriver.self, ["command": words([path]), "timeout": "30s"])
+        let runner = SensorRunner([
+            ConfiguredSensor(name: "s", every: nil, timeout: .seconds(30), driver: probe.driver)
+        ])
+        let events = await SensorRunnerTests.events(of: runner) {
+            SensorRunnerTests.readings($0, of: "s").count >= 6
+        }
+        #expect(
+            SensorRunnerTests.readings(events, of: "s").prefix(6).map(\.value)
+                == [0, 1, 2, 0, 1, 2].map { .number($0) })
+        let failures = events.compactMap { event -> String? in
+            if case .failed(_, let error, _, _) = event { error.problem } else { nil }
+        }
+        #expect(failures.first == "ended with exit code 1")
+    }
 }

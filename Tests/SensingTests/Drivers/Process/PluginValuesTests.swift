@@ -164,8 +164,10 @@ import Units
             (#"{"value":1,"channel":""}"#, "gave a channel that is no text of 1 to 256 bytes"),
             (#"{"value":1,"unit":true}"#, "gave a unit that is no text of 1 to 256 bytes"),
             (#"{"value":1,"time":"noon"}"#, "gave a time that is none"),
-            (#"{"value":1,"time":1e300}"#, "gave a time that is none"), (#"{"value":1,"time":1e15}"#, "gave a time that is none"),
-            (#"{"value":1,"quality":"fine"}"#, "gave an unknown quality"), (#"{"value":1,"quality":5}"#, "gave an unknown quality"),
+            (#"{"value":1,"time":1e300}"#, "gave a time that is none"),
+            (#"{"value":1,"time":1e15}"#, "gave a time that is none"),
+            (#"{"value":1,"quality":"fine"}"#, "gave an unknown quality"),
+            (#"{"value":1,"quality":5}"#, "gave an unknown quality"),
             (#"5"#, "gave nothing as its value"),
         ])
     func malformedReadings(reading: String, problem: String) throws {
@@ -181,7 +183,8 @@ import Units
     @Test(
         "What is no message is told",
         arguments: [
-            ("7", "is a number and no object"), (#"{"type":5}"#, "has no type"), (#"{"type":"x"}"#, "has an unknown type"),
+            ("7", "is a number and no object"), (#"{"type":5}"#, "has no type"),
+            (#"{"type":"x"}"#, "has an unknown type"),
             (#"{"type":"read","id":1.5}"#, "has no whole number as its id"),
             (#"{"type":"read","id":1e30}"#, "has no whole number as its id"),
             (#"{"type":"error","id":"1"}"#, "has no whole number as its id"),

@@ -4,7 +4,8 @@ internal import Units
 /// What the tables of `exec` and `plugin` say of their program.
 ///
 /// - `command`: the program and its arguments, an array. The program is an absolute path, or a name that is looked for
-///   in PATH. There is no shell: `["/bin/sh", "-c", "…"]` asks for one.
+///   in PATH. There is no shell: `["/bin/sh", "-c", "…"]` asks for one. As in all texts of a configuration, `${NAME}` is
+///   a variable of the agent's own, and `$$` one `$`.
 /// - `environment`: a table of variables. Beside them there are only PATH and LANG, the agent's own; neither its HOME nor
 ///   its secrets.
 /// - `user`: whom the program runs as, with all of its groups; needs an agent that runs as root. Default: the agent's.

@@ -25,7 +25,6 @@ struct PluginConnection: Sendable {
     let ready: ReadySet
     private let child: ChildProcess
     private let place: String
-    private let farewell: Duration
 
     private var lines = LineSplitter(limit: lineLimit)
     private var errorLines = LineSplitter(limit: 1024)
@@ -44,14 +43,13 @@ struct PluginConnection: Sendable {
 
     private(set) var identity: PluginIdentity?
 
-    init(_ options: ProgramOptions, patience: Patience, context: DriverContext) throws(SensorError) {
+    init(_ options: ProgramOptions, context: DriverContext) throws(SensorError) {
         child = try ChildProcess.start(options, takesInput: true, context: context)
         guard let ready = ReadySet([child.output, child.errors, child.end]) else {
             throw SensorError(.unavailable, options.name, "could not be waited for: no descriptor is left")
         }
         self.ready = ready
         place = options.name
-        farewell = patience.farewell
     }
 
     /// The process's number, for the log.
@@ -264,6 +262,7 @@ struct PluginConnection: Sendable {
         throw error
     }
 
-    /// Ends the plugin: it is told by the end of its standard input, then by SIGTERM; at last it is killed.
-    func stop() { child.stop(farewell: farewell) }
+    /// Ends the plugin: it is told by the end of its standard input, then by SIGTERM; at last it is killed. Each time it
+    /// has so long.
+    func stop(farewell: Duration) { child.stop(farewell: farewell) }
 }

@@ -18,8 +18,8 @@ public import Units
 /// - `options`: a table of anything, which the plugin gets when it starts, and may refuse.
 /// - `safe`: a table of channels and the values that they are set to when the agent ends, or makes its outputs safe.
 ///
-/// The plugin is started by the first read or ``open(at:)`` and runs as long as the agent. It is asked for readings on
-/// the sensor's grid, tells of events by itself, and can be set. To start, and to answer, it has as long as the
+/// The plugin is started by the first read or ``open(at:)`` and runs as long as the agent. It is asked for readings at
+/// the start, and on the sensor's grid if its table says `every`; it tells of events by itself, and can be set. To start, and to answer, it has as long as the
 /// sensor's `timeout` says, less a fifth (at most a second), which is kept for its end. What it writes on standard error
 /// goes to the agent's log.
 ///
@@ -106,8 +106,9 @@ public struct PluginDriver: EventDriver, OutputDriver {
     }
 
     public mutating func stop(at now: Timestamp) {
-        try? makeSafe(until: .now + min(patience.work, .seconds(1)))
-        connection?.stop()
+        // The agent does not wait longer than a second.
+        try? makeSafe(until: .now + .milliseconds(300))
+        connection?.stop(farewell: .milliseconds(250))
         connection = nil
     }
 
@@ -122,7 +123,7 @@ public struct PluginDriver: EventDriver, OutputDriver {
         backoff.started(at: .now)
         var new: PluginConnection
         do throws(SensorError) {
-            new = try PluginConnection(program, patience: patience, context: context)
+            new = try PluginConnection(program, context: context)
         } catch {
             throw failure(.ended(error))
         }
@@ -162,7 +163,7 @@ public struct PluginDriver: EventDriver, OutputDriver {
                 // That it said too much, or failed before, is no news beside its end.
                 error.measured = rest.measured
             }
-            connection?.stop()
+            connection?.stop(farewell: patience.farewell)
             connection = nil
             return waiting(backoff.wait(at: .now) ?? .zero, for: error)
         }

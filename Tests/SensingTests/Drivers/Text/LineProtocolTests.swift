@@ -31,8 +31,10 @@ import Units
         "What is wrong with a line does not cost the others",
         arguments: [
             ("m", "has no field"), ("m ", "has a field without a name"), ("m v", "has a field without a value"),
-            ("m v=", #"has no value in """#), ("m v=x", #"has no value in "x""#), ("m v=nan", #"has no value in "nan""#),
-            ("m v=99999999999999999999i", #"has no value in "99999999999999999999i""#), ("m v=1.5i", #"has no value in "1.5i""#),
+            ("m v=", #"has no value in """#), ("m v=x", #"has no value in "x""#),
+            ("m v=nan", #"has no value in "nan""#),
+            ("m v=99999999999999999999i", #"has no value in "99999999999999999999i""#),
+            ("m v=1.5i", #"has no value in "1.5i""#),
             ("m,t v=1", "has a tag without a value"), ("m,t= v=1", "has a tag's value without a name"),
             (",t=a v=1", "has a measurement without a name"), ("m =1", "has a field without a name"),
             ("m v=1 x", #"has no time in "x""#), ("m v=1 1 2", "goes on behind its time"),
@@ -48,15 +50,18 @@ import Units
 
     @Test("A text without its closing quotes ends with the input")
     func openText() {
-        #expect(Self.lines("m v=\"a\nb v=1") == [#"said "m v=\"a\nb v=1", which has a text without its closing quotes"#])
+        #expect(
+            Self.lines("m v=\"a\nb v=1") == [#"said "m v=\"a\nb v=1", which has a text without its closing quotes"#])
     }
 
     @Test(
         "Times are counted in the precision",
         arguments: [
-            (LineProtocol.Precision.nanoseconds, "1767268800000000000", 1_767_268_800_000), (.microseconds, "1767268800000000", 1_767_268_800_000),
+            (LineProtocol.Precision.nanoseconds, "1767268800000000000", 1_767_268_800_000),
+            (.microseconds, "1767268800000000", 1_767_268_800_000),
             (.milliseconds, "1767268800000", 1_767_268_800_000), (.seconds, "1767268800", 1_767_268_800_000),
-            (.seconds, "1767268800000000000", nil), (.milliseconds, "9223372036854775807", nil), (.seconds, "-9223372036854775808", nil),
+            (.seconds, "1767268800000000000", nil), (.milliseconds, "9223372036854775807", nil),
+            (.seconds, "-9223372036854775808", nil),
             (.microseconds, "9223372036854775807", nil),
         ] as [(LineProtocol.Precision, String, Int?)])
     func precision(precision: LineProtocol.Precision, time: String, milliseconds: Int?) {
@@ -82,7 +87,9 @@ import Units
                 if Bool.random(using: &random) { bytes[place] = byte } else { bytes.insert(byte, at: place) }
                 if Int.random(in: 0..<8, using: &random) == 0 { bytes.removeSubrange(place...) }
             }
-            for case .success(let measurement) in LineProtocol.measurements(of: bytes, precision: .nanoseconds, from: "p") {
+            for case .success(let measurement) in LineProtocol.measurements(
+                of: bytes, precision: .nanoseconds, from: "p")
+            {
                 accepted += 1
                 if let number = measurement.number { #expect(number.isFinite, "seed \(seed), round \(round)") }
                 #expect(measurement.channel?.isEmpty == false, "seed \(seed), round \(round)")
@@ -95,9 +102,12 @@ import Units
     func keyValueFuzz() {
         let seed = UInt64.random(in: .min ... .max)
         var random = TestSupport.SplitMix64(seed: seed)
-        let alphabet: [Character] = ["a", "=", " ", "\"", "'", "1", "-", ".", "e", "\n", "\r\n", "#", "ä", "\u{0}", "\u{301}", "n"]
+        let alphabet: [Character] = [
+            "a", "=", " ", "\"", "'", "1", "-", ".", "e", "\n", "\r\n", "#", "ä", "\u{0}", "\u{301}", "n",
+        ]
         for round in 0..<2000 {
-            let text = String((0..<Int.random(in: 0..<30, using: &random)).compactMap { _ in alphabet.randomElement(using: &random) })
+            let text = String(
+                (0..<Int.random(in: 0..<30, using: &random)).compactMap { _ in alphabet.randomElement(using: &random) })
             for case .success(let measurement) in KeyValueLines.measurements(of: text, from: "p") {
                 if let number = measurement.number { #expect(number.isFinite, "seed \(seed), round \(round)") }
                 #expect(measurement.channel?.isEmpty == false, "seed \(seed), round \(round)")
@@ -108,7 +118,8 @@ import Units
     @Test(
         "A line of a key and a value",
         arguments: [
-            ("a=1", "a=1.0"), (" a b = -1.5e2 ", "a b=-150.0"), ("a=0x1F", "a=31.0"), ("a=true", "a=true"), ("a='1'", "a=1"),
+            ("a=1", "a=1.0"), (" a b = -1.5e2 ", "a b=-150.0"), ("a=0x1F", "a=31.0"), ("a=true", "a=true"),
+            ("a='1'", "a=1"),
             ("a=\"x y\"", "a=x y"), ("a==b", "a==b"), ("a=", "a="), ("a=\"", "a=\""), ("a=48.3'C", "a=48.3'C"),
             ("a=nan", "said no finite number for a"), ("=1", "said \"=1\", which is no key=value"),
         ])

@@ -39,7 +39,8 @@ import Units
             (#""\ud83d""#, "half a surrogate pair at byte 8"), (#""\ude00""#, "half a surrogate pair at byte 8"),
             (#""\ud83d\n""#, "half a surrogate pair at byte 9"),
             (#""\ud83d\ud83d""#, "half a surrogate pair at byte 14"), ("// x\n1", "no digit at byte 1"),
-            ("\u{FEFF}1", "no digit at byte 1"), ("'a'", "no digit at byte 1"), ("1 // x", "something behind its end at byte 3"),
+            ("\u{FEFF}1", "no digit at byte 1"), ("'a'", "no digit at byte 1"),
+            ("1 // x", "something behind its end at byte 3"),
         ])
     func refused(text: String, problem: String) {
         #expect(throws: InvalidText("is no JSON: \(problem)")) { try Self.value(text) }
@@ -63,7 +64,8 @@ import Units
     func fuzz() throws {
         let seed = UInt64.random(in: .min ... .max)
         var random = TestSupport.SplitMix64(seed: seed)
-        let good = Array(#"{"type":"read","id":3,"readings":[{"value":-1.5e3,"unit":"\u00b0C\ud83d\ude00","ok":true}]}"#.utf8)
+        let good = Array(
+            #"{"type":"read","id":3,"readings":[{"value":-1.5e3,"unit":"\u00b0C\ud83d\ude00","ok":true}]}"#.utf8)
         var accepted = 0
         for round in 0..<4000 {
             var bytes = good
