@@ -10,6 +10,7 @@ public struct DriverRegistry: Sendable {
     public static var builtIn: DriverRegistry {
         var registry = DriverRegistry()
         registry.register(FileDriver.self)
+        registry.register(GPIODriver.self)
         registry.register(HwmonDriver.self)
         registry.register(SimulatedDriver.self)
         registry.register(ThermalDriver.self)

@@ -86,7 +86,7 @@ import Uplink
         #expect(
             answer("[[sensor]]\nevery = \"1s\"\n[[sensor]]\nname = \"load\"\ndriver = \"file\"") == """
                 bins.toml:1:1: sensor[1].name: is missing
-                bins.toml:1:1: sensor[1].driver: is missing: possible are file, hwmon, simulated, thermal
+                bins.toml:1:1: sensor[1].driver: is missing: possible are file, gpio, hwmon, simulated, thermal
                 bins.toml:3:1: sensor[2].path: is missing
                 """)
     }
@@ -94,7 +94,7 @@ import Uplink
     @Test func `An unknown driver, whose settings mean nothing then`() {
         #expect(
             answer("[[sensor]]\nname = \"cpu\"\ndriver = \"termal\"\nzone = \"cpu\"")
-                == #"bins.toml:3:10: sensor[1].driver: "termal" is no driver: did you mean "thermal"? (possible are file, hwmon, simulated, thermal)"#
+                == #"bins.toml:3:10: sensor[1].driver: "termal" is no driver: did you mean "thermal"? (possible are file, gpio, hwmon, simulated, thermal)"#
         )
     }
 
