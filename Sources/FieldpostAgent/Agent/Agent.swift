@@ -248,16 +248,15 @@ public actor Agent {
                 }
             }
             tasks.addTask {
-                while (try? await Task.sleep(for: board.patience)) != nil { await board.noticeEmptyQueue() }
-            }
-            tasks.addTask { await board.tellOfQueue() }
-            if let manager, let server = host?.server { tasks.addTask { await manager.follow(server) } }
-            tasks.addTask {
-                // Those of an earlier run are counted while they are sent, behind the first status, and slowly if paced.
-                while (try? await Task.sleep(for: .seconds(5))) != nil {
+                // One timer for all that has to be looked for: each wakes a processor that could sleep.
+                while (try? await Task.sleep(for: board.patience, tolerance: .seconds(1))) != nil {
+                    await board.noticeEmptyQueue()
+                    // Those of an earlier run are counted while they are sent, behind the first status, and slowly if paced.
                     await board.set(possibleDuplicates: client.statistics.possibleDuplicates)
                 }
             }
+            tasks.addTask { await board.tellOfQueue() }
+            if let manager, let server = host?.server { tasks.addTask { await manager.follow(server) } }
             tasks.addTask {
                 for await _ in bell {
                     // What cannot be told now is told with the next connection.

@@ -10,6 +10,8 @@ public struct SensorCandidate: Sendable, Hashable {
     public var options: [Option]
     /// What it is, for somebody who has to choose: "thermal zone cpu-thermal".
     public var summary: String
+    /// Whether it tells of changes by itself, and need not be read every so often.
+    public var speaksForItself = false
 
     public struct Option: Sendable, Hashable {
         public var key: String
@@ -44,13 +46,13 @@ public struct SensorCandidate: Sendable, Hashable {
     }
 
     /// The driver, as a configuration with these options makes it.
-    func configured(root: String, timeout: Duration) -> ConfiguredSensor? {
+    func configured(_ registry: DriverRegistry, root: String, timeout: Duration) -> ConfiguredSensor? {
         let place = SourcePosition(line: 1, column: 1)
         let entries = ([Option("driver", .string(driver))] + options).map {
             Table.Entry(key: $0.key, keyPosition: place, value: Value($0.value, at: place))
         }
         let settings = SettingsReader(Table(entries), keyPath: name, position: place, problems: Problems())
-        let driver = DriverRegistry.builtIn.driver(settings, context: DriverContext(sensor: name, root: root))
+        let driver = registry.driver(settings, context: DriverContext(sensor: name, root: root))
         settings.finish()
         guard let driver, settings.problems.errors.isEmpty else { return nil }
         return ConfiguredSensor(name: name, every: .seconds(10), timeout: timeout, driver: driver)
