@@ -72,9 +72,12 @@ public actor Agent {
 
         await board.begin()
         let connecting = Task { await client.run() }
-        let reporting = Task { await report(from: board, through: client) }
+        let subscriptions = SensorSubscriptions(
+            configuration, server: host?.server, eventLoop: group.next(), logger: logger)
+        let reporting = Task { await report(from: board, through: client, to: subscriptions) }
         let watching = Task { await watchOwnStatus(client) }
-        let receiving = Task { await receive(from: client, board, bridge) }
+        let receiving = Task { await receive(from: client, board, bridge, subscriptions) }
+        let subscribing = Task { await subscriptions.run(client) }
         let bridging = Task { if let bridge { await bridge.run(client) } }
         let runner = SensorRunner(configuration.sensors.map(\.source), board: configuration.device.id)
         let reading = Task { await read(runner, into: outbox, client, board) }
@@ -82,7 +85,7 @@ public actor Agent {
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
-        let tasks = [reading, reporting, watching, receiving, bridging]
+        let tasks = [reading, reporting, watching, receiving, bridging, subscribing]
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
         try? await outbox.flush()
@@ -219,20 +222,25 @@ public actor Agent {
     }
 
     /// Gives each message that arrives to those whom it concerns.
-    private func receive(from client: MQTTClient, _ board: Board, _ bridge: Bridge?) async {
+    private func receive(
+        from client: MQTTClient, _ board: Board, _ bridge: Bridge?, _ subscriptions: SensorSubscriptions
+    ) async {
         let topic = configuration.status.topic
         for await message in client.messages {
             if message.topic == topic, board.isContradicted(by: String(buffer: message.payload)) {
                 logger.notice("the status said that we are offline: contradicted", metadata: ["topic": "\(topic)"])
                 await board.announce()
             }
+            subscriptions.take(message)
             if await bridge?.take(message, from: client) != true { await client.acknowledge(message) }
         }
     }
 
     /// Repeats the status: now and then, when a sensor began or ceased to fail, also while there was no connection, and
     /// when a backlog that the last one told of is gone, or more messages may have arrived twice.
-    private func report(from board: Board, through client: MQTTClient) async {
+    private func report(
+        from board: Board, through client: MQTTClient, to subscriptions: SensorSubscriptions
+    ) async {
         let every = configuration.status.every
         let bell = board.bell
         let logger = logger
@@ -244,6 +252,7 @@ public actor Agent {
                 for await event in client.events {
                     if case .connected = event { board.ring() }
                     await board.tell(event)
+                    subscriptions.upstreamIs(event)
                     await board.set(possibleDuplicates: client.statistics.possibleDuplicates)
                 }
             }

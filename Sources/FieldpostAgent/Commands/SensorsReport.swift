@@ -54,7 +54,9 @@ public struct SensorsReport: Sendable {
     /// Tables for a configuration; what cannot be read now stands there as comment, with the reason.
     public var toml: [String] {
         var lines = [
-            "# What `fieldpost sensors --toml` found. Names are yours to change; `fieldpost check` finds what is wrong."
+            "# What `fieldpost sensors --toml` found. Names are yours to change; `fieldpost check` finds what is wrong.",
+            "", "# The board is its own broker; or name another one: [broker], and servers = [\"mqtt://HOST\"].",
+            "[server]", #"store = { path = "broker.db" }"#,
         ]
         if found.isEmpty { lines.append("# No sensor was found that the drivers can read.") }
         for sensor in found {

@@ -12,6 +12,7 @@ public enum AgentDrivers {
     /// Those of the libraries, and what was added.
     public static var registry: DriverRegistry {
         var registry = DriverRegistry.builtIn
+        registry.register(MQTTDriver.self)
         for driver in added.drivers { registry.register(driver) }
         return registry
     }

@@ -199,7 +199,7 @@ struct Setup: Sendable {
         if let (user, _) = world.serviceUser(for: files.file), let obstacle = user.obstacle(to: .read, path) {
             throw InvalidText(
                 obstacle,
-                mend: "the service must: chmod 644 \(path), in folders that everybody may enter, as /etc/ssl/certs")
+                mend: "the service must: copy it to /etc/fieldpost, chmod 644, and name it there")
         }
         return path
     }

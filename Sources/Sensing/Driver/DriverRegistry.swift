@@ -9,9 +9,11 @@ public struct DriverRegistry: Sendable {
     /// The drivers of this library.
     public static var builtIn: DriverRegistry {
         var registry = DriverRegistry()
+        registry.register(ExecDriver.self)
         registry.register(FileDriver.self)
         registry.register(GPIODriver.self)
         registry.register(HwmonDriver.self)
+        registry.register(PluginDriver.self)
         registry.register(SimulatedDriver.self)
         registry.register(ThermalDriver.self)
         return registry

@@ -28,14 +28,17 @@ public struct ConfiguredSensor: Sendable {
     /// speaks for itself), `spread` (no more than `every`), `timeout` (10 ms to 5 minutes; default 5s), and the driver's
     /// options. Nil after a problem. Finishing `settings` is left to the caller, who may have options of its own there.
     public init?(
-        _ settings: SettingsReader, registry: DriverRegistry = .builtIn, root: String = "/"
+        _ settings: SettingsReader, registry: DriverRegistry = .builtIn, root: String = "/",
+        log: @escaping @Sendable (_ sensor: String, _ line: String) -> Void = { _, _ in }
     ) {
         let name = settings.requiredString("name")
         if name == "" { settings.problem(at: "name", message: "is empty") }
         every = settings.duration("every", in: .milliseconds(10) ... .seconds(30 * 86400))
         timeout = settings.duration("timeout", in: .milliseconds(10) ... .seconds(300)) ?? .seconds(5)
         spread = settings.duration("spread")
-        let driver = registry.driver(settings, context: DriverContext(sensor: name ?? "", root: root))
+        let sensor = name ?? ""
+        let context = DriverContext(sensor: sensor, root: root) { line in log(sensor, line) }
+        let driver = registry.driver(settings, context: context)
         guard let name, let driver else { return nil }
         self.name = name
         self.driver = driver
