@@ -9,8 +9,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -182,15 +180,3 @@ int clinux_child_ended(int child, int keeps, int *code, int *signal)
 int clinux_open_process(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
-
-int clinux_make_set(void) { return epoll_create1(EPOLL_CLOEXEC); }
-
-int clinux_add_to_set(int set, int descriptor)
-{
-    struct epoll_event event = {.events = EPOLLIN};
-    return epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event);
-}
-
-int clinux_remove_from_set(int set, int descriptor) { return epoll_ctl(set, EPOLL_CTL_DEL, descriptor, NULL); }
-
-int clinux_make_event(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }

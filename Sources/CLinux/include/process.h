@@ -59,12 +59,4 @@ int clinux_pipe(int ends[2]);
 /// A descriptor that is readable when the process has ended; -1 where the kernel has none (Linux 5.3).
 int clinux_open_process(int process);
 
-/// Makes a descriptor that is readable while one of those is that were added to it: epoll(7).
-int clinux_make_set(void);
-int clinux_add_to_set(int set, int descriptor);
-int clinux_remove_from_set(int set, int descriptor);
-
-/// Makes a descriptor that is readable while the sum of what was written to it, 8 bytes at a time, is not 0: eventfd(2).
-int clinux_make_event(void);
-
 #endif

@@ -4,6 +4,8 @@
 /// the number of periods in it is whole. Where nothing came for longer than `idle` the frequency is 0, and that time
 /// counts too: the mean of all values, each weighted with its time, is the number of edges.
 struct EdgeFrequency: Sendable {
+    /// In periods.
+    private static let patience = 10.0
     /// In nanoseconds: longer than the slowest period.
     private let idle: UInt64
 
@@ -30,11 +32,10 @@ struct EdgeFrequency: Sendable {
             if isSilent {
                 start = (now, false)
                 frequency = 0
-            } else if silence > 0 {
-                // It may have become slower, but not stopped yet.
-                frequency = min(frequency, 1e9 / Double(silence))
             }
-            return frequency
+            let periods = frequency * Double(silence) / 1e9
+            // It may have become slower, but not stopped yet.
+            return periods > Self.patience ? 0 : frequency / max(periods, 1)
         }
         let end = isSilent || !begin.isEdge ? max(now, lastEdge) : lastEdge
         if end > begin.time { frequency = Double(edges) * 1e9 / Double(end - begin.time) }

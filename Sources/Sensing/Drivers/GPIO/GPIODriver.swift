@@ -43,8 +43,8 @@ public import Units
 /// Of inputs:
 /// - `measure`: "state" (default): on or off. "count": how many edges there were since the start of the agent, counted
 ///   as they come and told at each `every`. "frequency": edges per second, in Hz, from one `every` to the next by the
-///   kernel's time stamps; 0 when nothing came for `idle`. "pulse": how long the newest pulse was, in ms. All but "state"
-///   need `every`.
+///   kernel's time stamps; 0 when nothing came for `idle`, or for ten of the last periods. "pulse": how long the newest
+///   pulse was, in ms; stale if it ended before the last read. All but "state" need `every`.
 /// - `edges`: "rising", "falling" or "both". A state with edges is told at each of them, with the kernel's time for it,
 ///   and read at each `every` only if there is one. Counts and frequencies have "rising" by default.
 /// - `debounce`: the kernel ignores what does not last as long; 1 us to 60 s. Where the chip cannot do it by itself, an
@@ -66,7 +66,7 @@ public import Units
 ///
 /// Failure modes: no such chip or line, or several (they are looked for anew at each opening, and listed); the line is
 /// used by somebody else, who is named; the device may not be opened by this user (the error names its group and the
-/// udev rule); the chip was removed (it is looked for again); no interrupt for edges; no pulse since the last read.
+/// udev rule); the chip was removed (it is looked for again); no interrupt for edges; no pulse yet.
 /// Documentation/userspace-api/gpio/chardev.rst, version 2, Linux 5.10.
 ///
 /// Without that, /sys/class/gpio serves: for chips by label or device with the line's offset, states and outputs, no
@@ -125,8 +125,9 @@ public struct GPIODriver: EventDriver, OutputDriver {
     public mutating func open(at now: Timestamp) throws(SensorError) -> Int32 { try held().descriptor }
 
     public mutating func receive(at now: Timestamp) throws(SensorError) -> [Measurement] {
+        clock.tell(monotonic: kernel.monotonicNow, now: now)
         let line = try held()
-        var taken = take(from: line, at: now, monotonic: kernel.monotonicNow)
+        var taken = take(from: line)
         if case .state = gauge, taken.fault != nil || taken.lost > 0 {
             // Nobody knows what happened meanwhile; a line that is gone may be back already.
             if let level = try? held().level(), taken.measured.last?.value != .boolean(level) {
@@ -139,13 +140,13 @@ public struct GPIODriver: EventDriver, OutputDriver {
     // MARK: Reading
 
     public mutating func read(at now: Timestamp) throws(SensorError) -> [Measurement] {
-        let monotonic = kernel.monotonicNow
+        clock.tell(monotonic: kernel.monotonicNow, now: now)
         let line = try held()
-        guard listens else { return [Measurement(.boolean(try level(of: line)))] }
-        var taken = watchAtFirst(line, at: now, monotonic: monotonic)
+        guard listens, line is RequestedLine else { return [Measurement(.boolean(try level(of: line)))] }
+        var taken = watchAtFirst(line)
         if taken.fault == nil {
             do throws(SensorError) {
-                taken.measured.append(try value(of: line, taken, at: now, monotonic: monotonic))
+                taken.measured.append(try value(of: line, taken, at: now))
             } catch {
                 taken.fault = error
             }
@@ -154,7 +155,7 @@ public struct GPIODriver: EventDriver, OutputDriver {
     }
 
     private mutating func value(
-        of line: any HeldLine, _ taken: Taken, at now: Timestamp, monotonic: UInt64
+        of line: any HeldLine, _ taken: Taken, at now: Timestamp
     ) throws(SensorError) -> Measurement {
         switch gauge {
         case .state: return Self.state(try level(of: line), after: taken.measured.last?.time, at: now)
@@ -163,34 +164,33 @@ public struct GPIODriver: EventDriver, OutputDriver {
             let end = kernel.monotonicNow
             let value = frequency.read(at: end)
             gauge = .frequency(frequency)
-            return Measurement(
-                .number(value), unit: "Hz", time: clock.wallTime(of: end, monotonic: monotonic, now: now))
+            return Measurement(.number(value), unit: "Hz", time: clock.wallTime(of: end))
         case .pulse(var pulses):
-            let pulse = pulses.read()
+            let newest = pulses.read()
             gauge = .pulse(pulses)
-            guard let pulse else {
+            guard let (pulse, isNew) = newest else {
                 throw SensorError(
-                    .unavailable, line.place, "has given no pulse since the last read",
-                    mend: "is its device connected and powered?")
+                    .unavailable, line.place, "has given no pulse yet", mend: "is its device connected and powered?")
             }
+            let end = clock.wallTime(of: pulse.end)
             return Measurement(
-                .number(Double(pulse.width) / 1e6), unit: "ms",
-                time: clock.wallTime(of: pulse.end, monotonic: monotonic, now: now))
+                .number(Double(pulse.width) / 1e6), unit: "ms", time: isNew ? end : nil,
+                quality: isNew ? .good : .stale("no pulse since \(end.iso8601)"))
         }
     }
 
     /// Takes what has come; where time counts, and there is nothing from before, what comes within a second.
-    private mutating func watchAtFirst(_ line: any HeldLine, at now: Timestamp, monotonic: UInt64) -> Taken {
-        var taken = take(from: line, at: now, monotonic: monotonic)
+    private mutating func watchAtFirst(_ line: any HeldLine) -> Taken {
+        var taken = take(from: line)
         defer { isWatched = true }
         switch gauge {
         case .state, .count: return taken
         case .frequency, .pulse: if isWatched { return taken }
         }
-        let end = monotonic + Self.firstWatch * 1_000_000
+        let end = kernel.monotonicNow + Self.firstWatch * 1_000_000
         while taken.fault == nil, !hasPulse, case let time = kernel.monotonicNow, time < end {
             kernel.wait(for: line.descriptor, milliseconds: Int32((end - time + 999_999) / 1_000_000))
-            let more = take(from: line, at: now, monotonic: monotonic)
+            let more = take(from: line)
             taken.lost += more.lost
             taken.fault = more.fault
         }
@@ -223,8 +223,7 @@ public struct GPIODriver: EventDriver, OutputDriver {
         var fault: SensorError?
     }
 
-    /// - Parameter monotonic: the kernel's clock at `now`.
-    private mutating func take(from line: any HeldLine, at now: Timestamp, monotonic: UInt64) -> Taken {
+    private mutating func take(from line: any HeldLine) -> Taken {
         var taken = Taken()
         do throws(SensorError) {
             guard let line = line as? RequestedLine else {
@@ -241,9 +240,7 @@ public struct GPIODriver: EventDriver, OutputDriver {
                     measure(event, lost: lost)
                     guard case .state = gauge else { continue }
                     taken.measured.append(
-                        Measurement(
-                            .boolean(event.isRising),
-                            time: clock.wallTime(of: event.time, monotonic: monotonic, now: now)))
+                        Measurement(.boolean(event.isRising), time: clock.wallTime(of: event.time)))
                 }
             }
         } catch {

@@ -11,6 +11,7 @@ struct PulseWidth: Sendable {
     private let isActive: Bool
     private var start: UInt64?
     private var newest: Pulse?
+    private var isNew = false
 
     init(isActive: Bool) { self.isActive = isActive }
 
@@ -23,12 +24,17 @@ struct PulseWidth: Sendable {
             start = event.time
         } else if let begin = start {
             start = nil
-            if event.time >= begin { newest = Pulse(width: event.time - begin, end: event.time) }
+            guard event.time >= begin else { return }
+            newest = Pulse(width: event.time - begin, end: event.time)
+            isNew = true
         }
     }
 
-    /// The newest pulse since the last call; nil if none has ended since.
-    mutating func read() -> Pulse? { newest.take() }
+    /// The newest pulse, and whether it has ended since the last call; nil if there was none yet.
+    mutating func read() -> (pulse: Pulse, isNew: Bool)? {
+        defer { isNew = false }
+        return newest.map { ($0, isNew) }
+    }
 
     /// The line was requested anew.
     mutating func restart() { start = nil }

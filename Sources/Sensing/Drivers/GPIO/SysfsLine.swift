@@ -81,9 +81,11 @@ final class SysfsLine: HeldLine {
             try Self.configure(line, options, level)
             value = open("\(line)/value", (level == nil ? O_RDONLY : O_RDWR) | O_CLOEXEC)
             guard value >= 0 else { throw .system(errno, reading: "\(line)/value") }
-            descriptor = options.edges == nil ? value : clinux_readable_when_urgent(value)
-            guard descriptor >= 0 else {
+            // sysfs tells of an edge by urgency, which the one who waits for the descriptor does not know of; a set he does.
+            descriptor = options.edges == nil ? value : clinux_make_set()
+            guard descriptor >= 0, options.edges == nil || clinux_add_to_set_urgent(descriptor, value) == 0 else {
                 let error = SensorError.system(errno, reading: "\(line)/value")
+                if descriptor >= 0 { close(descriptor) }
                 close(value)
                 throw error
             }

@@ -68,12 +68,22 @@ import Units
         for edge in 0...10 { frequency.take(at: milliseconds(edge * 100), lost: 0) }
         #expect(frequency.read(at: milliseconds(1000)) == 10)
         #expect(frequency.read(at: milliseconds(1050)) == 10, "the next edge may still come in time")
-        #expect(frequency.read(at: milliseconds(3000)) == 0.5, "2 s without an edge: 0.5 Hz at most")
-        #expect(frequency.read(at: milliseconds(9000)) == 0.125)
-        #expect(frequency.read(at: milliseconds(11_001)) == 0)
+        #expect(frequency.read(at: milliseconds(1500)) == 2, "half a second without an edge: 2 Hz at most")
+        #expect(frequency.read(at: milliseconds(2000)) == 1)
+        #expect(frequency.read(at: milliseconds(2001)) == 0, "ten periods")
+        #expect(frequency.read(at: milliseconds(9000)) == 0)
+        #expect(frequency.read(at: milliseconds(11_001)) == 0, "the idle time")
         #expect(frequency.read(at: milliseconds(20_000)) == 0)
         frequency.take(at: milliseconds(29_000), lost: 0)
         #expect(frequency.read(at: milliseconds(30_000)) == 0.1, "one edge in the 10 s since the last read")
+    }
+
+    @Test func `nothing for longer than the idle time is nothing, however slow it was`() {
+        var frequency = EdgeFrequency(idle: milliseconds(10_000))
+        for edge in 0...3 { frequency.take(at: milliseconds(edge * 4000), lost: 0) }
+        #expect(frequency.read(at: milliseconds(12_000)) == 0.25)
+        #expect(frequency.read(at: milliseconds(20_000)) == 0.125)
+        #expect(frequency.read(at: milliseconds(22_001)) == 0)
     }
 
     @Test func `a signal slower than the reads is measured from edge to edge`() {
@@ -143,11 +153,13 @@ import Units
             high.take(event, lost: 0)
             low.take(event, lost: 0)
         }
-        #expect(high.read() == .init(width: 30, end: 130))
-        #expect(low.read() == .init(width: 70, end: 200))
-        #expect(high.read() == nil, "each is told once")
+        #expect(high.read()?.pulse == .init(width: 30, end: 130))
+        #expect(low.read()?.pulse == .init(width: 70, end: 200))
+        #expect(low.read()?.isNew == false)
         high.take(edge(false, 260), lost: 0)
-        #expect(high.read() == .init(width: 60, end: 260), "it had begun before the read")
+        let new = high.read()
+        #expect(new?.pulse == .init(width: 60, end: 260), "it had begun before the read")
+        #expect(new?.isNew == true)
     }
 
     @Test func `a pulse of which an edge is missing is none`() {
@@ -158,47 +170,69 @@ import Units
         pulses.take(edge(true, 600), lost: 0)
         pulses.take(edge(true, 700), lost: 0)
         pulses.take(edge(false, 710), lost: 0)
-        #expect(pulses.read()?.width == 10, "an end that the kernel did not see")
+        #expect(pulses.read()?.pulse.width == 10, "an end that the kernel did not see")
         pulses.take(edge(true, 800), lost: 0)
         pulses.restart()
         pulses.take(edge(false, 810), lost: 0)
-        #expect(pulses.read() == nil)
+        #expect(pulses.read()?.isNew == false)
     }
 }
 
 @Suite struct EdgeClockTests {
+    private static let second: UInt64 = 1_000_000_000
+
     @Test func `an edge's age is taken from the wall clock`() {
         var clock = EdgeClock()
-        let now = Timestamp(milliseconds: 1_000_000)
-        #expect(clock.wallTime(of: 5_000_000_000, monotonic: 5_000_000_000, now: now).milliseconds == 1_000_000)
-        #expect(clock.wallTime(of: 5_500_000_000, monotonic: 6_000_000_000, now: now).milliseconds == 999_500)
-        #expect(clock.wallTime(of: 5_999_999_999, monotonic: 6_000_000_000, now: now).milliseconds == 999_999)
-        #expect(clock.wallTime(of: 6_002_000_000, monotonic: 6_000_000_000, now: now).milliseconds == 1_000_002)
+        clock.tell(monotonic: 6 * Self.second, now: Timestamp(milliseconds: 1_000_000))
+        let times = [5_500_000_000, 5_999_000_000, 6_000_000_000, 6_002_000_000].map { clock.wallTime(of: $0) }
+        #expect(times.map(\.milliseconds) == [999_500, 999_999, 1_000_000, 1_000_002])
+        var early = EdgeClock()
+        early.tell(monotonic: 6 * Self.second, now: Timestamp(milliseconds: 0))
+        #expect(early.wallTime(of: 5_999_999_999).milliseconds == -1, "before 1970, rounded to the past too")
     }
 
-    @Test func `times of edges rise, though the wall clock counts in milliseconds`() {
+    @Test func `edges have their times in their order, however late the clocks are read`() {
         let seed = UInt64.random(in: 0 ... .max)
         var random = SplitMix64(seed: seed)
-        var clock = EdgeClock()
-        var monotonic: UInt64 = 1_000_000_000
-        var last = Timestamp(milliseconds: 0)
-        for _ in 0..<10_000 {
-            monotonic += random.next() % 2_000_000
-            let edge = monotonic
-            monotonic += random.next() % 500_000
-            let wall = clock.wallTime(
-                of: edge, monotonic: monotonic, now: Timestamp(milliseconds: Int64(monotonic / 1_000_000) + 7_000))
-            #expect(wall >= last, "seed \(seed)")
-            #expect(abs(wall.milliseconds - Int64(edge / 1_000_000) - 7_000) <= 1, "seed \(seed)")
-            last = wall
+        for slew in [-500.0, 0, 500] {
+            var clock = EdgeClock()
+            var monotonic: UInt64 = 1_000_000_000
+            var last = Timestamp(milliseconds: 0)
+            func wall(_ time: UInt64) -> Double { Double(time) * (1 + slew / 1e6) / 1e6 + 7_000_000 }
+            for index in 0..<20_000 {
+                monotonic += random.next() % 20_000_000
+                let edge = monotonic
+                monotonic += random.next() % 500_000
+                let now = Timestamp(milliseconds: Int64(wall(monotonic)))
+                // Sometimes something else runs between the reading of the clocks.
+                if random.next() % 20 == 0 { monotonic += random.next() % 100_000_000 }
+                clock.tell(monotonic: monotonic, now: now)
+                let time = clock.wallTime(of: edge)
+                #expect(time >= last, "seed \(seed)")
+                if index > 20 { #expect(abs(Double(time.milliseconds) - wall(edge)) <= 5, "seed \(seed), \(slew) ppm") }
+                last = time
+            }
         }
     }
 
     @Test func `a wall clock that is set takes later edges along`() {
         var clock = EdgeClock()
-        let before = clock.wallTime(of: 1, monotonic: 1, now: noon)
-        let after = clock.wallTime(of: 2, monotonic: 2, now: Timestamp(milliseconds: 5_000))
-        #expect(before == noon)
-        #expect(after.milliseconds == 5_000)
+        clock.tell(monotonic: Self.second, now: noon)
+        #expect(clock.wallTime(of: Self.second) == noon)
+        for milliseconds in [5_000, 7_000_000, -1, noon.milliseconds] as [Int64] {
+            clock.tell(monotonic: 2 * Self.second, now: Timestamp(milliseconds: milliseconds))
+            #expect(clock.wallTime(of: 2 * Self.second).milliseconds == milliseconds)
+        }
+    }
+
+    @Test func `clocks that make no sense are no trap`() {
+        var clock = EdgeClock()
+        for monotonic in [0, .max, .max / 2] as [UInt64] {
+            for milliseconds in [.min, 0, .max] as [Int64] {
+                clock.tell(monotonic: monotonic, now: Timestamp(milliseconds: milliseconds))
+                _ = clock.wallTime(of: .max)
+                _ = clock.wallTime(of: 0)
+            }
+        }
     }
 }

@@ -254,16 +254,21 @@ import Units
         kernel.pulse(1, 27, times: 3, each: milliseconds(100))
         #expect(try co2.receive() == [])
         #expect(try co2.number() == 50)
-        let error = try #require(co2.readFailure)
-        #expect(error.kind == .unavailable)
-        #expect(error.problem == "has given no pulse since the last read")
+        let end = co2.now
+        kernel.pass(milliseconds(7000))
+        #expect(
+            try co2.read() == [
+                Measurement(.number(50), unit: "ms", quality: .stale("no pulse since \(end.iso8601)"))
+            ])
     }
 
     @Test func `a low pulse is the time between two high ones`() throws {
         let kernel = pi()
         let gap = try GPIOProbe(
             ["line": "GPIO27", "measure": "pulse", "pulse": "low", "every": "10s"], on: kernel)
-        #expect(gap.readFailure?.kind == .unavailable)
+        let error = try #require(gap.readFailure)
+        #expect(error.kind == .unavailable)
+        #expect(error.problem == "has given no pulse yet")
         kernel.pulse(1, 27, times: 2, each: milliseconds(30))
         kernel.pass(milliseconds(70))
         kernel.put(1, 27, true)
