@@ -152,7 +152,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SensingTests", dependencies: ["Sensing", "Settings", "Units", "TestSupport"],
-            swiftSettings: settings),
+            exclude: ["Python"], swiftSettings: settings),
         .testTarget(
             name: "UplinkTests", dependencies: ["Uplink", "Sensing", "MQTT", "MQTTWire", "Units", nioCore],
             swiftSettings: settings),

@@ -3,4 +3,8 @@
 #ifndef CLINUX_I2C_H
 #define CLINUX_I2C_H
 
+#include <linux/i2c-dev.h>
+#include <linux/i2c.h>
+#include <sys/ioctl.h>
+
 #endif

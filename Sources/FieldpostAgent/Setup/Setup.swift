@@ -252,7 +252,7 @@ struct Setup: Sendable {
             terminal.show("Sensors that were found:")
             for line in Self.table(of: found) { terminal.show(line) }
         }
-        let all = found.filter { !$0.readings.isEmpty }.map(\.candidate)
+        let all = found.filter { !$0.readings.isEmpty && !$0.candidate.isOutput }.map(\.candidate)
         return try await answer(
             "sensors", "Which of them (all, none, or numbers and names: 1,3-5)", given: options.sensors,
             usual: "all"

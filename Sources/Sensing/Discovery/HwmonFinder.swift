@@ -3,19 +3,22 @@ internal import Settings
 /// Hardware monitoring chips: one sensor for each, with all its channels.
 ///
 /// A chip that only repeats a thermal zone is left out: the kernel makes one for most zones, and calls it after the
-/// zone's type (drivers/thermal/thermal_hwmon.c, with "_" for "-").
+/// zone's type (drivers/thermal/thermal_hwmon.c, with "_" for "-"). So is one that only repeats a power supply.
 struct HwmonFinder: SensorFinder {
     func find(in context: DriverContext) -> [SensorCandidate] {
         let zones = ThermalFinder.types(in: context).map { String($0.map { $0 == "-" ? "_" : $0 }) }
+        let supplies = (try? KernelFolder.names(in: context.path("/sys/class/power_supply"))) ?? []
         var chips: [(name: String, device: String?)] = []
         for path in context.matches("/sys/class/hwmon/hwmon*/name") {
             let folder = String(path.dropLast("/name".count))
             guard let name = try? KernelFile.text(path), !name.isEmpty, !zones.contains(name) else { continue }
+            let device = KernelFolder.linkTarget("\(folder)/device")
+            if let device, supplies.contains(device) { continue }
             let names = Set((try? KernelFolder.names(in: folder)) ?? [])
             guard names.contains(where: { HwmonInput(attribute: $0, among: names, in: folder) != nil }) else {
                 continue
             }
-            chips.append((name, KernelFolder.linkTarget("\(folder)/device")))
+            chips.append((name, device))
         }
         chips.sort { ($0.name, $0.device ?? "") < ($1.name, $1.device ?? "") }
         return chips.compactMap { chip in

@@ -10,6 +10,8 @@ public struct SensorCandidate: Sendable, Hashable {
     public var options: [Option]
     /// What it is, for somebody who has to choose: "thermal zone cpu-thermal".
     public var summary: String
+    /// What it is for: to be set. Its state is worth a sensor only to somebody who wants that.
+    public var isOutput = false
     /// Whether it tells of changes by itself, and need not be read every so often.
     public var speaksForItself = false
 

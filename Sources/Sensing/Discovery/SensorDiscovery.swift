@@ -31,7 +31,10 @@ public struct SensorDiscovery: Sendable {
 
     /// What the drivers of this library can read.
     public static var builtIn: [any SensorFinder] {
-        [ThermalFinder(), HwmonFinder(), IndustrialFinder(), SystemFinder()]
+        [
+            ThermalFinder(), HwmonFinder(), IIOFinder(), W1Finder(), PowerSupplyFinder(), RTCFinder(), DiskFinder(),
+            NetFinder(), SystemFinder(), LEDFinder(), PWMFinder(),
+        ]
     }
 
     /// Looks around, and reads each sensor once, all at the same time.

@@ -1,25 +1,18 @@
 internal import Settings
 
-/// What every Linux knows of itself: how busy it is, and how much memory is left.
+/// The board itself: how busy it is and how much memory is left, and of a Raspberry Pi whether its supply holds.
 struct SystemFinder: SensorFinder {
     func find(in context: DriverContext) -> [SensorCandidate] {
         let all = [
-            SensorCandidate(
-                name: "load", driver: FileDriver.name,
-                options: [.init("path", .string("/proc/loadavg")), .init("pattern", .string("^[0-9.]+"))],
-                summary: "processes that run or wait to, mean of a minute"),
-            SensorCandidate(
-                name: "memory", driver: FileDriver.name,
-                options: [
-                    .init("path", .string("/proc/meminfo")),
-                    .init("pattern", .string("^MemAvailable: +([0-9]+) kB")), .init("scale", .number(0.001024)),
-                    .init("unit", .string("MB")),
-                ],
-                summary: "memory that is available"),
+            ("load", "load", "processes that run or wait to, mean of a minute"),
+            ("memory", "memory_available", "memory that is available"),
+            ("under-voltage", "under_voltage", "whether the board's supply is too weak"),
+            ("throttled", "throttled", "whether the processor is slowed down by heat or supply"),
         ]
-        return all.filter { candidate in
-            guard case .string(let path)? = candidate.options.first?.value else { return false }
-            return (try? KernelFile.text(context.path(path))) != nil
+        let there = SystemDriver.firstChannels(in: context)
+        return all.filter { there.contains($0.1) }.map { name, channel, summary in
+            SensorCandidate(
+                name: name, driver: SystemDriver.name, options: [.init("channel", .string(channel))], summary: summary)
         }
     }
 }

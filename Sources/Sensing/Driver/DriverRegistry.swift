@@ -9,13 +9,25 @@ public struct DriverRegistry: Sendable {
     /// The drivers of this library.
     public static var builtIn: DriverRegistry {
         var registry = DriverRegistry()
+        registry.register(DiskDriver.self)
         registry.register(ExecDriver.self)
         registry.register(FileDriver.self)
         registry.register(GPIODriver.self)
         registry.register(HwmonDriver.self)
+        registry.register(I2CDriver.self)
+        registry.register(IIODriver.self)
+        registry.register(LEDDriver.self)
+        registry.register(ModbusDriver.self)
+        registry.register(NetDriver.self)
         registry.register(PluginDriver.self)
+        registry.register(PowerSupplyDriver.self)
+        registry.register(PWMDriver.self)
+        registry.register(RTCDriver.self)
+        registry.register(SerialDriver.self)
         registry.register(SimulatedDriver.self)
+        registry.register(SystemDriver.self)
         registry.register(ThermalDriver.self)
+        registry.register(W1Driver.self)
         return registry
     }
 

@@ -23,11 +23,14 @@ public import Units
 /// - `on`, `off`: the texts that mean true and false, upper or lower case. With only one of them given every other
 ///   text means the opposite; with both, or neither, any other text is an error. Defaults: 1, y, yes, on, true, high,
 ///   up, enabled; 0, n, no, off, false, low, down, disabled.
+/// - `writable = true`: the file may be set, from the value backwards: a number becomes `(value - offset) / scale`, true
+///   and false become the first of `on` and `off`, or 1 and 0. Wants one file, not `all`.
+/// - `safe` (only if it is writable): what is written when the agent stops; default nothing.
 ///
 /// Failure modes: the file is missing or closed to us; its device does not answer (EIO, ETIMEDOUT), is off (ENODATA)
 /// or not ready (EAGAIN); it is empty, longer than 64 KiB or no plain file; its text is not of the kind, or not what
 /// the pattern describes. sysfs: Documentation/filesystems/sysfs.rst; /proc: `proc(5)`.
-public struct FileDriver: SensorDriver {
+public struct FileDriver: OutputDriver {
     public static let name = "file"
 
     private enum Conversion {
@@ -48,6 +51,8 @@ public struct FileDriver: SensorDriver {
     private let pattern: ExtendedExpression?
     private let conversion: Conversion
     private let unit: String?
+    private let isWritable: Bool
+    private let safe: Reading.Value?
 
     public init?(_ settings: SettingsReader, context: DriverContext) {
         let path = settings.requiredString("path")
@@ -59,6 +64,13 @@ public struct FileDriver: SensorDriver {
         let on = settings.strings("on")?.map { $0.lowercased() }
         let off = settings.strings("off")?.map { $0.lowercased() }
         let kind = settings.choice("kind", of: Kind.self) ?? (on == nil && off == nil ? .number : .boolean)
+        let isWritable = settings.boolean("writable") ?? false
+        let safe: Reading.Value? =
+            switch kind {
+            case .number: settings.number("safe").map(Reading.Value.number)
+            case .boolean: settings.boolean("safe").map(Reading.Value.boolean)
+            case .text: settings.string("safe").map(Reading.Value.text)
+            }
 
         if let path, !path.hasPrefix("/") {
             settings.problem(at: "path", message: "\"\(path)\" is not absolute", mend: "begin it with /")
@@ -83,8 +95,17 @@ public struct FileDriver: SensorDriver {
         if let both = on?.first(where: { off?.contains($0) ?? false }) {
             settings.problem(at: "off", message: "\"\(both)\" stands in \"on\" too", mend: "keep it in one of them")
         }
+        if isWritable, all {
+            settings.problem(
+                at: "writable", message: "is for one file", mend: "remove \"all\", or write a sensor for each")
+        }
+        if settings.has("safe"), !isWritable {
+            settings.problem(at: "safe", message: "is for what may be set", mend: "write writable = true, or remove it")
+        }
         guard let path else { return nil }
 
+        self.isWritable = isWritable
+        self.safe = safe
         self.context = context
         self.path = path
         self.all = all
@@ -100,21 +121,10 @@ public struct FileDriver: SensorDriver {
     }
 
     public mutating func read(at now: Timestamp) throws(SensorError) -> [Measurement] {
-        guard path.hasWildcard else { return [try measure(context.path(path), channel: nil)] }
-
+        guard all else { return [try measure(try onlyFile(), channel: nil)] }
         let matches = context.matches(path)
         let place = context.path(path)
-        guard let first = matches.first else {
-            throw SensorError(
-                .missing, place, "matches no file", mend: "is the device connected, and its kernel driver loaded?")
-        }
-        guard all else {
-            if matches.count == 1 { return [try measure(first, channel: nil)] }
-            let some = matches.prefix(3).joined(separator: ", ") + (matches.count > 3 ? ", …" : "")
-            throw SensorError(
-                .ambiguous, place, "matches \(matches.count) files (\(some))",
-                mend: "name one of them, or write all = true for a channel each")
-        }
+        guard !matches.isEmpty else { throw noMatch }
         guard matches.count <= Self.matchLimit else {
             throw SensorError(
                 .ambiguous, place, "matches \(matches.count) files, more than \(Self.matchLimit)",
@@ -124,6 +134,70 @@ public struct FileDriver: SensorDriver {
             matches.map { match in
                 Result { () throws(SensorError) in try measure(match, channel: channel(of: match)) }
             })
+    }
+
+    public mutating func set(
+        _ value: Reading.Value, channel: String?, at now: Timestamp
+    ) throws(SensorError) -> [Measurement] {
+        let file = try write(value, channel: channel)
+        // What can only be written says nothing of itself.
+        return [(try? measure(file, channel: nil)) ?? Measurement(value, unit: unit)]
+    }
+
+    public mutating func makeSafe(at now: Timestamp) throws(SensorError) {
+        if let safe { _ = try write(safe, channel: nil) }
+    }
+
+    /// - Returns: the file that was written.
+    private func write(_ value: Reading.Value, channel: String?) throws(SensorError) -> String {
+        guard isWritable else {
+            throw SensorError(
+                .rejected, context.path(path), "is not to be set", mend: "write writable = true to allow it")
+        }
+        guard channel == nil else {
+            throw SensorError(.rejected, context.path(path), "has no channels", mend: "set it without one")
+        }
+        let text: String
+        switch (conversion, value) {
+        case (.number(let scale), .number(let number)): text = Self.plain(scale.inverse(number).roundedToTwelveDigits)
+        case (.boolean(let on, let off), .boolean(let isOn)):
+            // The words that are understood by default begin with those that every attribute takes.
+            guard let word = (isOn ? on : off)?.first else {
+                throw SensorError(
+                    .rejected, context.path(path), "has no word for \(isOn)",
+                    mend: "name it with \(isOn ? "on" : "off")")
+            }
+            text = word
+        case (.text, .text(let words)): text = words
+        default:
+            throw SensorError(.rejected, context.path(path), "takes another kind of value", mend: "see its kind")
+        }
+        let file = try onlyFile()
+        try KernelFile.write(text, to: file)
+        return file
+    }
+
+    /// Whole numbers without a point.
+    private static func plain(_ number: Double) -> String { Int64(exactly: number).map(String.init) ?? "\(number)" }
+
+    private func onlyFile() throws(SensorError) -> String {
+        guard path.hasWildcard else { return context.path(path) }
+        let matches = context.matches(path)
+        switch matches.count {
+        case 0: throw noMatch
+        case 1: return matches[0]
+        default:
+            let some = matches.prefix(3).joined(separator: ", ") + (matches.count > 3 ? ", …" : "")
+            throw SensorError(
+                .ambiguous, context.path(path), "matches \(matches.count) files (\(some))",
+                mend: "name one of them, or write all = true for a channel each")
+        }
+    }
+
+    private var noMatch: SensorError {
+        SensorError(
+            .missing, context.path(path), "matches no file",
+            mend: "is the device connected, and its kernel driver loaded?")
     }
 
     /// What the wildcards matched.

@@ -13,4 +13,10 @@ struct LinearScale: Sendable, Hashable {
     }
 
     func callAsFunction(_ number: Double) -> Double { (divisor.map { number / $0 } ?? number * factor) + offset }
+
+    /// The number that becomes `value`.
+    func inverse(_ value: Double) -> Double {
+        let share = value - offset
+        return divisor.map { share * $0 } ?? share / factor
+    }
 }

@@ -40,6 +40,25 @@ final class ExtendedExpression: @unchecked Sendable {
         compiled.deallocate()
     }
 
+    /// How many groups it has.
+    var groupCount: Int { Int(compiled.pointee.re_nsub) }
+
+    /// What each group matched, nil for those that took no part; nil if nothing matched.
+    func groups(in text: String) -> [String?]? {
+        var groups = [regmatch_t](repeating: regmatch_t(), count: groupCount + 1)
+        return text.withCString { start in
+            guard regexec(compiled, start, groups.count, &groups, 0) == 0 else { return nil }
+            return groups.dropFirst().map { group in
+                guard group.rm_so >= 0 else { return nil }
+                let range = Int(group.rm_so)..<Int(group.rm_eo)
+                return String(
+                    decoding: UnsafeBufferPointer(start: start, count: range.upperBound)[range].lazy.map {
+                        UInt8(bitPattern: $0)
+                    }, as: UTF8.self)
+            }
+        }
+    }
+
     /// What the first group matched, or the whole expression if it has no group; nil if nothing matched.
     func firstMatch(in text: String) -> String? {
         var groups = (regmatch_t(), regmatch_t())

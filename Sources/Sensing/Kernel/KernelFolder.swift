@@ -26,13 +26,16 @@ enum KernelFolder {
     }
 
     /// The last component of where a symbolic link points, such as the device behind `hwmon0/device`.
-    static func linkTarget(_ path: String) -> String? {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> String? in
-            guard let start = buffer.baseAddress else { return nil }
+    static func linkTarget(_ path: String) -> String? { linkComponents(path).last }
+
+    /// The components of where a symbolic link points, as it is written; none if it is no link.
+    static func linkComponents(_ path: String) -> [String] {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> [String] in
+            guard let start = buffer.baseAddress else { return [] }
             let count = readlink(path, start, buffer.count)
-            guard count > 0 else { return nil }
+            guard count > 0 else { return [] }
             let target = String(decoding: buffer[..<count].lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            return target.split(separator: "/").last.map(String.init)
+            return target.split(separator: "/").map(String.init)
         }
     }
 
@@ -43,11 +46,13 @@ enum KernelFolder {
         var paths = [root]
         for component in pattern.split(separator: "/").map(String.init) {
             if component.hasWildcard {
-                let found = paths.lazy.flatMap { folder in
-                    ((try? names(in: folder)) ?? []).lazy.filter { fnmatch(component, $0, FNM_PERIOD) == 0 }
-                        .map { "\(folder)/\($0)" }
+                // Each folder is listed once: a second listing may be another one.
+                var found: [String] = []
+                for folder in paths where found.count < limit {
+                    let fitting = ((try? names(in: folder)) ?? []).filter { fnmatch(component, $0, FNM_PERIOD) == 0 }
+                    found += fitting.prefix(limit - found.count).map { "\(folder)/\($0)" }
                 }
-                paths = Array(found.prefix(limit))
+                paths = found
             } else {
                 paths = paths.map { "\($0)/\(component)" }
             }

@@ -20,6 +20,10 @@ extension SensorError {
             SensorError(
                 .disabled, path, "has no value (ENODATA: \(text(code)))",
                 mend: "it is switched off, or nothing is connected to it")
+        case EBUSY:
+            SensorError(
+                .busy, path, "is in use (EBUSY: \(text(code)))",
+                mend: "somebody else reads its device; it is tried again")
         case EIO, ETIMEDOUT, EREMOTEIO, EPROTO, EBADMSG:
             SensorError(
                 .unavailable, path, "gave no answer from its device (\(name(code)): \(text(code)))",
@@ -70,7 +74,7 @@ extension SensorError {
     }
 
     /// Read from the file itself: `getgrgid` loads shared libraries, which a static executable cannot rely on.
-    private static func groupName(_ id: gid_t) -> String? {
+    static func groupName(_ id: gid_t) -> String? {
         guard let groups = try? KernelFile.text("/etc/group") else { return nil }
         for line in groups.split(separator: "\n") {
             let fields = line.split(separator: ":", omittingEmptySubsequences: false)
@@ -91,7 +95,6 @@ extension SensorError {
         case EBADMSG: "EBADMSG"
         case ENODEV: "ENODEV"
         case ENXIO: "ENXIO"
-        case EBUSY: "EBUSY"
         case EINVAL: "EINVAL"
         case EMFILE: "EMFILE"
         default: "errno \(code)"

@@ -224,3 +224,75 @@ import Testing
 }
 
 extension FileDriverTests { typealias Value = Settings.Value.Kind }
+
+@Suite struct WritableFileTests {
+    @Test(
+        "A value is written as the file would say it",
+        arguments: [
+            (["path": "/sys/x", "writable": true], Reading.Value.number(25), "25"),
+            (["path": "/sys/x", "writable": true], .number(0.5), "0.5"),
+            (["path": "/sys/x", "writable": true, "scale": 0.001], .number(25.08), "25080"),
+            (["path": "/sys/x", "writable": true, "scale": 2, "offset": 1], .number(7), "3"),
+            (["path": "/sys/x", "writable": true, "kind": "boolean"], .boolean(true), "1"),
+            (["path": "/sys/x", "writable": true, "kind": "boolean"], .boolean(false), "0"),
+            (["path": "/sys/x", "writable": true, "on": "up", "off": ["down", "dead"]], .boolean(false), "down"),
+            (["path": "/sys/x", "writable": true, "kind": "text"], .text("performance"), "performance"),
+            (["path": "/sys/*", "writable": true], .number(3), "3"),
+        ] as [(Options, Reading.Value, String)])
+    func values(options: Options, value: Reading.Value, written: String) throws {
+        let tree = try FakeTree(["/sys/x": "a much longer text than what is written\n"])
+        let state = try make(FileDriver.self, options, in: tree).set(value)
+        #expect(try tree.read("/sys/x") == written)
+        #expect(state == ["": Measurement(value).text])
+    }
+
+    @Test("Only what its owner calls writable is written") func refusals() throws {
+        let tree = try FakeTree(["/sys/x": "7\n", "/sys/y": "8\n"])
+        let closed = try make(FileDriver.self, ["path": "/sys/x"], in: tree)
+        #expect(
+            closed.refusal(.number(1))?.text(in: tree) == "/sys/x is not to be set; write writable = true to allow it")
+        #expect(try tree.read("/sys/x") == "7")
+        let number = try make(FileDriver.self, ["path": "/sys/x", "writable": true], in: tree)
+        #expect(number.refusal(.text("on"))?.kind == .rejected)
+        #expect(number.refusal(.number(1), channel: "a")?.kind == .rejected)
+        let two = try make(FileDriver.self, ["path": "/sys/*", "writable": true], in: tree)
+        #expect(two.refusal(.number(1))?.kind == .ambiguous)
+        let oneWord = try make(FileDriver.self, ["path": "/sys/x", "writable": true, "on": "up"], in: tree)
+        #expect(oneWord.refusal(.boolean(false))?.mend == "name it with off")
+        let absent = try make(FileDriver.self, ["path": "/sys/z", "writable": true], in: tree)
+        #expect(absent.refusal(.number(1))?.kind == .missing)
+        #expect(!exists(tree.path("/sys/z")), "nothing is made")
+        let folder = try make(FileDriver.self, ["path": "/sys", "writable": true], in: tree)
+        #expect(folder.refusal(.number(1)) != nil)
+    }
+
+    @Test("A file that may not be written names the group, and the rule that would open it") func forbidden() throws {
+        guard geteuid() != 0 else { return }
+        let tree = try FakeTree()
+        try tree.write("/sys/class/leds/x/brightness", Array("1\n".utf8), mode: 0o444)
+        let driver = try make(FileDriver.self, ["path": "/sys/class/leds/x/brightness", "writable": true], in: tree)
+        let refusal = try #require(driver.refusal(.number(1)))
+        #expect(refusal.kind == .forbidden)
+        #expect(refusal.mend?.contains(#"SUBSYSTEM=="leds""#) == true)
+    }
+
+    @Test("At the end it is safe") func safe() throws {
+        let tree = try FakeTree(["/sys/x": "7\n"])
+        try make(FileDriver.self, ["path": "/sys/x", "writable": true], in: tree).stop()
+        #expect(try tree.read("/sys/x") == "7")
+        try make(FileDriver.self, ["path": "/sys/x", "writable": true, "safe": 2.5, "scale": 0.5], in: tree).stop()
+        #expect(try tree.read("/sys/x") == "5")
+    }
+
+    @Test("Options are checked") func options() {
+        #expect(
+            problems(of: FileDriver.self, ["path": "/sys/*", "all": true, "writable": true, "safe": "x"]) == [
+                #"4:12: sensor[1].writable: is for one file: remove "all", or write a sensor for each"#,
+                "5:8: sensor[1].safe: is a string: expected is a finite number",
+            ])
+        #expect(
+            problems(of: FileDriver.self, ["path": "/sys/x", "safe": 0]) == [
+                "3:8: sensor[1].safe: is for what may be set: write writable = true, or remove it"
+            ])
+    }
+}

@@ -19,6 +19,15 @@ final class FakeTree {
 
     func path(_ path: String) -> String { root + path }
 
+    /// The paths of all plain files, in the order in which they were made.
+    var files: [String] {
+        created.compactMap { path in
+            var status = stat()
+            return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+                ? String(path.dropFirst(root.count)) : nil
+        }
+    }
+
     func write(_ path: String, _ text: String) throws { try write(path, Array(text.utf8)) }
 
     func write(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o644) throws {
@@ -28,7 +37,7 @@ final class FakeTree {
         defer { close(file) }
         guard Glibc.write(file, bytes, bytes.count) == bytes.count else { throw SystemFailure(code: errno) }
         chmod(root + path, mode)
-        created.append(root + path)
+        if !created.contains(root + path) { created.append(root + path) }
     }
 
     func makeFolder(_ path: String) throws { try makeFolders(above: path + "/x") }
@@ -44,6 +53,18 @@ final class FakeTree {
         try makeFolders(above: path)
         guard mkfifo(root + path, 0o600) == 0 else { throw SystemFailure(code: errno) }
         created.append(root + path)
+    }
+
+    /// A file's text, without the newline at its end.
+    func read(_ path: String) throws -> String {
+        let file = open(root + path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw SystemFailure(code: errno) }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = Glibc.read(file, &bytes, bytes.count)
+        guard count >= 0 else { throw SystemFailure(code: errno) }
+        let text = String(decoding: bytes[..<count], as: UTF8.self)
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 
     func delete(_ path: String) { unlink(root + path) }

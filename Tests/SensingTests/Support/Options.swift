@@ -42,22 +42,27 @@ func problems<Driver: SensorDriver>(of driver: Driver.Type, _ options: Options) 
 
 /// A driver whose options are good.
 func make<Driver: SensorDriver>(
-    _ driver: Driver.Type, _ options: Options, in tree: FakeTree? = nil, sensor: String = "s"
+    _ driver: Driver.Type, _ options: Options, in tree: FakeTree? = nil, root: String? = nil, sensor: String = "s"
 ) throws -> Probe<Driver> {
     let settings = reader(options)
-    let made = Driver(settings, context: DriverContext(sensor: sensor, root: tree?.root ?? "/"))
+    let made = Driver(settings, context: DriverContext(sensor: sensor, root: root ?? tree?.root ?? "/"))
     settings.finish()
     #expect(settings.problems.all == [])
-    return Probe(try #require(made))
+    return Probe(try #require(made), in: tree)
 }
 
 let noon = Timestamp(milliseconds: 1_767_268_800_000)
 
 /// A driver that can be read inside `#expect`, which takes no mutating calls.
 final class Probe<Driver: SensorDriver> {
-    private var driver: Driver
+    var driver: Driver
+    /// Kept until the last read.
+    private let tree: FakeTree?
 
-    init(_ driver: Driver) { self.driver = driver }
+    init(_ driver: Driver, in tree: FakeTree? = nil) {
+        self.driver = driver
+        self.tree = tree
+    }
 
     func read(at time: Timestamp) throws(SensorError) -> [Measurement] { try driver.read(at: time) }
 
@@ -76,6 +81,26 @@ final class Probe<Driver: SensorDriver> {
     }
 }
 
+extension Probe where Driver: OutputDriver {
+    /// Sets a channel; the state that this brings about, as ``values(at:)`` gives it.
+    func set(_ value: Reading.Value, channel: String? = nil) throws -> [String: String] {
+        let measured = try driver.set(value, channel: channel, at: noon)
+        return Dictionary(uniqueKeysWithValues: measured.map { ($0.channel ?? "", $0.text) })
+    }
+
+    /// Why something cannot be set.
+    func refusal(_ value: Reading.Value, channel: String? = nil) -> SensorError? {
+        do throws(SensorError) {
+            _ = try driver.set(value, channel: channel, at: noon)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    func stop() { driver.stop(at: noon) }
+}
+
 extension Measurement {
     var text: String {
         let value =
@@ -92,12 +117,15 @@ extension Measurement {
 
 extension SensorError {
     /// The message, with a fake tree's root taken away.
-    func text(in tree: FakeTree) -> String {
+    func text(in tree: FakeTree) -> String { text(under: tree.root) }
+
+    /// The message, with a root taken away.
+    func text(under root: String) -> String {
         var rest = description[...]
         var text = ""
-        while let index = rest.indices.first(where: { rest[$0...].hasPrefix(tree.root) }) {
+        while let index = rest.indices.first(where: { rest[$0...].hasPrefix(root) }) {
             text += rest[..<index]
-            rest = rest[index...].dropFirst(tree.root.count)
+            rest = rest[index...].dropFirst(root.count)
         }
         return text + rest
     }

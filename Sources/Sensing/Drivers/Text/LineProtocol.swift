@@ -108,7 +108,7 @@ struct LineProtocol {
     private mutating func point() throws(InvalidText) -> [Measurement] {
         var series = [try name(until: ", ", of: "a measurement")]
         while take(",") {
-            _ = try name(until: "=", of: "a tag")
+            _ = try name(until: "=, ", of: "a tag")
             guard take("=") else { throw InvalidText("has a tag without a value") }
             series.append(try name(until: ", ", of: "a tag's value"))
         }
@@ -116,7 +116,7 @@ struct LineProtocol {
         skipSpaces()
         var fields: [(name: String, value: Reading.Value)] = []
         repeat {
-            let name = try name(until: "=", of: "a field")
+            let name = try name(until: "=, ", of: "a field")
             guard take("=") else { throw InvalidText("has a field without a value") }
             fields.append((name, try value()))
         } while take(",")
@@ -161,8 +161,8 @@ struct LineProtocol {
         }
         let number: Double? =
             switch word.last {
-            case "i": Int64(word.dropLast()).map(Double.init)
-            case "u": UInt64(word.dropLast()).map(Double.init)
+            case "i": Int64(word.dropLast()).map { Double($0) }
+            case "u": UInt64(word.dropLast()).map { Double($0) }
             default: Double(word)
             }
         guard let number, number.isFinite else { throw InvalidText("has no value in \(KernelFile.quoted(word))") }

@@ -26,7 +26,8 @@ import Units
 
     @Test("JSON gives a value, or a channel for each")
     func json() throws {
-        let text = #"{"main": {"temp": 4.5, "wet": true}, "list": [1, {"name": "x"}], "+3.3V": {"in": 3.31}, "no": null}"#
+        let text =
+            #"{"main": {"temp": 4.5, "wet": true}, "list": [1, {"name": "x"}], "+3.3V": {"in": 3.31}, "no": null}"#
         let program = "printf '%s' '\(text)'"
         #expect(
             try shell(program, ["format": "json"]).values()
@@ -70,7 +71,8 @@ import Units
 
     @Test("key=value gives a channel a line; what is wrong with one does not cost the others")
     func keyValue() throws {
-        let driver = try shell("echo 'a = 1'; echo; echo '# x'; echo 'b=\"2\"'; echo c; echo d=on", ["format": "key=value"])
+        let driver = try shell(
+            "echo 'a = 1'; echo; echo '# x'; echo 'b=\"2\"'; echo c; echo d=on", ["format": "key=value"])
         let error = try #require(driver.failure())
         #expect(error.description == #"/bin/sh said "c", which is no key=value"#)
         #expect(error.measured.map { "\($0.channel ?? "")=\($0.text)" } == ["a=1.0", "b=2", "d=on"])
@@ -100,7 +102,9 @@ import Units
         #expect(failing.failure()?.description == #"/bin/sh ended with exit code 3: "no bus""#)
         #expect(failing.log.current == ["one", "no bus"])
         // Without the end of a line, and with what a terminal would obey.
-        #expect(try shell(#"printf '\033[1mred' >&2; exit 1"#).failure()?.problem == #"ended with exit code 1: "\u{1B}[1mred""#)
+        #expect(
+            try shell(#"printf '\033[1mred' >&2; exit 1"#).failure()?.problem
+                == #"ended with exit code 1: "\u{1B}[1mred""#)
         let killed = try #require(try shell("kill -SEGV $$$$").failure())
         #expect(
             killed.description
@@ -110,7 +114,8 @@ import Units
     @Test("What cannot be run is told with the mend")
     func notRunnable() throws {
         func failure(_ command: [String], _ options: [String: Value.Kind] = [:]) throws -> String? {
-            try ProgramProbe(ExecDriver.self, ["command": words(command)].merging(options) { $1 }).failure()?.description
+            try ProgramProbe(ExecDriver.self, ["command": words(command)].merging(options) { $1 }).failure()?
+                .description
         }
         #expect(try failure(["/no/such"]) == "/no/such does not exist; install it, or correct command")
         #expect(try failure(["no-such-program"])?.hasPrefix("no-such-program is in none of PATH's folders (") == true)
@@ -137,7 +142,9 @@ import Units
         let began = ContinuousClock.now
         let error = try #require(driver.failure())
         #expect(error.kind == .timedOut)
-        #expect(error.description == "/bin/sh did not end within 1.6s, and was killed; a slow program needs a longer timeout")
+        #expect(
+            error.description
+                == "/bin/sh did not end within 1.6s, and was killed; a slow program needs a longer timeout")
         #expect(began.duration(to: .now) >= .milliseconds(1600))
         let pid = try await scripts.number("pid")
         try await eventually({ !isAlive(pid) }, "what it started is gone")
@@ -246,18 +253,42 @@ import Units
     @Test(
         "Options that cannot be are refused with a mend",
         arguments: [
-            (["command": "vcgencmd measure_temp"] as [String: Value.Kind], "command: is a string: write each word by itself: [\"vcgencmd\", \"measure_temp\"]; or, if it needs a shell, [\"/bin/sh\", \"-c\", \"…\"]"),
+            (
+                ["command": "vcgencmd measure_temp"] as [String: Value.Kind],
+                "command: is a string: write each word by itself: [\"vcgencmd\", \"measure_temp\"]; or, if it needs a shell, [\"/bin/sh\", \"-c\", \"…\"]"
+            ),
             ([:], "command: is missing: write one like [\"/usr/local/bin/program\", \"argument\"]"),
             (["command": words([])], "command: names no program"),
-            (["command": words(["bin/x"])], "command: \"bin/x\" is not absolute: begin it with /, or write a name that is looked for in PATH"),
-            (["command": words(["x"]), "format": "jsn"], "format: \"jsn\" is not possible: did you mean \"json\"? (possible are number, boolean, text, json, influx, key=value)"),
-            (["command": words(["x"]), "path": "a"], "path: is for format = \"json\" only: remove it, or write that format"),
-            (["command": words(["x"]), "format": "json", "path": "a..b"], "path: \"a..b\" is no path: write one like \"main.temp\" or \"/main/temp\""),
-            (["command": words(["x"]), "format": "json", "channels": nested(["a": 5])], "channels.a: is an integer: expected is a string"),
+            (
+                ["command": words(["bin/x"])],
+                "command: \"bin/x\" is not absolute: begin it with /, or write a name that is looked for in PATH"
+            ),
+            (
+                ["command": words(["x"]), "format": "jsn"],
+                "format: \"jsn\" is not possible: did you mean \"json\"? (possible are number, boolean, text, json, influx, key=value)"
+            ),
+            (
+                ["command": words(["x"]), "path": "a"],
+                "path: is for format = \"json\" only: remove it, or write that format"
+            ),
+            (
+                ["command": words(["x"]), "format": "json", "path": "a..b"],
+                "path: \"a..b\" is no path: write one like \"main.temp\" or \"/main/temp\""
+            ),
+            (
+                ["command": words(["x"]), "format": "json", "channels": nested(["a": 5])],
+                "channels.a: is an integer: expected is a string"
+            ),
             (["command": words(["x"]), "memory": "10kB"], "memory: 10kB is out of range: allowed is 1MB and more"),
-            (["command": words(["x"]), "environment": nested(["A=B": "c"])], "environment.A=B: is no variable's name and value"),
+            (
+                ["command": words(["x"]), "environment": nested(["A=B": "c"])],
+                "environment.A=B: is no variable's name and value"
+            ),
             (["command": words(["x"]), "directory": "tmp"], "directory: \"tmp\" is not absolute: begin it with /"),
-            (["command": words(["x"]), "units": nested(["a": "b"])], "units: is for several channels: write unit = \"…\""),
+            (
+                ["command": words(["x"]), "units": nested(["a": "b"])],
+                "units: is for several channels: write unit = \"…\""
+            ),
         ])
     func problemsOfOptions(options: [String: Value.Kind], message: String) throws {
         let place = SourcePosition(line: 1, column: 1)

@@ -76,7 +76,12 @@ import Units
                 return []
             serve(lambda: [{"value": json.dumps([got["sensor"], got["options"]])}], configure)
             """,
-            ["options": nested(["pin": 4, "curve": .array([Value(0.5, at: SourcePosition(line: 1, column: 1))]), "name": "a \"b\"", "inner": nested(["on": true])])])
+            [
+                "options": nested([
+                    "pin": 4, "curve": .array([Value(0.5, at: SourcePosition(line: 1, column: 1))]), "name": "a \"b\"",
+                    "inner": nested(["on": true]),
+                ])
+            ])
         let text = try #require(try probe.values()[""])
         #expect(text == #"["s", {"pin": 4, "curve": [0.5], "name": "a \"b\"", "inner": {"on": true}}]"#)
     }
@@ -343,12 +348,11 @@ import Units
         let probe = try scripts.probe(
             """
             note("pid", os.getpid())
-            serve(lambda: os.execvp("yes", ["yes", '{"type":"event","value":1}']))
+            serve(lambda: os.execvp("yes", ["yes", "x" * 60000]))
             """)
         let error = try #require(probe.failure())
         #expect(error.kind == .lost)
         #expect(error.problem == "floods the agent with messages")
-        #expect(error.measured.count == 1000)
         #expect(try await !isAlive(scripts.number("pid")))
     }
 

@@ -21,8 +21,8 @@ extension ChildProcess {
         let environment = options.variables
         let path = try options.path(in: environment)
         let account = try options.account(context)
-        let input = takesInput ? Descriptor.pipe() : Descriptor.nothing().map { ($0, $0) }
-        guard let input, let output = Descriptor.pipe(), let errors = Descriptor.pipe() else {
+        let input = takesInput ? PipeEnd.pipe() : PipeEnd.nothing().map { ($0, $0) }
+        guard let input, let output = PipeEnd.pipe(), let errors = PipeEnd.pipe() else {
             throw options.failure(clinux_failure(step: Int32(clinux_step_process.rawValue), code: errno))
         }
         let started = ProcessStarter.run {

@@ -24,23 +24,23 @@ final class ChildProcess: Sendable {
 
     private struct State {
         var ending: Ending?
-        var input: Descriptor?
+        var input: PipeEnd?
     }
 
     let id: Int32
-    let output: Descriptor
-    let errors: Descriptor
+    let output: PipeEnd
+    let errors: PipeEnd
     /// Readable when the process has ended; nil on kernels older than Linux 5.3.
-    let end: Descriptor?
+    let end: PipeEnd?
     private let state: Mutex<State>
 
     /// - Parameter input: our end of its standard input; nil if it has none.
-    init(id: Int32, input: Descriptor?, output: Descriptor, errors: Descriptor) {
+    init(id: Int32, input: PipeEnd?, output: PipeEnd, errors: PipeEnd) {
         self.id = id
         self.output = output
         self.errors = errors
         let end = clinux_open_process(id)
-        self.end = end < 0 ? nil : Descriptor(end)
+        self.end = end < 0 ? nil : PipeEnd(end)
         for descriptor in [input, output, errors] { descriptor?.makeNonblocking() }
         state = Mutex(State(input: input))
     }
@@ -92,7 +92,7 @@ final class ChildProcess: Sendable {
             let now = ContinuousClock.now
             guard now < deadline else { return nil }
             // Without a descriptor of it we look often; programs that we wait for are about to end.
-            _ = Descriptor.wait(
+            _ = PipeEnd.wait(
                 for: [(end?.number ?? -1, POLLIN)],
                 until: end == nil ? min(deadline, now + .milliseconds(10)) : deadline)
         }

@@ -57,7 +57,7 @@ struct ProgramRun {
             }
             // A program that runs on after it has closed its output is waited for by its descriptor alone.
             let isSilent = !hasOutput && !hasErrors && child.end == nil
-            let ready = Descriptor.wait(
+            let ready = PipeEnd.wait(
                 for: [
                     (hasOutput ? child.output.number : -1, POLLIN), (hasErrors ? child.errors.number : -1, POLLIN),
                     (child.end?.number ?? -1, POLLIN),
@@ -114,7 +114,7 @@ struct ProgramRun {
         journal.note(line)
     }
 
-    private static func read(_ descriptor: Descriptor) -> (Descriptor.Chunk, [UInt8]) {
+    private static func read(_ descriptor: PipeEnd) -> (PipeEnd.Chunk, [UInt8]) {
         withUnsafeTemporaryAllocation(byteCount: 16 * 1024, alignment: 16) { buffer in
             let chunk = descriptor.read(into: buffer)
             guard case .bytes(let count) = chunk else { return (chunk, []) }

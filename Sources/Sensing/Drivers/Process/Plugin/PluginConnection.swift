@@ -116,7 +116,7 @@ struct PluginConnection: Sendable {
                 return answer
             }
             guard ContinuousClock.now < deadline else { throw .ended(silence(after: request, deadline)) }
-            _ = Descriptor.wait(
+            _ = PipeEnd.wait(
                 for: [
                     (hasOutput ? child.output.number : -1, POLLIN), (hasErrors ? child.errors.number : -1, POLLIN),
                     (child.end?.number ?? -1, POLLIN),
@@ -176,7 +176,7 @@ struct PluginConnection: Sendable {
 
     /// False at the end.
     private mutating func read(
-        _ descriptor: Descriptor, _ journal: inout Journal,
+        _ descriptor: PipeEnd, _ journal: inout Journal,
         _ body: (inout PluginConnection, UnsafeRawBufferPointer, inout Journal) -> Void
     ) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: 16 * 1024, alignment: 16) { buffer in

@@ -7,7 +7,7 @@ internal import Musl
 #endif
 
 /// A descriptor of ours, closed with the last reference.
-final class Descriptor: Sendable {
+final class PipeEnd: Sendable {
     let number: Int32
 
     init(_ number: Int32) { self.number = number }
@@ -15,16 +15,16 @@ final class Descriptor: Sendable {
     deinit { close(number) }
 
     /// Both ends of a pipe, closed on exec; nil with `errno` set.
-    static func pipe() -> (reading: Descriptor, writing: Descriptor)? {
+    static func pipe() -> (reading: PipeEnd, writing: PipeEnd)? {
         var ends: [Int32] = [-1, -1]
         guard clinux_pipe(&ends) == 0 else { return nil }
-        return (Descriptor(ends[0]), Descriptor(ends[1]))
+        return (PipeEnd(ends[0]), PipeEnd(ends[1]))
     }
 
     /// Where nothing comes from; nil with `errno` set.
-    static func nothing() -> Descriptor? {
+    static func nothing() -> PipeEnd? {
         let file = open("/dev/null", O_RDWR | O_CLOEXEC)
-        return file < 0 ? nil : Descriptor(file)
+        return file < 0 ? nil : PipeEnd(file)
     }
 
     /// From now on, a call that would wait fails. For our end only: the other one has a description of its own.
@@ -63,7 +63,7 @@ final class Descriptor: Sendable {
                 rest = rest.dropFirst(count)
             } else if code == EAGAIN {
                 guard ContinuousClock.now < deadline else { return false }
-                _ = Descriptor.wait(for: [(number, POLLOUT)], until: deadline)
+                _ = PipeEnd.wait(for: [(number, POLLOUT)], until: deadline)
             } else if code != EINTR {
                 return false
             }
