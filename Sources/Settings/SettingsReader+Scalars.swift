@@ -57,6 +57,11 @@ extension SettingsReader {
 
     public func integer(_ key: String) -> Int? { integer(key, in: Int.min...) }
 
+    /// Whether an integer stands under `key`, where a string may stand too.
+    public func isInteger(_ key: String) -> Bool {
+        if case .integer? = lookUp(key)?.kind { true } else { false }
+    }
+
     /// A number; an integer will do, infinity and NaN will not.
     public func number(_ key: String, in range: some RangeExpression<Double>) -> Double? {
         checked(typed(key, expected: "a finite number", \.number), key, in: range) { $0.compact }

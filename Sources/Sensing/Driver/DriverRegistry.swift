@@ -12,6 +12,7 @@ public struct DriverRegistry: Sendable {
         registry.register(DiskDriver.self)
         registry.register(ExecDriver.self)
         registry.register(FileDriver.self)
+        registry.register(GPIODriver.self)
         registry.register(HwmonDriver.self)
         registry.register(I2CDriver.self)
         registry.register(IIODriver.self)

@@ -41,9 +41,9 @@ private final class Core: Sendable {
     private let bell: Int32
 
     init?() {
-        queue = epoll_create1(clinux_epoll_cloexec)
-        bell = eventfd(0, clinux_eventfd_flags)
-        guard queue >= 0, bell >= 0, add(bell, clinux_epoll_in) == 0, WorkerThread.start({ [self] in run() }) else {
+        queue = clinux_make_set()
+        bell = clinux_make_event()
+        guard queue >= 0, bell >= 0, clinux_add_to_set(queue, bell) == 0, WorkerThread.start({ [self] in run() }) else {
             return nil
         }
     }
@@ -60,7 +60,7 @@ private final class Core: Sendable {
 
     func wait(for descriptor: Int32, _ body: @escaping @Sendable () -> Void) -> Int32 {
         waiting.withLock { $0[descriptor] = body }
-        let code = add(descriptor, clinux_epoll_in_once)
+        let code = clinux_add_to_set_once(queue, descriptor) == 0 ? 0 : errno
         if code != 0 { forget(descriptor) }
         return code
     }
@@ -68,22 +68,14 @@ private final class Core: Sendable {
     /// The kernel goes on watching it, and may report it once more; nobody is told.
     func forget(_ descriptor: Int32) { waiting.withLock { $0[descriptor] = nil } }
 
-    /// A descriptor that was closed is no longer known to the queue; its number may be another's by now.
-    private func add(_ descriptor: Int32, _ events: UInt32) -> Int32 {
-        var event = epoll_event(events: events, data: epoll_data(fd: descriptor))
-        if epoll_ctl(queue, EPOLL_CTL_MOD, descriptor, &event) == 0 { return 0 }
-        guard errno == ENOENT else { return errno }
-        return epoll_ctl(queue, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno
-    }
-
     private func run() {
-        var events = [epoll_event](repeating: epoll_event(), count: 16)
+        var ready = [Int32](repeating: -1, count: 16)
         while true {
-            let count = epoll_wait(queue, &events, Int32(events.count), -1)
+            let count = clinux_wait_for_set(queue, &ready, Int32(ready.count))
             guard count >= 0 || errno == EINTR else { return }
-            for event in events.prefix(max(Int(count), 0)) {
-                if event.data.fd == bell { return }
-                let body = waiting.withLock { $0.removeValue(forKey: event.data.fd) }
+            for descriptor in ready.prefix(max(Int(count), 0)) {
+                if descriptor == bell { return }
+                let body = waiting.withLock { $0.removeValue(forKey: descriptor) }
                 body?()
             }
         }

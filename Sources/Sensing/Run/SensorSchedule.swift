@@ -113,7 +113,9 @@ public struct SensorSchedule: Sendable {
             failures = 0
             lastError = nil
         }
-        if !isOnGrid { dueTime = point(after: max(now.nanoseconds, start)) }
+        // Failures may have put the next read off.
+        let next = point(after: max(now.nanoseconds, start))
+        dueTime = isOnGrid ? min(dueTime, next) : next
         isOnGrid = true
         return Recovery(failures: failures, after: now - failingSince)
     }

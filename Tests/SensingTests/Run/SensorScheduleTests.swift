@@ -182,6 +182,16 @@ import Units
         #expect(Self.succeed(&schedule)?.failures == 2)
     }
 
+    @Test("What is received ends the pause after failures") func receptionAfterFailures() {
+        var schedule = SensorSchedule(every: .seconds(1), start: .zero)
+        for _ in 0..<7 { Self.fail(&schedule, Self.broken) }
+        #expect(schedule.due == .seconds(127))
+        #expect(schedule.received(at: .milliseconds(70_500))?.failures == 7)
+        #expect(schedule.due == .seconds(71))
+        #expect(schedule.received(at: .milliseconds(70_600)) == nil)
+        #expect(schedule.due == .seconds(71))
+    }
+
     @Test("Whatever happens: never two reads at once, no read before its time, pauses bounded, the grid kept")
     func simulation() {
         for seed in UInt64(0)..<3000 {

@@ -49,7 +49,7 @@ final class MQTTInlet: Sendable {
     /// An eventfd; -1 if the system had none.
     let descriptor: Int32
 
-    init() { descriptor = eventfd(0, clinux_eventfd_flags) }
+    init() { descriptor = clinux_make_event() }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
