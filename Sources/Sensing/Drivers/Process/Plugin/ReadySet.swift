@@ -16,22 +16,21 @@ final class ReadySet: Sendable {
 
     /// Nil with `errno` set.
     init?(_ members: [PipeEnd?]) {
-        let set = epoll_create1(clinux_epoll_cloexec)
+        let set = clinux_make_set()
         guard set >= 0 else { return nil }
         epoll = PipeEnd(set)
-        let event = eventfd(0, clinux_eventfd_flags)
+        let event = clinux_make_event()
         guard event >= 0 else { return nil }
         self.event = PipeEnd(event)
         for member in members + [self.event] {
             guard let member else { continue }
-            var interest = epoll_event(events: clinux_epoll_in, data: epoll_data(fd: member.number))
-            guard epoll_ctl(set, EPOLL_CTL_ADD, member.number, &interest) == 0 else { return nil }
+            guard clinux_add_to_set(set, member.number) == 0 else { return nil }
         }
     }
 
     var number: Int32 { epoll.number }
 
-    func remove(_ member: PipeEnd) { _ = epoll_ctl(epoll.number, EPOLL_CTL_DEL, member.number, nil) }
+    func remove(_ member: PipeEnd) { _ = clinux_remove_from_set(epoll.number, member.number) }
 
     /// Makes it readable, whatever its members are.
     func raise() { _ = event.write(withUnsafeBytes(of: UInt64(1)) { Array($0) }, until: .now) }
