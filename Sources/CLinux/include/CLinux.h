@@ -2,7 +2,7 @@
 // of their requests, which the kernel's headers define as macros.
 
 //
-// None of these headers includes one of the C library's that defines types: Swift's optimizer would take such a type (a
+// Besides <sys/ioctl.h> none of these headers includes one of the C library's that defines types: Swift's optimizer would take such a type (a
 // timespec, a pthread_attr_t) for one of this module's, and miss it in files that import the C library only. What needs
 // them is a function in a C file.
 
