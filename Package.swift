@@ -28,6 +28,7 @@ let package = Package(
         .library(name: "WebSocketTransport", targets: ["WebSocketTransport"]),
         .library(name: "StoreForward", targets: ["StoreForward"]),
         .library(name: "Sensing", targets: ["Sensing", "Settings", "Units"]),
+        .library(name: "FieldpostCommands", targets: ["FieldpostCommands", "Sensing", "Settings", "Units"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -97,9 +98,10 @@ let package = Package(
                 "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
             swiftSettings: settings),
-        .executableTarget(
-            name: "fieldpost",
-            dependencies: ["Arguments", "FieldpostAgent", "Settings", logging], swiftSettings: settings),
+        .target(
+            name: "FieldpostCommands",
+            dependencies: ["Arguments", "FieldpostAgent", "Sensing", "Settings", logging], swiftSettings: settings),
+        .executableTarget(name: "fieldpost", dependencies: ["FieldpostCommands"], swiftSettings: settings),
 
         // Tests: a folder per target, and what runs the whole against real brokers.
         .target(
@@ -176,13 +178,18 @@ let package = Package(
             name: "EndToEnd",
             dependencies: [
                 "TestSupport", "Relay", "MQTT", "MQTTWire", "Units", subprocess, nioCore, nioPosix, "fieldpost",
+                "well-agent",
             ],
             exclude: ["Python"], swiftSettings: settings),
+        // A program of somebody else's, with a driver of his own.
+        .executableTarget(
+            name: "well-agent", dependencies: ["FieldpostCommands", "Sensing", "Settings", "Units"],
+            path: "Tests/Examples/WellAgent", swiftSettings: settings),
         // Run by Tests/Benchmarks/run.sh only.
         .executableTarget(
             name: "Benchmarks",
             dependencies: ["MQTT", "MQTTWire", "StoreForward", "TestSupport", nioCore, nioPosix],
-            path: "Tests/Benchmarks", exclude: ["C", "run.sh"], swiftSettings: settings),
+            path: "Tests/Benchmarks", exclude: ["C", "run.sh", "sensors.sh"], swiftSettings: settings),
     ],
     cxxLanguageStandard: .cxx17
 )

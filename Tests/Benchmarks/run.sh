@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Measures our client against libmosquitto and Paho C at one Mosquitto, and our broker against Mosquitto. Takes a few
-# minutes each; no part of the tests.
+# Measures our client against libmosquitto and Paho C at one Mosquitto, our broker against Mosquitto, and an agent with a
+# thousand sensors against collectd. Takes a few minutes each; no part of the tests.
 #
-#   Tests/Benchmarks/run.sh [clients|brokers] [ROUNDS [RACE]]
+#   Tests/Benchmarks/run.sh [clients|brokers|sensors] [ROUNDS [RACE]]
 #
-#   clients, brokers   only these; both by default
+#   clients, brokers, sensors   only these; all by default
 #   ROUNDS             the median of so many rounds is shown; 5 by default
 #   RACE               only races with this in their title, for example "QoS 1", "receive" or "fan-in"
 #
@@ -17,9 +17,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=Deploy/lib.sh
 source Deploy/lib.sh
 
-kinds=(clients brokers)
+kinds=(clients brokers sensors)
 case "${1:-}" in
-    clients | brokers)
+    clients | brokers | sensors)
         kinds=("$1")
         shift
         ;;
@@ -36,6 +36,8 @@ want mosquitto has_program mosquitto
 want util-linux has_program setpriv
 want libmosquitto-dev has_library libmosquitto
 want libpaho-mqtt-dev test -e /usr/include/MQTTAsync.h
+want mosquitto-clients has_program mosquitto_sub
+want collectd-core has_program collectd
 install_missing
 
 folder=$PWD/.build/benchmarks
@@ -44,6 +46,13 @@ mkdir -p "$folder"
 compile() { cc -O2 -Wall -Wextra -Werror "$@"; }
 
 for kind in "${kinds[@]}"; do
+    if [[ $kind == sensors ]]; then
+        say "$kind: building ours"
+        swift build -c release --product fieldpost
+        say "$kind: measuring"
+        Tests/Benchmarks/sensors.sh "$(swift build -c release --show-bin-path)/fieldpost" "${1:-3}"
+        continue
+    fi
     say "$kind: building the C programs"
     if [[ $kind == brokers ]]; then
         compile -o "$folder/brokerload" "$sources/brokerload.c"

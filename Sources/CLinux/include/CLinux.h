@@ -4,6 +4,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include "events.h"
 #include "gpio.h"
 #include "i2c.h"
 #include "serial.h"

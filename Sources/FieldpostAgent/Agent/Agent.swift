@@ -72,17 +72,20 @@ public actor Agent {
 
         await board.begin()
         let connecting = Task { await client.run() }
-        let reporting = Task { await report(from: board, through: client) }
+        let subscriptions = SensorSubscriptions(
+            configuration, server: host?.server, eventLoop: group.next(), logger: logger)
+        let reporting = Task { await report(from: board, through: client, to: subscriptions) }
         let watching = Task { await watchOwnStatus(client) }
-        let receiving = Task { await receive(from: client, board, bridge) }
+        let receiving = Task { await receive(from: client, board, bridge, subscriptions) }
+        let subscribing = Task { await subscriptions.run(client) }
         let bridging = Task { if let bridge { await bridge.run(client) } }
-        let runner = SensorRunner(configuration.sensors.map(\.source))
+        let runner = SensorRunner(configuration.sensors.map(\.source), board: configuration.device.id)
         let reading = Task { await read(runner, into: outbox, client, board) }
         await manager?.ready(await vitalParts(group.next(), outbox, runner))
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
-        let tasks = [reading, reporting, watching, receiving, bridging]
+        let tasks = [reading, reporting, watching, receiving, bridging, subscribing]
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
         try? await outbox.flush()
@@ -152,21 +155,24 @@ public actor Agent {
             configuration.sensors.map { ($0.source.name, ($0.route(sequence: sequence), $0.unit)) },
             uniquingKeysWith: { first, _ in first })
         let logger = logger
+        let accept = { @Sendable (sensor: String, messages: @Sendable (Int64) throws -> [Message]) async in
+            do {
+                _ = try await outbox.append(messages)
+                client.storeDidChange()
+            } catch {
+                logger.error("a reading was not accepted", metadata: ["sensor": "\(sensor)", "error": "\(error)"])
+            }
+        }
         await runner.run { event in
             switch event {
             case .readings(let readings):
                 guard let sensor = readings.first?.sensor, let (route, unit) = routes[sensor] else { return }
-                do {
-                    _ = try await outbox.append { first in
-                        try readings.enumerated().map { index, reading in
-                            var reading = reading
-                            reading.unit = unit ?? reading.unit
-                            return try profile.message(for: reading, by: route, sequence: first + Int64(index))
-                        }
+                await accept(sensor) { first in
+                    try readings.enumerated().map { index, reading in
+                        var reading = reading
+                        reading.unit = unit ?? reading.unit
+                        return try profile.message(for: reading, by: route, sequence: first + Int64(index))
                     }
-                    client.storeDidChange()
-                } catch {
-                    logger.error("a reading was not accepted", metadata: ["sensor": "\(sensor)", "error": "\(error)"])
                 }
             case .failed(let sensor, let error, let failures, let retry):
                 logger.warning(
@@ -176,6 +182,15 @@ public actor Agent {
                         "retry-in": "\(retry.compact)",
                     ])
                 await board.set(sensor, failing: "\(error)")
+                // Where some channels fail the others go on to say what they measure.
+                guard error.measured.isEmpty, let (route, _) = routes[sensor] else { return }
+                let time = Timestamp.now()
+                await accept(sensor) { first in
+                    [
+                        try profile.message(
+                            forFailureOf: sensor, reason: "\(error)", at: time, by: route, sequence: first)
+                    ]
+                }
             case .recovered(let sensor, let failures, let time):
                 logger.info(
                     "sensor recovered",
@@ -207,20 +222,25 @@ public actor Agent {
     }
 
     /// Gives each message that arrives to those whom it concerns.
-    private func receive(from client: MQTTClient, _ board: Board, _ bridge: Bridge?) async {
+    private func receive(
+        from client: MQTTClient, _ board: Board, _ bridge: Bridge?, _ subscriptions: SensorSubscriptions
+    ) async {
         let topic = configuration.status.topic
         for await message in client.messages {
             if message.topic == topic, board.isContradicted(by: String(buffer: message.payload)) {
                 logger.notice("the status said that we are offline: contradicted", metadata: ["topic": "\(topic)"])
                 await board.announce()
             }
+            subscriptions.take(message)
             if await bridge?.take(message, from: client) != true { await client.acknowledge(message) }
         }
     }
 
     /// Repeats the status: now and then, when a sensor began or ceased to fail, also while there was no connection, and
     /// when a backlog that the last one told of is gone, or more messages may have arrived twice.
-    private func report(from board: Board, through client: MQTTClient) async {
+    private func report(
+        from board: Board, through client: MQTTClient, to subscriptions: SensorSubscriptions
+    ) async {
         let every = configuration.status.every
         let bell = board.bell
         let logger = logger
@@ -232,20 +252,20 @@ public actor Agent {
                 for await event in client.events {
                     if case .connected = event { board.ring() }
                     await board.tell(event)
+                    subscriptions.upstreamIs(event)
                     await board.set(possibleDuplicates: client.statistics.possibleDuplicates)
                 }
             }
             tasks.addTask {
-                while (try? await Task.sleep(for: board.patience)) != nil { await board.noticeEmptyQueue() }
+                // One timer for all that has to be looked for: each wakes a processor that could sleep.
+                while (try? await Task.sleep(for: board.patience, tolerance: .seconds(1))) != nil {
+                    await board.noticeEmptyQueue()
+                    // Those of an earlier run are counted while they are sent, behind the first status, and slowly if paced.
+                    await board.set(possibleDuplicates: client.statistics.possibleDuplicates)
+                }
             }
             tasks.addTask { await board.tellOfQueue() }
             if let manager, let server = host?.server { tasks.addTask { await manager.follow(server) } }
-            tasks.addTask {
-                // Those of an earlier run are counted while they are sent, behind the first status, and slowly if paced.
-                while (try? await Task.sleep(for: .seconds(5))) != nil {
-                    await board.set(possibleDuplicates: client.statistics.possibleDuplicates)
-                }
-            }
             tasks.addTask {
                 for await _ in bell {
                     // What cannot be told now is told with the next connection.

@@ -100,7 +100,7 @@ actor Board {
     // MARK: A backlog
 
     /// How long to wait before looking at the queue again.
-    var patience: Duration { hasToldOfBacklog ? .seconds(1) : .seconds(10) }
+    var patience: Duration { hasToldOfBacklog ? .seconds(1) : .seconds(5) }
 
     /// Whether this status, which stands in our topic, says that we are not there (P2). Our own last goodbye cannot be
     /// meant: whoever says goodbye has ceased to listen.

@@ -21,6 +21,9 @@ public struct ReadReport: Sendable {
             members.append(JSON.Member("time", .string(reading.time.iso8601)))
             members.append(JSON.Member("value", reading.value.json))
             if let unit = unit(of: reading) { members.append(JSON.Member("unit", .string(unit))) }
+            if let reason = reading.quality.reason {
+                members += [.init("quality", .string(reading.quality.name)), .init("reason", .string(reason))]
+            }
             return JSON.object(members).text
         }
         if let error = result.error {
@@ -36,6 +39,7 @@ public struct ReadReport: Sendable {
                 (
                     reading.sensor + (reading.channel.map { " \($0)" } ?? ""),
                     reading.value.text + (unit(of: reading).map { " \($0)" } ?? "")
+                        + (reading.quality.reason.map { " (\(reading.quality.name): \($0))" } ?? "")
                 )
             }
             if let error = result.error { rows.append((result.sensor, "failed: \(error)")) }

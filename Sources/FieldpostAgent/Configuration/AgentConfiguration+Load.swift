@@ -22,7 +22,7 @@ extension AgentConfiguration {
     /// - Throws: ``ConfigurationErrors`` with everything that is wrong, each with its place and its mend.
     public static func load(
         path: String, environment: [String: String] = currentEnvironment, hostName: String = currentHostName,
-        registry: DriverRegistry = .builtIn, secrets: SecretAccess = .needed
+        registry: DriverRegistry = AgentDrivers.registry, secrets: SecretAccess = .needed
     ) throws(ConfigurationErrors) -> (configuration: AgentConfiguration, warnings: [Problem]) {
         let (document, isPublic) = try ConfigurationDocument.open(path, environment: environment, secrets: secrets)
         return try read(document, isPublic: isPublic, hostName: hostName, registry: registry)
@@ -33,7 +33,7 @@ extension AgentConfiguration {
     public static func read(
         _ text: some Sequence<UInt8>, path: String, isPublic: Bool = false,
         environment: [String: String] = currentEnvironment, hostName: String = currentHostName,
-        registry: DriverRegistry = .builtIn
+        registry: DriverRegistry = AgentDrivers.registry
     ) throws(ConfigurationErrors) -> (configuration: AgentConfiguration, warnings: [Problem]) {
         try read(
             ConfigurationDocument(text, path: path, environment: environment), isPublic: isPublic, hostName: hostName,

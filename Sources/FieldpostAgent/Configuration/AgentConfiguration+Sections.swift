@@ -27,9 +27,11 @@ extension AgentConfiguration {
         let uplink = Uplink(root.table("uplink"))
         bridges = BridgeRule.read(root, device: device.id, server: server, broker: broker)
 
+        let logger = Service.logger(log.level)
         var owners: [String: String] = [:]
+        var readers: [(sensor: Sensor, settings: SettingsReader)] = []
         sensors = root.tables("sensor").compactMap { settings in
-            let sensor = Sensor(settings, uplink: uplink, registry: surroundings.registry)
+            let sensor = Sensor(settings, uplink: uplink, registry: surroundings.registry, logger: logger)
             if let name = settings.string("name") {
                 if let owner = owners[name] {
                     settings.problem(
@@ -46,8 +48,10 @@ extension AgentConfiguration {
                     at: settings.has("topic") ? "topic" : "name",
                     message: "its readings would go to the status's topic \(topic)", mend: "give one of them another")
             }
+            if let sensor { readers.append((sensor, settings)) }
             return sensor
         }
+        Self.checkForEchoes(readers, device: device.id)
         if !root.has("sensor"), bridges.isEmpty {
             root.warning(at: "sensor", message: "there is none", mend: "write one under [[sensor]]")
         }
@@ -55,6 +59,23 @@ extension AgentConfiguration {
         self.device = device
         self.status = status
         self.uplink = uplink
+    }
+
+    /// A sensor that reads what the agent says would make the agent say it again, for ever.
+    private static func checkForEchoes(_ sensors: [(sensor: Sensor, settings: SettingsReader)], device: String) {
+        for (reader, settings) in sensors {
+            guard let driver = reader.source.driver as? MQTTDriver, driver.isAmongOurs else { continue }
+            for (sensor, _) in sensors {
+                let name = sensor.source.name
+                guard let topic = try? sensor.topic.topic(device: device, sensor: name),
+                    let filter = driver.filters.first(where: { $0.matches(topic) })
+                else { continue }
+                settings.problem(
+                    at: "subscribe", message: "\(filter) takes in \(topic), where the readings of \"\(name)\" go",
+                    mend: "subscribe to less, or give that sensor another topic")
+                break
+            }
+        }
     }
 }
 
@@ -249,8 +270,12 @@ extension AgentConfiguration.Log {
 
 extension AgentConfiguration.Sensor {
     /// - Returns: nil only after an error.
-    init?(_ settings: SettingsReader, uplink: AgentConfiguration.Uplink, registry: DriverRegistry) {
-        let source = ConfiguredSensor(settings, registry: registry)
+    init?(
+        _ settings: SettingsReader, uplink: AgentConfiguration.Uplink, registry: DriverRegistry, logger: Logger
+    ) {
+        let source = ConfiguredSensor(settings, registry: registry) { sensor, line in
+            logger.notice("a sensor says", metadata: ["sensor": "\(sensor)", "line": "\(line)"])
+        }
         if settings.string("name") != "" { _ = settings.parsed("name", TopicLevel.check) }
         unit = settings.string("unit")
         topic = settings.topicTemplate() ?? uplink.topic

@@ -22,7 +22,8 @@ public struct ServiceEnvironment: Sendable, Hashable {
         guard environment["WATCHDOG_PID"].map({ Int32($0) == processIdentifier }) ?? true,
             let microseconds = environment["WATCHDOG_USEC"].flatMap({ Int64($0) }), microseconds > 0
         else { return }
-        watchdog = .microseconds(microseconds)
+        // No service can live by less; three signs in each interval would be all that it does.
+        watchdog = max(.microseconds(microseconds), .milliseconds(100))
     }
 
     /// That of this process, also after ``hide()``.

@@ -199,7 +199,7 @@ struct Setup: Sendable {
         if let (user, _) = world.serviceUser(for: files.file), let obstacle = user.obstacle(to: .read, path) {
             throw InvalidText(
                 obstacle,
-                mend: "the service must: chmod 644 \(path), in folders that everybody may enter, as /etc/ssl/certs")
+                mend: "the service must: copy it to /etc/fieldpost, chmod 644, and name it there")
         }
         return path
     }
@@ -266,22 +266,11 @@ struct Setup: Sendable {
     }
 
     private static func table(of found: [FoundSensor]) -> [String] {
-        let rows = found.enumerated().map { index, sensor in
-            let values = sensor.readings.prefix(3).map { reading in
-                (reading.channel.map { "\($0) " } ?? "") + reading.text
-            }
-            let more = sensor.readings.count > 3 ? ", …" : ""
-            let value =
-                values.isEmpty ? sensor.error.map { "no value: \($0)" } ?? "no value" : values.joined(separator: ", ")
-            return ["\(index + 1)", sensor.candidate.name, value + more, sensor.candidate.summary]
+        var table = TextTable("#", "sensor", "says", "is")
+        for (index, sensor) in found.enumerated() {
+            table.add("\(index + 1)", sensor.candidate.name, sensor.presentValue, sensor.candidate.summary)
         }
-        let widths = (0..<3).map { column in min(40, rows.map { $0[column].count }.max() ?? 0) }
-        return rows.map { row in
-            let cells = zip(row, widths).map { cell, width in
-                cell + String(repeating: " ", count: max(0, width - cell.count))
-            }
-            return "  \(cells.joined(separator: "  "))  \(row[3])"
-        }
+        return table.lines.dropFirst().map { "  \($0)" }
     }
 
     /// "1,3-5 load"
@@ -353,17 +342,5 @@ struct Setup: Sendable {
             default: throw InvalidText("answer y or n")
             }
         }
-    }
-}
-
-extension Reading {
-    fileprivate var text: String {
-        let text =
-            switch value {
-            case .number(let number): "\((number * 1000).rounded() / 1000)"
-            case .boolean(let value): "\(value)"
-            case .text(let text): text
-            }
-        return text + (unit.map { " \($0)" } ?? "")
     }
 }

@@ -62,20 +62,23 @@ struct SetupAnswers: Sendable {
             }
             text.table("broker.tls") { $0.write("ca_file", endpoint.transport.isSecure ? caFile : nil) }
         }
-        for sensor in sensors {
-            text.table("[sensor]") { table in
-                table.write("name", sensor.name)
-                table.write("driver", sensor.driver)
-                for option in sensor.options { table.write(option) }
-                table.write("every", "10s")
-            }
-        }
+        for sensor in sensors { text.write(sensor) }
         return text.lines
     }
 }
 
 extension TOMLText {
-    fileprivate mutating func write(_ option: SensorCandidate.Option) {
+    /// As a `[[sensor]]` table.
+    mutating func write(_ sensor: SensorCandidate) {
+        table("[sensor]") { table in
+            table.write("name", sensor.name)
+            table.write("driver", sensor.driver)
+            for option in sensor.options { table.write(option) }
+            if !sensor.speaksForItself { table.write("every", "10s") }
+        }
+    }
+
+    private mutating func write(_ option: SensorCandidate.Option) {
         switch option.value {
         case .string(let text): write(option.key, text)
         case .integer(let number): lines.append("\(option.key) = \(number)")

@@ -18,7 +18,9 @@ struct SetupWorld: Sendable {
     var hasService =
         access("/run/systemd/system", F_OK) == 0
         && ["/etc", "/usr/lib", "/lib"].contains { access("\($0)/systemd/system/\(Self.service)", F_OK) == 0 }
-    var findSensors: @Sendable () async -> [FoundSensor] = { await SensorDiscovery().run() }
+    var findSensors: @Sendable () async -> [FoundSensor] = {
+        await SensorDiscovery(finders: AgentDrivers.finders, registry: AgentDrivers.registry).run()
+    }
     var test: @Sendable (SetupAnswers) async -> ConnectionTest.Outcome = { await ConnectionTest.run($0) }
 
     /// The configuration that the service reads.

@@ -5,10 +5,11 @@ struct LEDFinder: SensorFinder {
     func find(in context: DriverContext) -> [SensorCandidate] {
         let all = (try? KernelFolder.names(in: context.path("/sys/class/leds"))) ?? []
         return all.filter { !$0.hasPrefix("input") }.map { led in
-            SensorCandidate(
+            var candidate = SensorCandidate(
                 name: "led-\(led)", driver: LEDDriver.name, options: [.init("led", .string(led))],
-                summary: "light \(led)",
-                isOutput: true)
+                summary: "light \(led)")
+            candidate.isOutput = true
+            return candidate
         }
     }
 }
@@ -23,10 +24,12 @@ struct PWMFinder: SensorFinder {
         return chips.flatMap { chip in
             let name = chip.device ?? chip.name
             return (0..<min(chip.count, Self.limit)).map { channel in
-                SensorCandidate(
+                var candidate = SensorCandidate(
                     name: "\(name)-\(channel)", driver: PWMDriver.name,
                     options: [.init("chip", .string(name)), .init("channel", .integer(Int64(channel)))],
-                    summary: "pulse-width modulator \(name), channel \(channel)", isOutput: true)
+                    summary: "pulse-width modulator \(name), channel \(channel)")
+                candidate.isOutput = true
+                return candidate
             }
         }
     }

@@ -11,7 +11,9 @@ public struct SensorCandidate: Sendable, Hashable {
     /// What it is, for somebody who has to choose: "thermal zone cpu-thermal".
     public var summary: String
     /// What it is for: to be set. Its state is worth a sensor only to somebody who wants that.
-    public var isOutput: Bool
+    public var isOutput = false
+    /// Whether it tells of changes by itself, and need not be read every so often.
+    public var speaksForItself = false
 
     public struct Option: Sendable, Hashable {
         public var key: String
@@ -24,12 +26,11 @@ public struct SensorCandidate: Sendable, Hashable {
     }
 
     /// - Parameter name: any text; what topics and shells do not like becomes "-".
-    public init(name: String, driver: String, options: [Option], summary: String, isOutput: Bool = false) {
+    public init(name: String, driver: String, options: [Option], summary: String) {
         self.name = Self.level(name)
         self.driver = driver
         self.options = options
         self.summary = summary
-        self.isOutput = isOutput
     }
 
     private static func level(_ text: String) -> String {
@@ -47,13 +48,13 @@ public struct SensorCandidate: Sendable, Hashable {
     }
 
     /// The driver, as a configuration with these options makes it.
-    func configured(root: String, timeout: Duration) -> ConfiguredSensor? {
+    func configured(_ registry: DriverRegistry, root: String, timeout: Duration) -> ConfiguredSensor? {
         let place = SourcePosition(line: 1, column: 1)
         let entries = ([Option("driver", .string(driver))] + options).map {
             Table.Entry(key: $0.key, keyPosition: place, value: Value($0.value, at: place))
         }
         let settings = SettingsReader(Table(entries), keyPath: name, position: place, problems: Problems())
-        let driver = DriverRegistry.builtIn.driver(settings, context: DriverContext(sensor: name, root: root))
+        let driver = registry.driver(settings, context: DriverContext(sensor: name, root: root))
         settings.finish()
         guard let driver, settings.problems.errors.isEmpty else { return nil }
         return ConfiguredSensor(name: name, every: .seconds(10), timeout: timeout, driver: driver)

@@ -8,6 +8,7 @@
 /// driver and with the options that a configuration would name. So what is shown is what an agent would get.
 public struct SensorDiscovery: Sendable {
     private let finders: [any SensorFinder]
+    private let registry: DriverRegistry
     private let root: String
     private let timeout: Duration
     /// More than a board has; a bound all the same.
@@ -15,12 +16,15 @@ public struct SensorDiscovery: Sendable {
 
     /// - Parameters:
     ///   - finders: in whose order the sensors come.
+    ///   - registry: the drivers that read them.
     ///   - root: the folder that holds `sys` and `proc`.
     ///   - timeout: what is silent for longer is found, but without a reading.
     public init(
-        finders: [any SensorFinder] = SensorDiscovery.builtIn, root: String = "/", timeout: Duration = .seconds(2)
+        finders: [any SensorFinder] = SensorDiscovery.builtIn, registry: DriverRegistry = .builtIn, root: String = "/",
+        timeout: Duration = .seconds(2)
     ) {
         self.finders = finders
+        self.registry = registry
         self.root = root
         self.timeout = timeout
     }
@@ -41,7 +45,9 @@ public struct SensorDiscovery: Sendable {
             for var candidate in finder.find(in: DriverContext(sensor: "", root: root)) {
                 guard found.count < Self.limit else { break }
                 candidate.name = Self.unique(candidate.name, among: &names)
-                if let sensor = candidate.configured(root: root, timeout: timeout) { found.append((candidate, sensor)) }
+                if let sensor = candidate.configured(registry, root: root, timeout: timeout) {
+                    found.append((candidate, sensor))
+                }
             }
         }
         let results = await SensorRunner(found.map(\.sensor)).readOnce()

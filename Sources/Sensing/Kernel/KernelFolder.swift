@@ -46,11 +46,13 @@ enum KernelFolder {
         var paths = [root]
         for component in pattern.split(separator: "/").map(String.init) {
             if component.hasWildcard {
-                let found = paths.lazy.flatMap { folder in
-                    ((try? names(in: folder)) ?? []).lazy.filter { fnmatch(component, $0, FNM_PERIOD) == 0 }
-                        .map { "\(folder)/\($0)" }
+                // Each folder is listed once: a second listing may be another one.
+                var found: [String] = []
+                for folder in paths where found.count < limit {
+                    let fitting = ((try? names(in: folder)) ?? []).filter { fnmatch(component, $0, FNM_PERIOD) == 0 }
+                    found += fitting.prefix(limit - found.count).map { "\(folder)/\($0)" }
                 }
-                paths = Array(found.prefix(limit))
+                paths = found
             } else {
                 paths = paths.map { "\($0)/\(component)" }
             }

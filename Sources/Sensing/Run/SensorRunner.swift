@@ -1,7 +1,7 @@
 import Synchronization
 public import Units
 
-/// Reads sensors, each at its own pace.
+/// Reads sensors, each at its own pace, and listens to those that speak for themselves.
 ///
 /// Each sensor has a task of its own, so that one that fails, hangs, or whose values are accepted slowly delays no
 /// other. Reads run on the pool.
@@ -18,24 +18,34 @@ public final class SensorRunner: Sendable {
     /// What was done since the runner was made.
     public struct Counters: Sendable, Hashable {
         public var reads: UInt64 = 0
-        /// Reads of which all or some channels failed.
+        /// How often something was received from a sensor that speaks for itself.
+        public var receptions: UInt64 = 0
+        /// Reads and receptions of which all or some channels failed.
         public var failures: UInt64 = 0
         /// Reads that were left out because the one before, or the acceptance of its values, took too long.
         public var overruns: UInt64 = 0
     }
 
+    /// How long a driver may take to stop.
+    private static let stopLimit = Duration.seconds(1)
+
     private let slots: [SensorSlot]
     private let pool: BlockingPool
+    private let watch = DescriptorWatch()
     private let wallClock: @Sendable () -> Timestamp
     private let counted: Mutex<[Counters]>
 
-    /// - Parameter wallClock: what readings are stamped with.
+    /// - Parameters:
+    ///   - board: its name: boards of different names read at slightly different times, so that a fleet's readings do not
+    ///     all arrive at once.
+    ///   - pool: where drivers are called. Default: one in which a read of each sensor may wait.
+    ///   - wallClock: what readings are stamped with, and what the grid of reads follows.
     public init(
-        _ sensors: [ConfiguredSensor], pool: BlockingPool = BlockingPool(),
+        _ sensors: [ConfiguredSensor], board: String = "", pool: BlockingPool? = nil,
         wallClock: @escaping @Sendable () -> Timestamp = { .now() }
     ) {
-        slots = sensors.map(SensorSlot.init)
-        self.pool = pool
+        slots = sensors.map { SensorSlot($0, board: board) }
+        self.pool = pool ?? BlockingPool(queueLimit: max(256, 2 * sensors.count))
         self.wallClock = wallClock
         counted = Mutex(sensors.map { _ in Counters() })
     }
@@ -45,7 +55,8 @@ public final class SensorRunner: Sendable {
         Array(zip(slots.map(\.name), counted.withLock { $0 }))
     }
 
-    /// Reads until the task is cancelled; then it returns at once, also while reads are stuck.
+    /// Reads until the task is cancelled; then it stops the drivers, which takes a second at most, and returns, also
+    /// while reads are stuck. To be called once.
     ///
     /// - Parameter accept: called for every event, from several tasks at once, but for one sensor never before the
     ///   call before has returned. The sensor's next read waits for it.
@@ -57,23 +68,80 @@ public final class SensorRunner: Sendable {
                 group.addTask { await self.serve(index, since: start, clock, accept) }
             }
         }
+        await stop()
     }
+
+    /// Stopping has to be done although the task is cancelled.
+    private func stop() async {
+        await Task { [slots, pool, wallClock] in
+            await withDiscardingTaskGroup { group in
+                for slot in slots {
+                    group.addTask { await slot.stop(on: pool, within: Self.stopLimit, wallClock) }
+                }
+            }
+        }.value
+    }
+
+    /// Sets a sensor's output, between its reads, and passes on what this has brought about as it does with what is read.
+    ///
+    /// - Parameter timeout: how long it may take, with what the sensor does already.
+    /// - Returns: the state that is there now.
+    /// - Throws: ``SensorError`` if there is no such sensor, it cannot be set, or failed; ``BlockingPoolError`` when the
+    ///   time is up, though it may be set later all the same; `CancellationError` when the runner has stopped.
+    public func set(
+        _ sensor: String, channel: String? = nil, to value: Reading.Value, timeout: Duration = .seconds(5)
+    ) async throws -> [Reading] {
+        guard let slot = slots.first(where: { $0.name == sensor }) else {
+            throw SensorError(.missing, "sensor \"\(sensor)\"", "is not configured")
+        }
+        let request = SensorRequest(
+            perform: { driver, now throws(SensorError) in
+                guard var output = driver as? any OutputDriver else {
+                    throw SensorError(.rejected, "sensor \"\(sensor)\"", "cannot be set: it is no output")
+                }
+                defer { driver = output }
+                return try output.set(value, channel: channel, at: now)
+            }, outcome: Outcome())
+        guard slot.mailbox.put(request) else {
+            throw SensorError(
+                .refused, "sensor \"\(sensor)\"", "takes no requests now: it is stopped, or too many wait")
+        }
+        let timer = Task {
+            try await Task.sleep(for: timeout)
+            request.outcome.settle(.failure(BlockingPoolError.timedOut(after: timeout)))
+        }
+        defer { timer.cancel() }
+        let result = try await withTaskCancellationHandler {
+            try await request.outcome.value()
+        } onCancel: {
+            request.outcome.settle(.failure(CancellationError()))
+        }
+        if let error = result.error { throw error }
+        return result.readings
+    }
+
+    /// Whether a driver is at work.
+    package var isReading: Bool { pool.status.working > 0 }
 
     /// Comes back when the pool could begin a read: at once, unless its threads are all at work.
     ///
     /// - Throws: ``BlockingPoolError`` when no thread is left that is not stuck; `CancellationError`.
     package func waitUntilAbleToRead() async throws { try await pool.run(timeout: SensorSchedule.retryLimit) {} }
 
-    /// Reads every sensor once, all at the same time; results in the order of the configuration.
+    /// Reads every sensor once, all at the same time, and stops the drivers; results in the order of the configuration.
     public func readOnce() async -> [SensorResult] {
-        await withTaskGroup { group in
+        let results = await withTaskGroup { group in
             for (index, slot) in slots.enumerated() {
-                group.addTask { [pool, wallClock] in (index, await slot.read(on: pool, wallClock: wallClock)) }
+                group.addTask { [pool, wallClock] in
+                    (index, await slot.report(of: .read, isListening: false, on: pool, wallClock: wallClock)?.result)
+                }
             }
             var results = [SensorResult?](repeating: nil, count: slots.count)
             for await (index, result) in group { results[index] = result }
             return results.compactMap { $0 }
         }
+        await stop()
+        return results
     }
 
     private func serve(
@@ -81,34 +149,68 @@ public final class SensorRunner: Sendable {
         _ accept: @Sendable (SensorEvent) async -> Void
     ) async {
         let slot = slots[index]
-        var schedule = SensorSchedule(every: slot.every, start: .zero)
+        var schedule = SensorSchedule(every: slot.every, phase: slot.phase, start: .zero)
+        var descriptor: Int32?
+        slot.mailbox.open()
         while true {
-            guard (try? await clock.sleep(until: start + schedule.due)) != nil else { return }
-            schedule.begin()
-            guard let result = await slot.read(on: pool, wallClock: wallClock) else { return }
-
-            var event: SensorEvent?
-            let now = start.duration(to: clock.now)
-            if let error = result.error {
-                event = schedule.failed(error, partly: !result.readings.isEmpty, at: now).map {
-                    .failed(sensor: slot.name, error: error, failures: $0.count, retryIn: $0.retryIn)
-                }
-            } else {
-                event = schedule.succeeded(at: now).map {
-                    .recovered(sensor: slot.name, failures: $0.failures, after: $0.after)
-                }
+            let wake = await slot.mailbox.wait(until: start + schedule.due, for: descriptor, of: watch)
+            var request: SensorRequest?
+            var report: SensorSlot.Report?
+            switch wake {
+            case nil: return
+            case .due:
+                schedule.begin()
+                report = await slot.report(of: .read, on: pool, wallClock: wallClock)
+            case .readable: report = await slot.report(of: .receive, on: pool, wallClock: wallClock)
+            case .deaf(let error):
+                report = SensorSlot.Report(result: SensorResult(sensor: slot.name, error: error), isDeaf: true)
+            case .asked:
+                request = slot.mailbox.take()
+                guard let request else { continue }
+                report = await slot.report(of: .perform(request), on: pool, wallClock: wallClock)
             }
-            if let event { await accept(event) }
-            if !result.readings.isEmpty { await accept(.readings(result.readings)) }
+            guard let report else { return }
+            descriptor = report.descriptor
+            request?.outcome.settle(.success(report.result))
 
-            schedule.end(at: start.duration(to: clock.now))
-            count(index, failed: result.error != nil, schedule.overruns)
+            // That somebody asked for what cannot be done is not the sensor's failure.
+            let isRead = schedule.isReading
+            if let event = event(of: report, request != nil, &schedule, at: start.duration(to: clock.now), slot.name) {
+                await accept(event)
+            }
+            if !report.result.readings.isEmpty { await accept(.readings(report.result.readings)) }
+
+            if isRead { schedule.end(at: start.duration(to: clock.now), wall: wallClock()) }
+            count(index, isRead: isRead, failed: report.result.error != nil, schedule.overruns)
         }
     }
 
-    private func count(_ index: Int, failed: Bool, _ overruns: UInt64) {
+    /// What there is to tell of a read, a reception or a request.
+    private func event(
+        of report: SensorSlot.Report, _ isRequest: Bool, _ schedule: inout SensorSchedule, at now: Duration,
+        _ sensor: String
+    ) -> SensorEvent? {
+        let result = report.result
+        guard let error = result.error else {
+            let recovery =
+                schedule.isReading
+                ? schedule.succeeded(at: now) : isRequest ? nil : schedule.received(at: now)
+            return recovery.map { .recovered(sensor: sensor, failures: $0.failures, after: $0.after) }
+        }
+        if isRequest, !report.isDeaf { return nil }
+        let failure =
+            schedule.isReading
+            ? schedule.failed(error, partly: !result.readings.isEmpty && !report.isDeaf, at: now)
+            : schedule.failedToReceive(error, isDeaf: report.isDeaf, at: now)
+        return failure.map {
+            .failed(sensor: sensor, error: error, failures: $0.count, retryIn: $0.retryIn)
+        }
+    }
+
+    private func count(_ index: Int, isRead: Bool, failed: Bool, _ overruns: UInt64) {
         counted.withLock {
-            $0[index].reads += 1
+            $0[index].reads += isRead ? 1 : 0
+            $0[index].receptions += isRead ? 0 : 1
             $0[index].failures += failed ? 1 : 0
             $0[index].overruns = overruns
         }

@@ -1,9 +1,17 @@
+public import Units
+
 /// When one sensor is read, and what of its failures is told: a value without clock or task.
 ///
-/// Reads fall on a grid, `start + k * every`, so that a slow read does not shift those after it. After failures the
-/// sensor is read at every second, fourth, eighth … point of the grid, but at least every ``retryLimit``. A sensor that
-/// is read more rarely than that is retried after ``retryLimit``, off the grid, so that one bad read does not cost an
-/// hour. Grid points that pass while a read (or the acceptance of its values) is under way are left out and counted.
+/// The first read is due at once; the others fall on a grid, so that a slow read does not shift those after it: every
+/// ten seconds means at :00, :10, :20 … of the wall clock, or as much later as the sensor's phase says. Where no wall
+/// clock is told, the grid begins with the first read.
+///
+/// After failures the sensor is read at every second, fourth, eighth … point of the grid, but at least every
+/// ``retryLimit``, and ``searchLimit`` while its device is missing. A sensor that is read more rarely than that is
+/// retried after these times, off the grid, so that one bad read does not cost an hour. Grid points that pass while a
+/// read (or the acceptance of its values) is under way are left out and counted.
+///
+/// A sensor that speaks for itself may have no grid at all: after the first read nothing is due, until it fails.
 ///
 ///     begin → succeeded or failed → end → begin → …
 ///
@@ -25,6 +33,8 @@ public struct SensorSchedule: Sendable {
 
     /// The longest time between two tries of a sensor that fails.
     public static let retryLimit = Duration.seconds(300)
+    /// The same for one whose device is missing: somebody may have plugged it in.
+    public static let searchLimit = Duration.seconds(30)
     /// Of failures that say nothing new each so many-th is told: about once an hour, at the longest wait.
     public static let reminder = 12
 
@@ -35,20 +45,33 @@ public struct SensorSchedule: Sendable {
     public private(set) var isReading = false
 
     // In nanoseconds.
-    private let start: Int64
+    /// Any point of the grid.
+    private var start: Int64
     private let every: Int64
+    private let phase: Int64
     private var dueTime: Int64
+    private let hasGrid: Bool
+    /// Whether `dueTime` is a point of the grid.
+    private var isOnGrid = true
 
     private var failures = 0
     private var failingSince: Duration = .zero
     private var lastError: SensorError?
 
-    /// The first read is due at once.
-    public init(every: Duration, start: Duration) {
-        self.every = max(every.nanoseconds, 1)
+    /// - Parameters:
+    ///   - every: from one point of the grid to the next; nil: there is no grid.
+    ///   - phase: how much later than the wall clock's round times the grid's points are; less than `every`.
+    ///   - start: when the first read is due.
+    public init(every: Duration?, phase: Duration = .zero, start: Duration) {
+        hasGrid = every != nil
+        self.every = every.map { max($0.nanoseconds, 1) } ?? Self.never
+        self.phase = phase.nanoseconds
         self.start = start.nanoseconds
         dueTime = self.start
     }
+
+    /// Longer than any board lives: 36 years.
+    private static let never: Int64 = 1 << 60
 
     /// A read begins; none may be under way.
     public mutating func begin() {
@@ -69,18 +92,57 @@ public struct SensorSchedule: Sendable {
     /// The read failed; or only some channels did, and the sensor keeps its pace.
     /// - Returns: nil if there is nothing new to tell.
     public mutating func failed(_ error: SensorError, partly: Bool = false, at now: Duration) -> Failure? {
-        if failures == 0 { failingSince = now }
-        failures += 1
+        countFailure(at: now)
         if partly {
             plan(skipping: 1)
         } else {
-            let limit = Self.retryLimit.nanoseconds
-            if every > limit {
-                dueTime = min(point(after: dueTime), now.nanoseconds + limit)
+            let limit = Self.limit(for: error)
+            if !hasGrid || every > limit {
+                retry(within: limit, orAt: point(after: dueTime), at: now)
             } else {
                 plan(skipping: min(1 << Int64(min(failures - 1, 40)), limit / every))
             }
         }
+        return telling(error, at: now)
+    }
+
+    /// Something was received that is no read: nothing of the plan changes, but that the sensor is well again.
+    public mutating func received(at now: Duration) -> Recovery? {
+        guard failures > 0 else { return nil }
+        defer {
+            failures = 0
+            lastError = nil
+        }
+        if !isOnGrid { dueTime = point(after: max(now.nanoseconds, start)) }
+        isOnGrid = true
+        return Recovery(failures: failures, after: now - failingSince)
+    }
+
+    /// What was to be received was not, or not all of it; `isDeaf`: and nothing will be, before the next read.
+    /// - Returns: nil if there is nothing new to tell.
+    public mutating func failedToReceive(_ error: SensorError, isDeaf: Bool, at now: Duration) -> Failure? {
+        countFailure(at: now)
+        if isDeaf { retry(within: Self.limit(for: error), orAt: dueTime, at: now) }
+        return telling(error, at: now)
+    }
+
+    private static func limit(for error: SensorError) -> Int64 {
+        (error.kind == .missing ? searchLimit : retryLimit).nanoseconds
+    }
+
+    /// Off the grid, unless its next point comes first. Without a grid, the more failures the later.
+    private mutating func retry(within limit: Int64, orAt next: Int64, at now: Duration) {
+        let wait = hasGrid ? limit : min(limit, 1_000_000_000 << Int64(min(failures - 1, 20)))
+        dueTime = min(next, now.nanoseconds + wait)
+        isOnGrid = hasGrid && dueTime == next
+    }
+
+    private mutating func countFailure(at now: Duration) {
+        if failures == 0 { failingSince = now }
+        failures += 1
+    }
+
+    private mutating func telling(_ error: SensorError, at now: Duration) -> Failure? {
         let isNew = lastError.map { !$0.isSameTrouble(as: error) } ?? true
         lastError = error
         guard isNew || failures.isMultiple(of: Self.reminder) else { return nil }
@@ -88,23 +150,43 @@ public struct SensorSchedule: Sendable {
     }
 
     /// The values are accepted, or the failure is told: the next read may come.
-    public mutating func end(at now: Duration) {
+    ///
+    /// - Parameter wall: what the wall clock says `now`; the grid is laid anew by it, since it may have been set.
+    public mutating func end(at now: Duration, wall: Timestamp? = nil) {
         precondition(isReading, "the end of a read that never began")
         isReading = false
         let now = now.nanoseconds
+        guard hasGrid else { return dueTime = max(dueTime, now) }
+        if let next = pointIfLate(now) { dueTime = next }
+        guard let wall else { return }
+        start = now - (wall.milliseconds &* 1_000_000 &- phase) % every
+        guard isOnGrid else { return }
+        // The old grid's point that is nearest to one of the new grid's means the same one.
+        let next = point(after: dueTime - 1)
+        dueTime = next - dueTime > every / 2 ? next - every : next
+        if dueTime <= now { dueTime = point(after: now) }
+    }
+
+    /// Counts the points that have passed, if any have.
+    private mutating func pointIfLate(_ now: Int64) -> Int64? {
         let next = point(after: now - 1)
         let missed = (next - point(after: dueTime - 1)) / every
-        guard missed > 0 else { return }
+        guard missed > 0 else { return nil }
         overruns += UInt64(missed)
-        dueTime = next
+        isOnGrid = true
+        return next
     }
 
     private mutating func plan(skipping points: Int64) {
         dueTime = point(after: dueTime) + (points - 1) * every
+        isOnGrid = true
     }
 
     /// The first point of the grid that is later than `time`.
-    private func point(after time: Int64) -> Int64 { start + ((time - start) / every + 1) * every }
+    private func point(after time: Int64) -> Int64 {
+        let (steps, rest) = (time - start).quotientAndRemainder(dividingBy: every)
+        return start + (rest < 0 ? steps : steps + 1) * every
+    }
 }
 
 extension Duration {

@@ -1,38 +1,63 @@
 import Synchronization
 internal import Units
 
-/// A sensor's driver, which one read at a time takes out and puts back.
+/// A sensor's driver, which one call at a time takes out and puts back.
 final class SensorSlot: Sendable {
+    /// What a driver is to do.
+    enum Work: Sendable {
+        case read
+        case receive
+        case perform(SensorRequest)
+    }
+
+    /// What came of it.
+    struct Report: Sendable {
+        var result: SensorResult
+        /// What to wait for.
+        var descriptor: Int32?
+        /// The sensor should be listened to, and there is nothing to listen to.
+        var isDeaf = false
+    }
+
     let name: String
-    let every: Duration
+    let every: Duration?
+    let phase: Duration
+    let mailbox = SensorMailbox()
 
     private let timeout: Duration
-    /// Empty while a read is under way, stuck or not.
+    /// Empty while a call is under way, stuck or not.
     private let driver: Mutex<(any SensorDriver)?>
 
-    init(_ sensor: ConfiguredSensor) {
+    /// - Parameter board: among boards of different names the grids' phases differ.
+    init(_ sensor: ConfiguredSensor, board: String) {
         name = sensor.name
         every = sensor.every
         timeout = sensor.timeout
         driver = Mutex(sensor.driver)
+        phase = sensor.phase(on: board)
     }
 
-    /// Reads once on the pool. Of a cancelled task nothing is known: nil.
-    func read(on pool: BlockingPool, wallClock: @escaping @Sendable () -> Timestamp) async -> SensorResult? {
-        var result = SensorResult(sensor: name)
+    /// Does it on the pool; `isListening`: and sees to it that there is a descriptor, if the driver has one. Of a
+    /// cancelled task nothing is known: nil.
+    func report(
+        of work: Work, isListening: Bool = true, on pool: BlockingPool, wallClock: @escaping @Sendable () -> Timestamp
+    ) async -> Report? {
+        var report = Report(result: SensorResult(sensor: name))
         do {
-            guard driver.withLock({ $0 != nil }) else { throw stillReading }
-            let (measured, time) = try await pool.run(timeout: timeout) { [self] in
-                let time = wallClock()
-                return (try readNow(at: time), time)
+            let call = try await pool.run(timeout: timeout) { [self] in
+                try perform(work, isListening: isListening, wallClock)
             }
-            result.take(measured, at: time)
+            report.descriptor = call.descriptor
+            report.isDeaf = call.isDeaf
+            report.result.take(call.error?.measured ?? call.measured, at: call.time)
+            report.result.error = report.result.error ?? call.error
         } catch let error as SensorError {
-            result.take(error.measured, at: wallClock())
-            result.error = result.error ?? error
+            report.result.error = error
+            report.isDeaf = true
         } catch let error as BlockingPoolError {
             let place = "sensor \"\(name)\""
-            result.error =
+            report.isDeaf = true
+            report.result.error =
                 switch error {
                 case .timedOut:
                     SensorError(
@@ -42,13 +67,56 @@ final class SensorSlot: Sendable {
         } catch {
             return nil
         }
-        return result
+        return report
     }
 
-    private func readNow(at time: Timestamp) throws(SensorError) -> [Measurement] {
+    /// The sensor is no longer needed. A driver that is stuck is left to its fate.
+    func stop(on pool: BlockingPool, within time: Duration, _ wallClock: @escaping @Sendable () -> Timestamp) async {
+        mailbox.close()
+        _ = try? await pool.run(timeout: time) { [self] in
+            guard var taken = driver.withLock({ $0.take() }) else { return }
+            taken.stop(at: wallClock())
+        }
+    }
+
+    private struct Call: Sendable {
+        var measured: [Measurement] = []
+        var time: Timestamp
+        var error: SensorError?
+        var descriptor: Int32?
+        var isDeaf = false
+    }
+
+    private func perform(
+        _ work: Work, isListening: Bool, _ wallClock: @Sendable () -> Timestamp
+    ) throws(SensorError) -> Call {
         guard var taken = driver.withLock({ $0.take() }) else { throw stillReading }
         defer { driver.withLock { $0 = taken } }
-        return try taken.read(at: time)
+        var call = Call(time: wallClock())
+        do throws(SensorError) {
+            switch work {
+            case .read: call.measured = try taken.read(at: call.time)
+            case .receive:
+                guard var listener = taken as? any EventDriver else { break }
+                defer { taken = listener }
+                call.measured = try listener.receive(at: call.time)
+            case .perform(let request): call.measured = try request.perform(&taken, call.time)
+            }
+        } catch {
+            call.error = error
+        }
+        guard isListening, var listener = taken as? any EventDriver, listener.listens else { return call }
+        defer { taken = listener }
+        do throws(SensorError) {
+            call.descriptor = try listener.open(at: call.time)
+        } catch {
+            call.isDeaf = true
+            if call.error == nil {
+                call.error = error
+                call.error?.measured = call.measured
+            }
+        }
+        return call
     }
 
     /// The same trouble as running out of time, so that it is told only once.

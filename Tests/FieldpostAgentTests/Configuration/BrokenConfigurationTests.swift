@@ -1,4 +1,5 @@
 import FieldpostAgent
+import Sensing
 import Settings
 import Testing
 import Uplink
@@ -82,11 +83,13 @@ import Uplink
                 """#)
     }
 
+    private static let drivers = AgentDrivers.registry.names.joined(separator: ", ")
+
     @Test func `A sensor that lacks what it needs`() {
         #expect(
             answer("[[sensor]]\nevery = \"1s\"\n[[sensor]]\nname = \"load\"\ndriver = \"file\"") == """
                 bins.toml:1:1: sensor[1].name: is missing
-                bins.toml:1:1: sensor[1].driver: is missing: possible are file, hwmon, simulated, thermal
+                bins.toml:1:1: sensor[1].driver: is missing: possible are \(Self.drivers)
                 bins.toml:3:1: sensor[2].path: is missing
                 """)
     }
@@ -94,7 +97,7 @@ import Uplink
     @Test func `An unknown driver, whose settings mean nothing then`() {
         #expect(
             answer("[[sensor]]\nname = \"cpu\"\ndriver = \"termal\"\nzone = \"cpu\"")
-                == #"bins.toml:3:10: sensor[1].driver: "termal" is no driver: did you mean "thermal"? (possible are file, hwmon, simulated, thermal)"#
+                == #"bins.toml:3:10: sensor[1].driver: "termal" is no driver: did you mean "thermal"? (possible are \#(Self.drivers))"#
         )
     }
 

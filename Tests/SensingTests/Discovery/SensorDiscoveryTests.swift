@@ -38,7 +38,7 @@ import Testing
             "/sys/class/thermal/thermal_zone2/type": "x86_pkg_temp\n",
             "/sys/class/thermal/thermal_zone2/temp": "51000\n", "/sys/class/thermal/cooling_device0/type": "fan\n",
             "/sys/class/hwmon/hwmon0/name": "cpu_thermal\n", "/sys/class/hwmon/hwmon0/temp1_input": "47236\n",
-            "/sys/class/hwmon/hwmon1/name": "rpi_volt\n", "/sys/class/hwmon/hwmon1/in0_lcrit_alarm": "0\n",
+            "/sys/class/hwmon/hwmon1/name": "alarms\n", "/sys/class/hwmon/hwmon1/in0_lcrit_alarm": "0\n",
         ])
         let found = await found(tree)
         #expect(

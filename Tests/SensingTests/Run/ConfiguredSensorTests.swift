@@ -25,23 +25,23 @@ import Testing
 
     @Test("All that is wrong with a table is told")
     func problems() {
+        let names = DriverRegistry.builtIn.names.joined(separator: ", ")
         func problems(_ options: Options) -> [String] {
             let settings = reader(options)
             #expect(ConfiguredSensor(settings) == nil)
             settings.finish()
             return settings.problems.all.map(\.description)
         }
-        let all = DriverRegistry.builtIn.names.joined(separator: ", ")
         #expect(
             problems(["driver": "hwmom", "every": 10, "timeout": "1h", "chip": "x"]) == [
                 "1:1: sensor[1].name: is missing",
-                #"2:10: sensor[1].driver: "hwmom" is no driver: did you mean "hwmon"? (possible are \#(all))"#,
+                #"2:10: sensor[1].driver: "hwmom" is no driver: did you mean "hwmon"? (possible are \#(names))"#,
                 #"3:9: sensor[1].every: 10 has no unit: write "10s""#,
                 "4:11: sensor[1].timeout: 1h is out of range: allowed is 10ms to 5m",
             ])
         #expect(
             problems(["name": ""]) == [
-                "1:1: sensor[1].driver: is missing: possible are \(all)",
+                "1:1: sensor[1].driver: is missing: possible are \(names)",
                 "2:8: sensor[1].name: is empty",
             ])
     }
@@ -51,6 +51,6 @@ import Testing
         registry.register(SensorRunnerTests.Scripted.self)
         #expect(registry.names == (DriverRegistry.builtIn.names + ["scripted"]).sorted())
         #expect(registry["scripted"] != nil)
-        #expect(registry["nonsense"] == nil)
+        #expect(registry["no such"] == nil)
     }
 }

@@ -1,6 +1,7 @@
 import Sensing
 import TestSupport
 import Testing
+import Units
 
 @Suite struct SensorScheduleTests {
     static let broken = SensorError(.unavailable, "/sys/x", "gave no answer")
@@ -95,6 +96,90 @@ import Testing
         let anew = Self.fail(&schedule, Self.gone)
         #expect(anew?.count == 1)
         #expect(anew?.retryIn == .seconds(10))
+    }
+
+    /// A read that takes no time, and what the wall clock says at its end.
+    static func succeed(_ schedule: inout SensorSchedule, wall: Timestamp) {
+        let now = schedule.due
+        schedule.begin()
+        _ = schedule.succeeded(at: now)
+        schedule.end(at: now, wall: wall)
+    }
+
+    @Test("After the first read, reads fall on the wall clock's round times, as much later as the phase says")
+    func wallClock() {
+        // 12:00:03.250, and the board has run for 100 seconds.
+        let start = Duration.seconds(100)
+        let wall = Timestamp(milliseconds: noon.milliseconds + 3_250)
+        var schedule = SensorSchedule(every: .seconds(10), phase: .milliseconds(300), start: start)
+        #expect(schedule.due == start)
+        for point in 1...3 {
+            Self.succeed(&schedule, wall: wall + (schedule.due - start))
+            #expect(wall + (schedule.due - start) == noon + .milliseconds(10_000 * point + 300))
+        }
+        #expect(schedule.overruns == 0)
+    }
+
+    @Test("A wall clock that is set moves the grid, without a read too many") func clockIsSet() {
+        for step in [
+            Duration.seconds(4), .seconds(-4), .seconds(3_600 * 24 * 365 * 20), .milliseconds(1), .seconds(-5),
+        ] {
+            var schedule = SensorSchedule(every: .seconds(10), start: .zero)
+            Self.succeed(&schedule, wall: noon)
+            #expect(schedule.due == .seconds(10))
+            let wall = noon + .seconds(10) + step
+            Self.succeed(&schedule, wall: wall)
+            let due = schedule.due - .seconds(10)
+            #expect((wall + due).milliseconds % 10_000 == 0)
+            #expect(due >= .seconds(5) && due <= .seconds(15), "step \(step)")
+            #expect(schedule.overruns == 0)
+        }
+    }
+
+    @Test("A clock that drifts never makes two reads of one point") func drift() {
+        var schedule = SensorSchedule(every: .seconds(3_600), start: .zero)
+        Self.succeed(&schedule, wall: noon)
+        for hour in 1...200 {
+            // It runs 0.05 % faster or slower than the other one.
+            let pace = hour % 2 == 0 ? 1.0005 : 0.9995
+            let wall = noon + schedule.due * pace
+            Self.succeed(&schedule, wall: wall)
+            #expect(schedule.due >= .seconds(3_590 * (hour + 1)))
+            #expect(schedule.due <= .seconds(3_610 * (hour + 1)))
+        }
+    }
+
+    @Test("Without a grid nothing is due after the first read, until the device is gone") func noGrid() {
+        var schedule = SensorSchedule(every: nil, start: .seconds(5))
+        #expect(schedule.due == .seconds(5))
+        Self.succeed(&schedule)
+        #expect(schedule.due > .seconds(10 * 365 * 86_400))
+        #expect(schedule.received(at: .seconds(60)) == nil)
+        #expect(schedule.failedToReceive(Self.broken, isDeaf: false, at: .seconds(70))?.count == 1)
+        #expect(schedule.due > .seconds(10 * 365 * 86_400))
+        #expect(schedule.received(at: .seconds(80))?.failures == 1)
+        #expect(schedule.failedToReceive(Self.gone, isDeaf: true, at: .seconds(100))?.retryIn == .seconds(1))
+        var pauses: [Duration] = []
+        for _ in 0..<8 {
+            let before = schedule.due
+            Self.fail(&schedule, Self.gone)
+            pauses.append(schedule.due - before)
+        }
+        let seconds = [2, 4, 8, 16, 30, 30, 30, 30]
+        #expect(pauses == seconds.map { Duration.seconds($0) })
+        #expect(Self.succeed(&schedule)?.failures == 9)
+        #expect(schedule.due > .seconds(10 * 365 * 86_400))
+        #expect(schedule.overruns == 0)
+    }
+
+    @Test("What fails between reads does not shift them") func receptionsAndGrid() {
+        var schedule = SensorSchedule(every: .seconds(10), start: .zero)
+        Self.succeed(&schedule)
+        _ = schedule.failedToReceive(Self.broken, isDeaf: false, at: .seconds(4))
+        #expect(schedule.due == .seconds(10))
+        _ = schedule.failedToReceive(Self.gone, isDeaf: true, at: .seconds(5))
+        #expect(schedule.due == .seconds(10))
+        #expect(Self.succeed(&schedule)?.failures == 2)
     }
 
     @Test("Whatever happens: never two reads at once, no read before its time, pauses bounded, the grid kept")

@@ -1,7 +1,6 @@
 import Arguments
 import FieldpostAgent
 
-@main
 struct Fieldpost: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fieldpost",
@@ -16,12 +15,7 @@ struct Fieldpost: AsyncParsableCommand {
             """,
         version: FieldpostVersion.string,
         subcommands: [
-            Setup.self, Run.self, Check.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self, Request.self,
-            Demo.self, Version.self,
+            Setup.self, Run.self, Check.self, Sensors.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self,
+            Request.self, Demo.self, Version.self,
         ])
-
-    static func main() {
-        ServiceEnvironment.hide()
-        main(ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst())))
-    }
 }

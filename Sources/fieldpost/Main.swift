@@ -1,0 +1,5 @@
+import FieldpostCommands
+
+@main struct Main {
+    static func main() { Program.main() }
+}

@@ -1,0 +1,112 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// What a board has, and drivers that are not ours, as the command line shows them.
+@Suite(.timeLimit(.minutes(2))) struct SensorsTests {
+    private func fieldpost(_ arguments: String...) async throws -> (
+        ending: Program.Ending, output: [String], errors: [String]
+    ) {
+        try await runProgram(Program.built("fieldpost"), arguments)
+    }
+
+    @Test func whatIsFoundIsShownWithItsPresentValue() async throws {
+        let table = try await fieldpost("sensors")
+        #expect(table.ending == .exited(0))
+        #expect(table.output.first?.hasPrefix("sensor") == true)
+        // Every Linux has memory.
+        #expect(table.output.contains { $0.contains("memory") })
+        let objects = try await fieldpost("sensors", "--json")
+        #expect(objects.ending == .exited(0))
+        #expect(objects.output.allSatisfy { $0.hasPrefix(#"{"name":""#) && $0.hasSuffix("}") })
+        #expect(objects.output.contains { $0.contains(#""readings":[{"#) })
+        let both = try await fieldpost("sensors", "--json", "--toml")
+        #expect(both.ending == .exited(64))
+    }
+
+    @Test func itsTablesAreAConfigurationThatRuns() async throws {
+        let directory = try TemporaryDirectory()
+        let tables = try await fieldpost("sensors", "--toml")
+        #expect(tables.ending == .exited(0))
+        let port = try freePort()
+        let file = try directory.write(
+            ([#"listener = [{ bind = "127.0.0.1", port = \#(port) }]"#]
+                + tables.output.map { $0 == #"every = "10s""# ? #"every = "1s""# : $0 })
+                .joined(separator: "\n"), to: "board.toml")
+        let check = try await fieldpost("check", file)
+        #expect(check.ending == .exited(0), "\(check.output)")
+        let read = try await fieldpost("read", "--config", file)
+        #expect(read.ending == .exited(0), "\(read.output)")
+        let agent = try await Program.start(Program.built("fieldpost"), ["run", "--config", file])
+        try await agent.errors.line(containing: "started: ")
+        let watcher = try await MosquittoSub.start(port: port, ["fieldpost/+/+"], extra: ["-i", "watcher"])
+        try await watcher.wait(for: "a reading") { $0.contains { $0.contains(#""value":"#) } }
+        await watcher.kill()
+        agent.send(SIGINT)
+        #expect(try await agent.wait() == .exited(0))
+    }
+
+    // MARK: A program of somebody else's
+
+    private func wellAgent(_ arguments: String...) async throws -> (
+        ending: Program.Ending, output: [String], errors: [String]
+    ) {
+        try await runProgram(Program.built("well-agent"), arguments)
+    }
+
+    @Test func aProgramOfOnesOwnIsAWholeAgentWithOneDriverMore() async throws {
+        let directory = try TemporaryDirectory()
+        let depth = try directory.write("250\n", to: "depth")
+        let port = try freePort()
+        func text(_ deep: String) -> String {
+            """
+            listener = [{ bind = "127.0.0.1", port = \(port) }]
+            [device]
+            id = "farm"
+            [[sensor]]
+            name = "well"
+            driver = "well"
+            file = "\(depth)"
+            depth = \(deep)
+            every = "100ms"
+            """
+        }
+        let file = try directory.write(text("\"deep\""), to: "well.toml")
+        let wrong = try await wellAgent("check", file)
+        #expect(wrong.ending == .exited(1))
+        #expect(wrong.output.first?.contains("sensor[1].depth") == true, "\(wrong.output)")
+        // Others do not know it.
+        #expect(try await fieldpost("check", file).output.contains { $0.contains(#""well" is no driver"#) })
+
+        _ = try directory.write(text("10"), to: "well.toml")
+        let check = try await wellAgent("check", file)
+        #expect(check.output.last == "\(file): good: device \"farm\", 1 sensor, a broker of its own")
+        let read = try await wellAgent("read", "--config", file)
+        #expect(read.output == ["well level  7.5 m", "well fill   75 %"])
+
+        let agent = try await Program.start(Program.built("well-agent"), ["run", "--config", file])
+        try await agent.errors.line(containing: "started: ")
+        let watcher = try await MosquittoSub.start(port: port, ["fieldpost/farm/well"], extra: ["-i", "watcher"])
+        try await watcher.wait(for: "a level") { $0.contains { $0.contains(#""channel":"level","value":7.5"#) } }
+        // A depth that no well has, and another well after a reload, whose driver is still known.
+        _ = try directory.write("1100\n", to: "depth")
+        try await watcher.wait(for: "a level that cannot be") {
+            $0.contains {
+                $0.contains(#""value":-1,"unit":"m","quality":"out of range","reason":"the well is 10.0 m deep""#)
+            }
+        }
+        _ = try directory.write(text("20"), to: "well.toml")
+        agent.send(SIGHUP)
+        try await watcher.wait(for: "another level") { $0.contains { $0.contains(#""channel":"level","value":9"#) } }
+        // And none at all.
+        _ = try directory.write("dry\n", to: "depth")
+        try await watcher.wait(for: "the failure") {
+            $0.contains {
+                $0.contains(#""value":null,"quality":"sensor error","reason":"\#(depth) does not hold a number""#)
+            }
+        }
+        await watcher.kill()
+        agent.send(SIGINT)
+        #expect(try await agent.wait() == .exited(0))
+    }
+}
