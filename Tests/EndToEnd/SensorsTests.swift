@@ -18,7 +18,10 @@ import Testing
         #expect(table.output.contains { $0.contains("memory") })
         let objects = try await fieldpost("sensors", "--json")
         #expect(objects.ending == .exited(0))
-        #expect(objects.output.allSatisfy { $0.hasPrefix(#"{"name":""#) && $0.hasSuffix("}") })
+        #expect(
+            objects.output.allSatisfy {
+                ($0.hasPrefix(#"{"name":""#) || $0.hasPrefix(#"{"interface":""#)) && $0.hasSuffix("}")
+            })
         #expect(objects.output.contains { $0.contains(#""readings":[{"#) })
         let both = try await fieldpost("sensors", "--json", "--toml")
         #expect(both.ending == .exited(64))

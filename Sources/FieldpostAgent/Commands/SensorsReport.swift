@@ -6,16 +6,54 @@ internal import Uplink
 /// read.
 public struct SensorsReport: Sendable {
     public let found: [FoundSensor]
+    public let interfaces: [BoardInterface]
 
-    public init(_ found: [FoundSensor]) { self.found = found }
+    public init(_ found: [FoundSensor], _ interfaces: [BoardInterface] = []) {
+        self.found = found
+        self.interfaces = interfaces
+    }
 
     /// Looks around on this board, and reads each sensor once.
     public static func look() async -> SensorsReport {
-        SensorsReport(await SensorDiscovery(finders: AgentDrivers.finders, registry: AgentDrivers.registry).run())
+        SensorsReport(
+            await SensorDiscovery(finders: AgentDrivers.finders, registry: AgentDrivers.registry).run(),
+            BoardInterface.find())
     }
 
-    /// A table, and below it what cannot be read.
+    /// A table, below it what cannot be read, and then where more may be connected.
     public var lines: [String] {
+        let places = interfaces.flatMap(Self.lines(of:))
+        return sensorLines + (places.isEmpty ? [] : ["", "Where more may be connected:"] + places)
+    }
+
+    private static func lines(of interface: BoardInterface) -> [String] {
+        var options = "driver = \"\(interface.driver)\""
+        switch interface.driver {
+        case "gpio": options += ", chip = \"\(interface.name)\""
+        case "i2c": options += ", bus = \"\(interface.name)\""
+        default: options += ", device = \"\(interface.name)\""
+        }
+        var lines = ["\(interface.place): " + (interface.obstacle.map { "\($0)" } ?? options)]
+        for (title, names) in [("free", interface.free), ("used", interface.used)] where !names.isEmpty {
+            lines += wrapped(names).enumerated().map { "    \($0 == 0 ? title : "    ")  \($1)" }
+        }
+        return lines
+    }
+
+    private static func wrapped(_ names: [String]) -> [String] {
+        var lines: [String] = []
+        for (index, name) in names.enumerated() {
+            let text = index + 1 < names.count ? name + "," : name
+            if let last = lines.last, last.count + text.count < 90 {
+                lines[lines.count - 1] = "\(last) \(text)"
+            } else {
+                lines.append(text)
+            }
+        }
+        return lines
+    }
+
+    private var sensorLines: [String] {
         if found.isEmpty { return ["no sensor was found that the drivers can read"] }
         var table = TextTable("sensor", "driver", "says", "is")
         for sensor in found where !sensor.readings.isEmpty || sensor.error == nil {
@@ -27,8 +65,21 @@ public struct SensorsReport: Sendable {
         return table.lines + (troubles.isEmpty ? [] : ["", "There, but not to be read now:"] + troubles)
     }
 
-    /// One object for each sensor.
+    /// One object for each sensor, and then for each place where more may be connected.
     public var jsonLines: [String] {
+        sensorObjects
+            + interfaces.map { interface in
+                var members = [
+                    JSON.Member("interface", .string(interface.driver)), .init("name", .string(interface.name)),
+                    .init("place", .string(interface.place)), .init("free", .array(interface.free.map(JSON.string))),
+                    .init("used", .array(interface.used.map(JSON.string))),
+                ]
+                if let obstacle = interface.obstacle { members.append(.init("error", .string("\(obstacle)"))) }
+                return JSON.object(members).text
+            }
+    }
+
+    private var sensorObjects: [String] {
         found.map { sensor in
             var members = [
                 JSON.Member("name", .string(sensor.candidate.name)),
@@ -70,6 +121,10 @@ public struct SensorsReport: Sendable {
                 lines += text.lines.filter { !$0.isEmpty }
             }
         }
+        // Only its owner knows what is connected there.
+        for interface in interfaces {
+            lines += [""] + Self.lines(of: interface).map(Self.comment)
+        }
         return lines
     }
 
@@ -93,11 +148,17 @@ extension Reading {
     fileprivate var text: String {
         let text =
             switch value {
-            case .number(let number): "\((number * 1000).rounded() / 1000)"
+            case .number(let number): Self.text(of: number)
             case .boolean(let value): "\(value)"
             case .text(let text): text
             }
         return text + (unit.map { " \($0)" } ?? "")
+    }
+
+    /// Three digits behind the point, and none if they are noughts.
+    private static func text(of number: Double) -> String {
+        let rounded = (number * 1000).rounded() / 1000
+        return Int64(exactly: rounded).map { "\($0)" } ?? "\(rounded)"
     }
 }
 

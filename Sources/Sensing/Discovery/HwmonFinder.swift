@@ -3,7 +3,8 @@ internal import Settings
 /// Hardware monitoring chips: one sensor for each, with all its channels.
 ///
 /// A chip that only repeats a thermal zone is left out: the kernel makes one for most zones, and calls it after the
-/// zone's type (drivers/thermal/thermal_hwmon.c, with "_" for "-"). So is one that only repeats a power supply.
+/// zone's type (drivers/thermal/thermal_hwmon.c, with "_" for "-"). So is one that only repeats a power
+/// supply, or a thermometer on a 1-Wire bus, whose own driver knows what values of it not to believe.
 struct HwmonFinder: SensorFinder {
     func find(in context: DriverContext) -> [SensorCandidate] {
         let zones = ThermalFinder.types(in: context).map { String($0.map { $0 == "-" ? "_" : $0 }) }
@@ -13,7 +14,7 @@ struct HwmonFinder: SensorFinder {
             let folder = String(path.dropLast("/name".count))
             guard let name = try? KernelFile.text(path), !name.isEmpty, !zones.contains(name) else { continue }
             let device = KernelFolder.linkTarget("\(folder)/device")
-            if let device, supplies.contains(device) { continue }
+            if let device, supplies.contains(device) || W1Thermometer.isAddress(device) { continue }
             let names = Set((try? KernelFolder.names(in: folder)) ?? [])
             guard names.contains(where: { HwmonInput(attribute: $0, among: names, in: folder) != nil }) else {
                 continue

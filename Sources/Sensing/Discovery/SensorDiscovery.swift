@@ -41,8 +41,12 @@ public struct SensorDiscovery: Sendable {
     public func run() async -> [FoundSensor] {
         var names: Set<String> = []
         var found: [(candidate: SensorCandidate, sensor: ConfiguredSensor)] = []
+        let context = DriverContext(sensor: "", root: root)
+        let pool = BlockingPool()
         for finder in finders {
-            for var candidate in finder.find(in: DriverContext(sensor: "", root: root)) {
+            // A file that blocks costs its finder's sensors, not the others'.
+            let candidates = (try? await pool.run(timeout: timeout) { finder.find(in: context) }) ?? []
+            for var candidate in candidates {
                 guard found.count < Self.limit else { break }
                 candidate.name = Self.unique(candidate.name, among: &names)
                 if let sensor = candidate.configured(registry, root: root, timeout: timeout) {

@@ -47,6 +47,8 @@ extension Board {
             [/sys/class/hwmon]
             hwmon0 -> ../../devices/virtual/thermal/thermal_zone0/hwmon0
             hwmon1 -> ../../devices/platform/soc/soc:firmware/raspberrypi-hwmon/hwmon/hwmon1
+            hwmon2 -> ../../devices/w1_bus_master1/28-0000075d6ab2/hwmon/hwmon2
+            hwmon3 -> ../../devices/w1_bus_master1/28-00000a1b2c3d/hwmon/hwmon3
             [/sys/devices/platform/leds/leds/ACT]
             brightness = 0
             max_brightness = 255
@@ -77,6 +79,14 @@ extension Board {
             conv_time = 750
             ext_power = 1
             features = 0
+            [/sys/devices/w1_bus_master1/28-0000075d6ab2/hwmon/hwmon2]
+            name = w1_slave_temp
+            temp1_input = 21937
+            device -> ../../../28-0000075d6ab2
+            [/sys/devices/w1_bus_master1/28-00000a1b2c3d/hwmon/hwmon3]
+            name = w1_slave_temp
+            temp1_input = 85000
+            device -> ../../../28-00000a1b2c3d
             [/sys/devices/w1_bus_master1/28-00000a1b2c3d]
             temperature = 85000
             w1_slave = 50 05 4b 46 7f ff 0c 10 1c : crc=1c YES

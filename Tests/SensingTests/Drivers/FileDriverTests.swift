@@ -266,8 +266,9 @@ extension FileDriverTests { typealias Value = Settings.Value.Kind }
         #expect(folder.refusal(.number(1)) != nil)
     }
 
-    @Test("A file that may not be written names the group, and the rule that would open it") func forbidden() throws {
-        guard geteuid() != 0 else { return }
+    @Test(
+        "A file that may not be written names the group, and the rule that would open it", .enabled(if: geteuid() != 0))
+    func forbidden() throws {
         let tree = try FakeTree()
         try tree.write("/sys/class/leds/x/brightness", Array("1\n".utf8), mode: 0o444)
         let driver = try make(FileDriver.self, ["path": "/sys/class/leds/x/brightness", "writable": true], in: tree)

@@ -97,7 +97,7 @@ import Testing
         #expect(try never.read("\(Self.chip)/export") == "")
     }
 
-    @Test("Errors name what there is") func failures() throws {
+    @Test("Errors name what there is") func failures() async throws {
         let tree = try Self.chip(channels: "1")
         let absent = try make(PWMDriver.self, ["chip": "1f00098000.pwm"], in: tree)
         #expect(
@@ -106,9 +106,11 @@ import Testing
         let beyond = try make(PWMDriver.self, ["chip": "pwmchip0", "channel": 1], in: tree)
         #expect(
             beyond.failure()?.text(in: tree) == "/sys/class/pwm/pwmchip0 has no channel 1; it has only channel 0")
-        // A kernel that shows nothing.
-        let silent = try make(PWMDriver.self, ["chip": "pwmchip0", "period": "1ms"], in: tree)
-        #expect(silent.failure()?.problem == "did not come when it was exported")
+        // A kernel that shows nothing is waited for; not on a thread of the tests.
+        let silent = try make(PWMDriver.self, ["chip": "pwmchip0", "period": "1ms"], in: tree).driver
+        let sensor = ConfiguredSensor(name: "s", every: .seconds(10), timeout: .seconds(30), driver: silent)
+        let result = await SensorRunner([sensor]).readOnce().first
+        #expect(result?.error?.problem == "did not come when it was exported")
     }
 
     @Test("Options are checked") func options() {

@@ -5,6 +5,7 @@ import Units
 
 /// Files that fail, vanish and block as those of the kernel do, under the drivers, the discovery and the runner.
 @Suite(
+    .serialized,
     .enabled("needs to mount a file system (/dev/fuse; root, or user namespaces)", { await FaultyFiles.isPossible() }),
     .timeLimit(.minutes(2)))
 struct FaultyFilesTests {
@@ -13,13 +14,19 @@ struct FaultyFilesTests {
     ) async throws -> (measured: [String], error: SensorError?, text: String) {
         let tree = try FakeTree(files)
         return try await FaultyFiles.show(tree) { root in
-            let probe = try make(driver, options, root: root)
-            do throws(SensorError) {
-                return (try probe.read(at: noon).map(\.text), nil, "")
-            } catch {
-                return (error.measured.map(\.text), error, error.text(under: root))
-            }
+            let result = try await self.result(driver, options, root: root)
+            let measured = result.readings.map { Measurement($0.value, unit: $0.unit).text }
+            return (measured, result.error, result.error?.text(under: root) ?? "")
         }
+    }
+
+    /// One read, on a thread that may wait.
+    private func result<Driver: SensorDriver>(
+        _ driver: Driver.Type, _ options: Options, root: String
+    ) async throws -> SensorResult {
+        let driver = try make(driver, options, root: root).driver
+        let sensor = ConfiguredSensor(name: "s", every: .seconds(10), timeout: .seconds(30), driver: driver)
+        return try #require(await SensorRunner([sensor]).readOnce().first)
     }
 
     @Test(
@@ -136,31 +143,53 @@ struct FaultyFilesTests {
         #expect(try tree.read("/sys/x") == "2")
     }
 
-    /// Every file of every board, one after the other.
+    private static let faults = [
+        "!read EIO\n", "!read ENODATA\n", "!once EAGAIN\n1\n", "!vanish\n", "!open EACCES\n", "\u{FFFD} \u{1}\n9\n",
+        "\n",
+    ]
+
+    /// A dozen files of every board, one after the other.
     @Test("Whatever file of a board misbehaves, all others are read", arguments: Board.all)
-    func everyFile(_ board: Board) async throws {
+    func anyFile(_ board: Board) async throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SplitMix64(seed: seed)
         let tree = try board.tree()
         try await FaultyFiles.show(tree) { root in
             let sound = await SensorDiscovery(root: root, timeout: .seconds(30)).run()
             let soundReadings = sound.reduce(0) { $0 + $1.readings.count }
             #expect(soundReadings > 10)
-            let faults = [
-                "!read EIO\n", "!vanish\n", "!open EACCES\n", "\u{FFFD}garbage \u{1}\n9\n", "!read ENODATA\n", "\n",
-            ]
-            for (index, path) in tree.files.enumerated() where !path.hasPrefix("/proc/self/") {
+            let files = tree.files.filter { !$0.hasPrefix("/proc/self/") }
+            for _ in 0..<12 {
+                let path = files[Int(random.next(in: 0...Double(files.count - 1)))]
+                let fault = Self.faults[Int(random.next(in: 0...Double(Self.faults.count - 1)))]
                 let text = try tree.read(path)
-                let fault = faults[index % faults.count]
                 try tree.write(path, fault)
                 let found = await SensorDiscovery(root: root, timeout: .seconds(30)).run()
                 let readings = found.reduce(0) { $0 + $1.readings.count }
+                let what: Comment = "seed \(seed), \(path): \(fault)"
                 // A device's name lost takes its sensors along, of which none has more than these.
-                #expect(found.count >= sound.count - 4, "\(path) \(fault)")
-                #expect(readings >= soundReadings - 16, "\(path) \(fault): \(readings) of \(soundReadings)")
-                #expect(found.allSatisfy { $0.error?.kind != .timedOut }, "\(path) \(fault)")
+                #expect(found.count >= sound.count - 4, what)
+                #expect(readings >= soundReadings - 16, what)
+                #expect(found.allSatisfy { $0.error?.kind != .timedOut }, what)
                 try tree.write(path, text + "\n")
             }
             let again = await SensorDiscovery(root: root, timeout: .seconds(30)).run()
-            #expect(again.map(\.candidate) == sound.map(\.candidate))
+            #expect(again.map(\.candidate) == sound.map(\.candidate), "seed \(seed)")
+        }
+    }
+
+    @Test("A device whose name cannot be read hides its like, and nothing else") func blockedFinder() async throws {
+        let tree = try FakeTree([
+            "/sys/class/thermal/thermal_zone0/type": "!block\n", "/sys/class/thermal/thermal_zone0/temp": "1\n",
+            "/sys/class/leds/ACT/brightness": "1\n", "/sys/class/leds/ACT/max_brightness": "1\n",
+            "/sys/class/leds/ACT/trigger": "[none]\n",
+        ])
+        try await FaultyFiles.show(tree) { root in
+            let found = await SensorDiscovery(
+                finders: [ThermalFinder(), LEDFinder()], root: root, timeout: .milliseconds(500)
+            ).run()
+            #expect(found.map(\.candidate.name) == ["led-ACT"])
+            try tree.write("/sys/class/thermal/thermal_zone0/type", "cpu-thermal\n")
         }
     }
 

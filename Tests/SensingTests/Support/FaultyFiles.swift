@@ -37,8 +37,10 @@ enum FaultyFiles {
         throw FaultyFilesError(reasons: reasons)
     }
 
-    /// Whether this machine lets us mount one; says why not.
-    static func isPossible() async -> Bool {
+    /// Whether this machine lets us mount one; says once why not.
+    static func isPossible() async -> Bool { await attempt.value }
+
+    private static let attempt = Task {
         do {
             return try await show(FakeTree(["/x": ""])) { access("\($0)/x", F_OK) == 0 }
         } catch {
