@@ -312,6 +312,14 @@ import Musl
         #expect(!configuration.device.id.isEmpty)
     }
 
+    @Test func `The example of all drivers has each of them`() throws {
+        let repository = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let (configuration, warnings) = try AgentConfiguration.load(path: "/\(repository)/Config/sensors.toml")
+        #expect(warnings == [])
+        let drivers = Set(configuration.sensors.map { type(of: $0.source.driver).name })
+        #expect(drivers == Set(AgentDrivers.registry.names))
+    }
+
     @Test func `The example is right`() throws {
         let repository = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let (configuration, warnings) = try AgentConfiguration.load(path: "/\(repository)/Config/garbage-bins.toml")

@@ -457,7 +457,7 @@ private struct Scene {
         chmod(file, 0o600)
         options.caFile = file
         let error = await scene.run(options, ScriptedTerminal())
-        #expect(error?.kind == .usage && error?.description.contains("chmod 644 \(file)") == true)
+        #expect(error?.kind == .usage && error?.description.contains("copy it to /etc/fieldpost, chmod 644") == true)
         #expect(scene.configuration == "")
         chmod(file, 0o644)
         #expect(await scene.run(options, ScriptedTerminal()) == nil)
