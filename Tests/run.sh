@@ -37,6 +37,7 @@ want mandoc has_program mandoc
 if [[ $# -eq 0 && $(uname -m) == x86_64 ]]; then
     want qemu-user-static has_program qemu-aarch64-static
     want qemu-system-arm has_program qemu-system-aarch64
+    want qemu-system-x86 has_program qemu-system-x86_64
     want e2fsprogs has_program mkfs.ext4
     want cpio has_program cpio
     want kmod has_program depmod
@@ -72,6 +73,8 @@ else
     say "checking the static binary"
     Tests/check-static.sh
     if [[ $(uname -m) == x86_64 ]]; then
+        say "checking sensors under a real kernel"
+        Tests/Board/sensors.sh .build/static/fieldpost
         say "checking the package"
         Tests/Package/test.sh .build/static/fieldpost
         say "checking the ARM64 file"

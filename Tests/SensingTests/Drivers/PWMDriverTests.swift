@@ -3,7 +3,7 @@ import Testing
 
 @testable import Sensing
 
-@Suite(.timeLimit(.minutes(1))) struct PWMDriverTests {
+@Suite(.timeLimit(.minutes(5))) struct PWMDriverTests {
     private static let chip = "/sys/devices/platform/fe20c000.pwm/pwm/pwmchip0"
 
     private static func chip(channels: String = "2", exported: (period: String, duty: String)? = nil) throws -> FakeTree

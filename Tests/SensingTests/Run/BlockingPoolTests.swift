@@ -1,7 +1,7 @@
 import Sensing
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct BlockingPoolTests {
+@Suite(.timeLimit(.minutes(5))) struct BlockingPoolTests {
     struct Broken: Error, Equatable {}
 
     @Test("Values and errors of the work come back") func results() async throws {

@@ -4,7 +4,7 @@ import Testing
 import Units
 
 /// Sensors that speak for themselves, in the runner.
-@Suite(.timeLimit(.minutes(1))) struct EventSensorTests {
+@Suite(.timeLimit(.minutes(5))) struct EventSensorTests {
     typealias Runs = SensorRunnerTests
 
     static func sensor(_ driver: PipeDriver, every: Duration? = nil) -> ConfiguredSensor {

@@ -3,7 +3,7 @@ import Settings
 import Testing
 import Units
 
-@Suite(.timeLimit(.minutes(1))) struct SensorRunnerTests {
+@Suite(.timeLimit(.minutes(5))) struct SensorRunnerTests {
     /// Does what a test tells it to.
     struct Scripted: SensorDriver {
         static let name = "scripted"
