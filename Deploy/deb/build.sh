@@ -81,6 +81,8 @@ put 644 usr/lib/systemd/system/ Deploy/systemd/fieldpost.service
 put 644 usr/lib/tmpfiles.d/fieldpost.conf Deploy/systemd/fieldpost.tmpfiles
 put 644 usr/lib/udev/rules.d/ Deploy/udev/60-fieldpost.rules
 put 644 usr/share/doc/fieldpost/examples/ Config/*.toml Deploy/systemd/dynamic-user.conf
+put 644 usr/share/doc/fieldpost/examples/plugins/ Config/plugins/*.md
+put 755 usr/share/doc/fieldpost/examples/plugins/ Config/plugins/*.sh Config/plugins/*.py
 put 644 usr/share/doc/fieldpost/ Deploy/deb/copyright
 put 644 usr/share/lintian/overrides/fieldpost Deploy/deb/lintian-overrides
 

@@ -1,3 +1,5 @@
+internal import Units
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -44,7 +46,13 @@ extension SensorError {
     /// What `errno` means for somebody who wants to write `text` to `path`.
     static func system(_ code: Int32, writing text: String, to path: String) -> SensorError {
         switch code {
-        case EACCES, EPERM, EROFS: closed(path)
+        case EACCES, EPERM: closed(path)
+        case EROFS:
+            SensorError(
+                .forbidden, path, "is read-only for this program",
+                mend: path.includes("/sys/")
+                    ? "if systemd runs it: systemctl edit fieldpost, and under [Service] ProtectKernelTunables=no"
+                    : "the file system is mounted so, or systemd's sandbox makes it so (ReadWritePaths=)")
         case EINVAL, ERANGE, EDOM, EOPNOTSUPP:
             SensorError(.rejected, path, "does not take \(KernelFile.quoted(text))")
         case EBUSY:
