@@ -180,6 +180,33 @@ import Testing
         }
     }
 
+    @Test func readsThatWereLeftOutAreCountedInTheStatus() async throws {
+        try await withMosquitto { broker in
+            let station = try Station(
+                port: broker.port,
+                rest: """
+                    [status]
+                    every = "1s"
+                    [[sensor]]
+                    name = "slow"
+                    driver = "exec"
+                    command = ["sh", "-c", "sleep 0.25; echo 1"]
+                    every = "100ms"
+                    [[sensor]]
+                    name = "quick"
+                    driver = "simulated"
+                    kind = "random-walk"
+                    every = "5s"
+                    """)
+            let watcher = try await MosquittoSub.start(port: broker.port, [station.statusTopic])
+            let agent = try await station.run()
+            try await watcher.wait(for: "the count") { lines in
+                lines.contains { $0.contains(#""overruns":{"slow":"#) && !$0.contains("quick") }
+            }
+            await agent.kill()
+        }
+    }
+
     @Test func S2_noSecretIsLoggedWhateverTheLevel() async throws {
         let directory = try TemporaryDirectory()
         try await withMosquitto { broker in

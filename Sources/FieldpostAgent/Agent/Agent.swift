@@ -80,6 +80,7 @@ public actor Agent {
         let subscribing = Task { await subscriptions.run(client) }
         let bridging = Task { if let bridge { await bridge.run(client) } }
         let runner = SensorRunner(configuration.sensors.map(\.source), board: configuration.device.id)
+        await board.watch(runner)
         let reading = Task { await read(runner, into: outbox, client, board) }
         await manager?.ready(await vitalParts(group.next(), outbox, runner))
         let reason = await stopped()

@@ -1,5 +1,6 @@
 internal import MQTT
 internal import MQTTWire
+internal import Sensing
 internal import StoreForward
 internal import Units
 
@@ -9,6 +10,8 @@ actor Board {
     private let outbox: Outbox
     private let bridge: BridgeCounters?
     private let manager: ServiceManager?
+    /// Whose counters the status tells.
+    private var runner: SensorRunner?
     /// One element when there may be something to tell; what comes while nobody looks is told once.
     nonisolated let bell: AsyncStream<Void>
     private let ringing: AsyncStream<Void>.Continuation
@@ -29,6 +32,8 @@ actor Board {
         backlog = 16 + 2 * sensors
         (bell, ringing) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
+
+    func watch(_ runner: SensorRunner) { self.runner = runner }
 
     /// Looks whether there is something to tell.
     nonisolated func ring() { ringing.yield() }
@@ -62,7 +67,9 @@ actor Board {
         hasNews = false
         let queue = try? await outbox.status()
         hasToldOfBacklog = (queue?.queued ?? 0) > backlog
-        return presence.online(queue, bridge?.current)
+        let overruns = (runner?.counters ?? []).map { (sensor: $0.sensor, count: $0.counters.overruns) }
+        return presence.online(
+            queue, bridge?.current, overruns: overruns.filter { $0.count > 0 }.sorted { $0.count > $1.count })
     }
 
     /// What the next connection says of us, first in its will and then in the status that makes it untrue.

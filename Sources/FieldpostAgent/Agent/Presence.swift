@@ -40,7 +40,10 @@ struct Presence: Sendable {
         return will
     }
 
-    func online(_ queue: OutboxStatus?, _ bridge: BridgeCounters.Counts?) -> Message {
+    /// - Parameter overruns: by sensor, how many reads were left out because something took too long; the most first.
+    func online(
+        _ queue: OutboxStatus?, _ bridge: BridgeCounters.Counts?, overruns: [(sensor: String, count: UInt64)] = []
+    ) -> Message {
         var members = state("online")
         members.insert(JSON.Member("since", .string(since.iso8601)), at: 1)
         if let position {
@@ -58,6 +61,11 @@ struct Presence: Sendable {
                 JSON.Member(
                     "failing",
                     .object(failing.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .string($0.value)) })))
+        }
+        if !overruns.isEmpty {
+            // The slowest tell enough; a status has to fit into a message.
+            let slowest = overruns.prefix(16).map { JSON.Member($0.sensor, .integer(Int64(clamping: $0.count))) }
+            members.append(JSON.Member("overruns", .object(slowest)))
         }
         return message(members)
     }
