@@ -14,7 +14,7 @@ source "$here/../../Deploy/cross/packages.sh"
 
 case ${1-} in
 aarch64) architecture=arm64 modules=(gpio_keys) ;;
-x86_64) architecture=amd64 modules=(button i2c-stub i2c-dev lm75) ;;
+x86_64) architecture=amd64 modules=(button i2c-stub i2c-dev lm75 bmp280-i2c ti-ads1015) ;;
 *) die "usage: Tests/Board/kernel.sh aarch64|x86_64" ;;
 esac
 modules+=(virtio_pci virtio_net virtio_blk ext4 evdev nvme configfs gpio-sim)

@@ -40,14 +40,24 @@ started+=($!)
 # the board
 
 make_board() {
-    local top=$folder/root program configuration name
+    local top=$folder/root program library configuration name
     mkdir -p "$top"/{bin,dev,proc,sys,tmp,parts,etc/fieldpost}
     cp "$kernel/busybox" "$top/bin/"
-    for program in sh mount modprobe uname date cat head tail sleep mkdir rmdir rm ls tr sed grep ip kill poweroff; do
+    for program in sh mount modprobe uname date cat head tail sleep mkdir rmdir rm mv ls tr sed grep ip kill poweroff \
+        i2cset su chgrp chmod; do
         ln -s busybox "$top/bin/$program"
     done
     cp -r "$kernel/root/lib" "$top/"
     cp "$binary" "$top/bin/fieldpost"
+    # Somebody to be compared with: this machine's own, where it is of the board's architecture.
+    if [[ $(uname -m) == x86_64 ]]; then
+        program=$(command -v mosquitto_sub)
+        cp "$program" "$top/bin/"
+        ldd "$program" | grep -o '/[^ ]*' | while read -r library; do
+            mkdir -p "$top${library%/*}"
+            cp -L "$library" "$top$library"
+        done
+    fi
     cp Tests/Board/sensors/init "$top/init"
     for program in Tests/Board/sensors/*/board.sh; do
         cp "$program" "$top/parts/$(basename "$(dirname "$program")").sh"
@@ -89,6 +99,15 @@ in_log() { tr -d '\r' <"$folder/console" | sed -n "s/^LOG $1 //p" | grep -E "$2"
 
 # values DEVICE SENSOR: of all its messages, in order, in one line.
 values() { sed -n "s#^fieldpost/$1/$2 .*\"value\":\([^,}]*\).*#\1#p" "$seen" | tr '\n' ' ' | sed 's/ $//'; }
+# changes DEVICE SENSOR: its values, but those that say the same again.
+changes() { values "$1" "$2" | tr ' ' '\n' | uniq | tr '\n' ' ' | sed 's/ $//'; }
+# channel_changes DEVICE SENSOR CHANNEL UNIT: as changes, of the values with that channel (which may be "") and unit.
+channel_changes() {
+    sed -n "s#^fieldpost/$1/$2 {\"time\":\"[^\"]*\",${3:+\"channel\":\"$3\",}\"value\":\([^,}]*\),\"unit\":\"$4\".*#\1#p" \
+        "$seen" | uniq | tr '\n' ' ' | sed 's/ $//'
+}
+# said WHERE SENSOR: what the board's `fieldpost read` said of it.
+said() { on_console "$1: " | tr '|' '\n' | sed -n "s/^$2  *//p"; }
 last_value() { values "$1" "$2" | grep -o '[^ ]*$'; }
 # times DEVICE SENSOR: in milliseconds since 1970.
 times() {

@@ -60,6 +60,16 @@ extension SensorError {
                 : "give a group the right to read it with a udev rule, and the agent's user that group")
     }
 
+    /// What this says of a device that is closed to us, with the udev rule that opens it to a group.
+    ///
+    /// - Parameter rule: `SUBSYSTEM=="gpio", GROUP="gpio", MODE="0660"`
+    func with(udevRule rule: String) -> SensorError {
+        guard kind == .forbidden else { return self }
+        var error = self
+        error.mend = (mend.map { "\($0); " } ?? "") + "the udev rule is \(rule)"
+        return error
+    }
+
     /// The deepest folder of `path` that is there and open to us, and the name it does not have.
     private static func nearestExisting(_ path: String) -> (existing: String, absent: String) {
         var existing = path[...]

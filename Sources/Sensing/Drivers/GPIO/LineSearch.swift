@@ -176,12 +176,7 @@ final class OpenChip: Sendable {
 
     private static func failure(_ fault: SystemFault, _ path: String) -> SensorError {
         if fault.code == ENOTTY { return SensorError(.malformed, path, "is no GPIO chip") }
-        var error = SensorError.system(fault.code, reading: path)
-        if error.kind == .forbidden {
-            error.mend =
-                (error.mend.map { "\($0); " } ?? "")
-                + #"the udev rule is SUBSYSTEM=="gpio", KERNEL=="gpiochip[0-9]*", GROUP="gpio", MODE="0660""#
-        }
-        return error
+        return SensorError.system(fault.code, reading: path)
+            .with(udevRule: #"SUBSYSTEM=="gpio", KERNEL=="gpiochip[0-9]*", GROUP="gpio", MODE="0660""#)
     }
 }

@@ -75,7 +75,7 @@ struct I2CPlace {
     func unopened(_ code: Int32) -> SensorError {
         var error = SensorError.system(code, reading: bus)
         if error.kind == .missing { error.mend = Self.switchOn }
-        return error
+        return error.with(udevRule: #"SUBSYSTEM=="i2c-dev", KERNEL=="i2c-[0-9]*", GROUP="i2c", MODE="0660""#)
     }
 
     /// Not a device of the kind.
@@ -121,7 +121,7 @@ struct I2CPlace {
         let bus = place.split(separator: " ").first.map(String.init) ?? "/dev/i2c-N"
         let number = bus.split(separator: "-").last.map(String.init) ?? "N"
         switch code {
-        case ENXIO, EREMOTEIO, EIO:
+        case ENXIO, EREMOTEIO, EIO, ENODEV:
             return SensorError(
                 .unavailable, place, "does not answer (\(text))",
                 mend: "check wiring, supply, pull-ups and the address: i2cdetect -y \(number) shows who answers")

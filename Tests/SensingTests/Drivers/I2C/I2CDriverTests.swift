@@ -78,6 +78,17 @@ import Testing
             none.failure()?.text(in: tree) == "/dev/i2c-3 is no I2C bus; name one of the devices /dev/i2c-*")
     }
 
+    @Test("A bus that is closed to the agent's user is an error with the udev rule") func closed() throws {
+        let tree = try FakeTree(["/dev/i2c-1": ""])
+        let error = try place("1", in: tree).unopened(EACCES)
+        #expect(error.kind == .forbidden)
+        #expect(
+            error.mend?.hasSuffix(
+                #"the udev rule is SUBSYSTEM=="i2c-dev", KERNEL=="i2c-[0-9]*", GROUP="i2c", MODE="0660""#) ?? false,
+            "\(error)")
+        #expect(try place("2", in: tree).unopened(ENOENT).kind == .missing)
+    }
+
     @Test("An address in the kernel's hands is refused, and the sensor to use instead is named") func owned() throws {
         let tree = try FakeTree([
             "/sys/bus/i2c/devices/1-0076/iio:device0/name": "bme280\n",
@@ -99,6 +110,7 @@ import Testing
         "What the bus says becomes an error with its mend",
         arguments: [
             (ENXIO, SensorError.Kind.unavailable, "i2cdetect -y 1"), (EREMOTEIO, .unavailable, "i2cdetect -y 1"),
+            (ENODEV, .unavailable, "i2cdetect -y 1"),
             (ETIMEDOUT, .unavailable, "short circuit"), (EAGAIN, .unavailable, "tried again"),
             (EOPNOTSUPP, .rejected, "the board's own"), (EBUSY, .busy, "tried again"),
         ])

@@ -1,0 +1,36 @@
+# shellcheck shell=sh disable=SC2154,SC2034 # what init and gpio set, and what init takes
+# An agent with nothing to do but to wait for a line's edge; the parts that play after this let it settle.
+make_chip idle idle-sim BELL
+start_agent idle
+idle=$agent
+peer=
+if [ -e /bin/mosquitto_sub ]; then
+    mosquitto_sub -h 10.0.2.2 -p "$(sed -n 's/.*10\.0\.2\.2:\([0-9]*\).*/\1/p' /etc/fieldpost/idle.toml)" -t idle/nothing &
+    peer=$!
+fi
+
+# How often the threads of a process have given up the processor to wait for something.
+waits() {
+    sum=0
+    cat /proc/"$1"/task/*/status | sed -n 's/^voluntary_ctxt_switches://p' | {
+        while read -r count; do sum=$((sum + count)); done
+        echo $sum
+    }
+}
+end_idle() {
+    sleep 3
+    look
+    start=$now before=$(waits "$idle") peer_before=$([ -z "$peer" ] || waits "$peer")
+    sleep 20
+    look
+    say "idle fieldpost: $(($(waits "$idle") - before)) in $((now - start))"
+    if [ -n "$peer" ]; then
+        say "idle mosquitto_sub: $(($(waits "$peer") - peer_before)) in $((now - start))"
+        kill "$peer"
+    fi
+    pulses "$(wire idle 0)" 1 200000
+    sleep 0.3
+    agent=$idle
+    stop_agent idle
+}
+at_end="$at_end end_idle"
