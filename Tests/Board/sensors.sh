@@ -135,7 +135,7 @@ make_board
 printf '%-44s %-5s %s\n' check "" found
 begin=$SECONDS
 power_on
-until_true 100 is_off || true
+until_true 200 is_off || true
 check "Debian's kernel, all parts played" "$(verdict test -n "$(on_console 'played until ')")" \
     "$(on_console 'kernel ') ($((SECONDS - begin)) s)"
 if ((failures)); then
