@@ -21,7 +21,7 @@ end_idle() {
     sleep 3
     look
     start=$now before=$(waits "$idle") peer_before=$([ -z "$peer" ] || waits "$peer")
-    sleep 20
+    sleep 10
     look
     say "idle fieldpost: $(($(waits "$idle") - before)) in $((now - start))"
     if [ -n "$peer" ]; then
