@@ -6,6 +6,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Sensing
 internal import StoreForward
+internal import Synchronization
 internal import Units
 internal import Uplink
 
@@ -156,6 +157,17 @@ public actor Agent {
             configuration.sensors.map { ($0.source.name, ($0.route(sequence: sequence), $0.unit)) },
             uniquingKeysWith: { first, _ in first })
         let logger = logger
+        let allowances = Mutex<[String: LogAllowance]>([:])
+        // One that comes and goes must not fill the log.
+        let tell = { @Sendable (level: Logger.Level, message: Logger.Message, sensor: String, more: Logger.Metadata) in
+            guard let omitted = allowances.withLock({ $0[sensor, default: LogAllowance()].admit(at: .now) }) else {
+                return
+            }
+            var metadata = more
+            metadata["sensor"] = "\(sensor)"
+            if omitted > 0 { metadata["left-out"] = "\(omitted)" }
+            logger.log(level: level, message, metadata: metadata)
+        }
         let accept = { @Sendable (sensor: String, messages: @Sendable (Int64) throws -> [Message]) async in
             do {
                 _ = try await outbox.append(messages)
@@ -176,12 +188,9 @@ public actor Agent {
                     }
                 }
             case .failed(let sensor, let error, let failures, let retry):
-                logger.warning(
-                    "sensor failed",
-                    metadata: [
-                        "sensor": "\(sensor)", "error": "\(error)", "failures": "\(failures)",
-                        "retry-in": "\(retry.compact)",
-                    ])
+                tell(
+                    .warning, "sensor failed", sensor,
+                    ["error": "\(error)", "failures": "\(failures)", "retry-in": "\(retry.compact)"])
                 await board.set(sensor, failing: "\(error)")
                 // Where some channels fail the others go on to say what they measure.
                 guard error.measured.isEmpty, let (route, _) = routes[sensor] else { return }
@@ -193,9 +202,8 @@ public actor Agent {
                     ]
                 }
             case .recovered(let sensor, let failures, let time):
-                logger.info(
-                    "sensor recovered",
-                    metadata: ["sensor": "\(sensor)", "failures": "\(failures)", "after": "\(time.compact)"])
+                tell(
+                    .info, "sensor recovered", sensor, ["failures": "\(failures)", "after": "\(time.compact)"])
                 await board.set(sensor, failing: nil)
             }
         }

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Sensing
 internal import UnixSignals
 
 #if canImport(Glibc)
@@ -29,10 +30,14 @@ public struct Service: Sendable {
         let listening = Task {
             await wishes.follow(signals) {
                 Console.error("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
+                RunningPrograms.kill()
                 _exit(0)
             }
         }
-        defer { listening.cancel() }
+        defer {
+            listening.cancel()
+            RunningPrograms.kill()
+        }
 
         var present = configuration
         /// What ran before a reload, to be gone back to.

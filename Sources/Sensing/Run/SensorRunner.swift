@@ -169,7 +169,10 @@ public final class SensorRunner: Sendable {
                 guard let request else { continue }
                 report = await slot.report(of: .perform(request), on: pool, wallClock: wallClock)
             }
-            guard let report else { return }
+            guard let report else {
+                request?.outcome.settle(.failure(CancellationError()))
+                return
+            }
             descriptor = report.descriptor
             request?.outcome.settle(.success(report.result))
 

@@ -24,16 +24,26 @@ final class SensorSlot: Sendable {
     let phase: Duration
     let mailbox = SensorMailbox()
 
+    private enum Driver {
+        case here(any SensorDriver)
+        /// A call is under way, within its time or not.
+        case away(isLate: Bool)
+        /// The same, and its driver is to be stopped when it returns.
+        case wanted(Outcome<Void>)
+        case stopped
+    }
+
     private let timeout: Duration
-    /// Empty while a call is under way, stuck or not.
-    private let driver: Mutex<(any SensorDriver)?>
+    private let driver: Mutex<Driver>
+    /// Whether the last call took its time.
+    private let isSlow = Atomic(false)
 
     /// - Parameter board: among boards of different names the grids' phases differ.
     init(_ sensor: ConfiguredSensor, board: String) {
         name = sensor.name
         every = sensor.every
         timeout = sensor.timeout
-        driver = Mutex(sensor.driver)
+        driver = Mutex(.here(sensor.driver))
         phase = sensor.phase(on: board)
     }
 
@@ -44,8 +54,10 @@ final class SensorSlot: Sendable {
     ) async -> Report? {
         var report = Report(result: SensorResult(sensor: name))
         do {
-            let call = try await pool.run(timeout: timeout) { [self] in
-                try perform(work, isListening: isListening, wallClock)
+            let call = try await pool.run(timeout: timeout, isSlow: isSlow.load(ordering: .relaxed)) { [self] in
+                let start = ContinuousClock.now
+                defer { isSlow.store(start.duration(to: .now) >= BlockingPool.patience, ordering: .relaxed) }
+                return try perform(work, isListening: isListening, wallClock)
             }
             report.descriptor = call.descriptor
             report.isDeaf = call.isDeaf
@@ -57,6 +69,7 @@ final class SensorSlot: Sendable {
         } catch let error as BlockingPoolError {
             let place = "sensor \"\(name)\""
             report.isDeaf = true
+            if case .timedOut = error { noteLate() }
             report.result.error =
                 switch error {
                 case .timedOut:
@@ -70,13 +83,65 @@ final class SensorSlot: Sendable {
         return report
     }
 
-    /// The sensor is no longer needed. A driver that is stuck is left to its fate.
+    /// The sensor is no longer needed. A driver that is in a call is stopped when that returns, which is waited for; but
+    /// not for a call that is late already.
     func stop(on pool: BlockingPool, within time: Duration, _ wallClock: @escaping @Sendable () -> Timestamp) async {
         mailbox.close()
-        _ = try? await pool.run(timeout: time) { [self] in
-            guard var taken = driver.withLock({ $0.take() }) else { return }
-            taken.stop(at: wallClock())
+        let returned = Outcome<Void>()
+        let present: (any SensorDriver)? = driver.withLock { state in
+            switch state {
+            case .here(let driver):
+                state = .stopped
+                return driver
+            case .away(let isLate):
+                state = .wanted(returned)
+                if isLate { returned.settle(.success(())) }
+            case .wanted, .stopped: returned.settle(.success(()))
+            }
+            return nil
         }
+        if let present {
+            // It may well be slow, and others wait for their stop.
+            _ = try? await pool.run(timeout: time, isSlow: isSlow.load(ordering: .relaxed)) {
+                var driver = present
+                driver.stop(at: wallClock())
+            }
+            return
+        }
+        let timer = Task {
+            try await Task.sleep(for: time)
+            returned.settle(.success(()))
+        }
+        defer { timer.cancel() }
+        try? await returned.value()
+    }
+
+    /// The driver, to be put back; nil if somebody has it.
+    private func take() -> (any SensorDriver)? {
+        driver.withLock { state in
+            guard case .here(let driver) = state else { return nil }
+            state = .away(isLate: false)
+            return driver
+        }
+    }
+
+    private func noteLate() {
+        driver.withLock { if case .away = $0 { $0 = .away(isLate: true) } }
+    }
+
+    private func putBack(_ returning: any SensorDriver, _ wallClock: @Sendable () -> Timestamp) {
+        let stopped: Outcome<Void>? = driver.withLock { state in
+            guard case .wanted(let outcome) = state else {
+                state = .here(returning)
+                return nil
+            }
+            state = .stopped
+            return outcome
+        }
+        guard let stopped else { return }
+        var driver = returning
+        driver.stop(at: wallClock())
+        stopped.settle(.success(()))
     }
 
     private struct Call: Sendable {
@@ -90,8 +155,8 @@ final class SensorSlot: Sendable {
     private func perform(
         _ work: Work, isListening: Bool, _ wallClock: @Sendable () -> Timestamp
     ) throws(SensorError) -> Call {
-        guard var taken = driver.withLock({ $0.take() }) else { throw stillReading }
-        defer { driver.withLock { $0 = taken } }
+        guard var taken = take() else { throw stillReading }
+        defer { putBack(taken, wallClock) }
         var call = Call(time: wallClock())
         do throws(SensorError) {
             switch work {

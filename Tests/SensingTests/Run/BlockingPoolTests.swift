@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test("Threads are used again, and there are never more at work than the pool is wide") func width() async throws {
-        let pool = BlockingPool(width: 3)
+        let pool = BlockingPool(width: 3, patience: .seconds(300))
         let running = Shared((now: 0, most: 0))
         try await withThrowingTaskGroup(of: Int.self) { group in
             for index in 0..<200 {
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test("The queue is bounded") func queueLimit() async throws {
-        let pool = BlockingPool(width: 1, queueLimit: 1)
+        let pool = BlockingPool(width: 1, queueLimit: 1, patience: .seconds(300))
         let gate = try Gate()
         async let first: Void = pool.run(timeout: .seconds(30)) { gate.pass() }
         try await eventually({ pool.status.working == 1 }, "work began")
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test("The time of work that waits for a thread begins with the work") func waitingCosts() async throws {
-        let pool = BlockingPool(width: 1)
+        let pool = BlockingPool(width: 1, patience: .seconds(300))
         let gate = try Gate()
         async let first: Void = pool.run(timeout: .seconds(30)) { gate.pass() }
         try await eventually({ pool.status.working == 1 }, "work began")
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test("Cancellation returns at once, from work and from waiting") func cancellation() async throws {
-        let pool = BlockingPool(width: 1)
+        let pool = BlockingPool(width: 1, patience: .seconds(300))
         let gate = try Gate()
         let working = Task { try await pool.run(timeout: .seconds(300)) { gate.pass() } }
         try await eventually({ pool.status.working == 1 }, "work began")
@@ -127,6 +127,55 @@ import Testing
         #expect(pool.status.stuck == 1)
         gate.open()
         try await eventually({ pool.status.stuck == 0 }, "the thread came back")
+    }
+
+    @Test("Slow work is replaced when other work waits") func slow() async throws {
+        let pool = BlockingPool(width: 2, stuckLimit: 3, patience: .milliseconds(20))
+        let gate = try Gate()
+        let slow = (1...4).map { _ in Task { try await pool.run(timeout: .seconds(30)) { gate.pass() } } }
+        try await eventually({ pool.status.working == 4 }, "all of it began")
+        for number in 1...100 { #expect(try await pool.run(timeout: .seconds(30)) { number } == number) }
+        #expect(pool.status.threads == 5)
+        #expect(pool.status.stuck == 0)
+        for _ in slow { gate.open() }
+        for task in slow { try await task.value }
+        #expect(try await pool.run(timeout: .seconds(30)) { "works" } == "works")
+        #expect(pool.status.refused == 0)
+    }
+
+    @Test(
+        "Work that is known to be slow leaves threads to the quick, and is all done in its turn", arguments: [0, 1, 3])
+    func knownSlow(stuckLimit: Int) async throws {
+        let pool = BlockingPool(width: 1, stuckLimit: stuckLimit, patience: .milliseconds(20))
+        let gate = try Gate()
+        let slow = (1...20).map { _ in
+            Task { try await pool.run(timeout: .seconds(30), isSlow: true) { gate.pass() } }
+        }
+        let room = max(stuckLimit, 1)
+        try await eventually({ pool.status.working == room && pool.status.queued == 20 - room }, "as much as may")
+        if stuckLimit > 0 {
+            for number in 1...50 { #expect(try await pool.run(timeout: .seconds(30)) { number } == number) }
+        }
+        #expect(pool.status.working == room)
+        for _ in slow { gate.open() }
+        for task in slow { try await task.value }
+        #expect(pool.status.refused == 0)
+        #expect(pool.status.queued == 0)
+    }
+
+    @Test("Slow work goes on when what took its place got stuck") func slowBehindStuck() async throws {
+        let pool = BlockingPool(width: 1, stuckLimit: 2, patience: .milliseconds(20))
+        let gate = try Gate()
+        let stuck = (1...2).map { _ in
+            Task { try await pool.run(timeout: .milliseconds(50), isSlow: true) { gate.pass() } }
+        }
+        let waiting = (1...3).map { number in
+            Task { try await pool.run(timeout: .seconds(30), isSlow: true) { number } }
+        }
+        for task in stuck { await #expect(throws: BlockingPoolError.self) { try await task.value } }
+        for (index, task) in waiting.enumerated() { #expect(try await task.value == index + 1) }
+        for _ in stuck { gate.open() }
+        try await eventually({ pool.status.stuck == 0 }, "all threads came back")
     }
 
     @Test("A pool that nobody has any more leaves no thread behind") func end() async throws {

@@ -245,6 +245,74 @@ import Units
         gate.open()
     }
 
+    /// Is told when it is stopped.
+    struct Stopped: SensorDriver {
+        static let name = "stopped"
+        var gate: Gate
+        var stops: Shared<Int>
+
+        init(_ gate: Gate, _ stops: Shared<Int>) { (self.gate, self.stops) = (gate, stops) }
+
+        init?(_ settings: SettingsReader, context: DriverContext) { nil }
+
+        mutating func read(at now: Timestamp) throws(SensorError) -> [Measurement] {
+            gate.pass()
+            return []
+        }
+
+        mutating func stop(at now: Timestamp) { stops.change { $0 += 1 } }
+    }
+
+    @Test("A driver that is in a read when the run ends is stopped when it returns, be it late or not")
+    func stoppedInRead() async throws {
+        for isLate in [false, true] {
+            let gate = try Gate()
+            let stops = Shared(0)
+            let pool = BlockingPool()
+            let timeout = isLate ? Duration.milliseconds(20) : .seconds(300)
+            let runner = SensorRunner(
+                [ConfiguredSensor(name: "s", every: .seconds(1), timeout: timeout, driver: Stopped(gate, stops))],
+                pool: pool)
+            let run = Task { await runner.run { _ in } }
+            try await eventually({ isLate ? pool.status.stuck == 1 : pool.status.working == 1 }, "it is read")
+            if isLate { try await eventually({ runner.counters[0].counters.failures == 1 }, "it is told") }
+            run.cancel()
+            if isLate { await run.value } else { try await eventually({ pool.status.stuck == 1 }, "it is left") }
+            #expect(stops.current == 0)
+            gate.open()
+            await run.value
+            try await eventually({ stops.current == 1 }, "it is stopped")
+        }
+    }
+
+    @Test("Any number of slow sensors delays no quick one") func slowNeighbours() async throws {
+        let gate = try Gate()
+        let slow = (1...20).map { number in
+            Self.sensor("slow \(number)") { _, _ in
+                gate.pass()
+                return []
+            }
+        }
+        let quick = Self.sensor("quick") { read, _ in [Measurement(.number(Double(read)))] }
+        let pool = BlockingPool(width: 2, stuckLimit: 8, queueLimit: 1000, patience: .milliseconds(1))
+        let runner = SensorRunner([quick] + slow, pool: pool)
+        let run = Task { await runner.run { _ in } }
+        // Each has once to be found slow, which takes the threads of one; from then on they are known.
+        let opening = Task {
+            while !Task.isCancelled {
+                gate.open()
+                try await Task.sleep(for: .milliseconds(120))
+            }
+        }
+        try await eventually({ runner.counters.allSatisfy { $0.counters.reads > 0 } }, "all were read once")
+        opening.cancel()
+        let before = runner.counters[0].counters
+        try await eventually({ runner.counters[0].counters.reads >= before.reads + 50 }, "the quick one goes on")
+        run.cancel()
+        for _ in 0..<200 { gate.open() }
+        await run.value
+    }
+
     @Test("Reading once gives every sensor's values or error, in the configuration's order") func once() async throws {
         let gate = try Gate()
         let runner = SensorRunner(

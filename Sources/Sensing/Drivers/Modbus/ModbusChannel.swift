@@ -88,7 +88,9 @@ struct ModbusChannel: Sendable {
         settings.require(
             "address", mend: "the number in the protocol, which begins with 0; or say first_address = 1")
         let first = defaults.firstAddress ?? 0
-        guard let number = settings.integer("address") else { return 0 }
+        guard let wanted = settings.integer("address") else { return 0 }
+        // Far outside there is nothing to tell apart, and nothing below can overflow.
+        let number = min(max(wanted, -1), 1_000_000)
         // 40001 means the first holding register in many manuals; but some devices have one at that address.
         if defaults.firstAddress == nil || number > 0xFFFF {
             for factor in [10_000, 100_000] where table.digit > 0 {
@@ -105,7 +107,7 @@ struct ModbusChannel: Sendable {
         }
         guard let address = UInt16(exactly: number - first) else {
             settings.problem(
-                at: "address", message: "\(number) is out of range", mend: "allowed is \(first) to \(first + 0xFFFF)")
+                at: "address", message: "\(wanted) is out of range", mend: "allowed is \(first) to \(first + 0xFFFF)")
             return 0
         }
         return address

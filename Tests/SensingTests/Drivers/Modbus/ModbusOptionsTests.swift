@@ -57,7 +57,12 @@ import Testing
         #expect(address(["table": "coil", "address": 10001]) == 10001)
         #expect(problems(["host": "x", "table": "input", "address": 0, "first_address": 1]).count == 1)
         #expect(problems(["host": "x", "table": "coil", "address": 65536]).count == 1)
-        #expect(problems(["host": "x", "table": "coil", "address": -1]).count == 1)
+        for address in [-1, .min, .max, 0x10000] as [Int64] {
+            #expect(
+                problems(["host": "x", "table": "input", "address": .integer(address)]) == [
+                    "4:11: sensor[1].address: \(address) is out of range: allowed is 0 to 65535"
+                ])
+        }
         #expect(
             problems(["host": "x", "table": "coil"]) == [
                 "1:1: sensor[1].address: is missing: the number in the protocol, which begins with 0; or say first_address = 1"

@@ -43,6 +43,7 @@ final class ChildProcess: Sendable {
         self.end = end < 0 ? nil : PipeEnd(end)
         for descriptor in [input, output, errors] { descriptor?.makeNonblocking() }
         state = Mutex(State(input: input))
+        RunningPrograms.add(id)
     }
 
     deinit { kill() }
@@ -58,9 +59,12 @@ final class ChildProcess: Sendable {
             case 0: return nil
             case 1:
                 _ = signalGroup(SIGKILL)
+                RunningPrograms.remove(id)
                 _ = clinux_child_ended(id, 0, &code, &signal)
                 state.ending = code >= 0 ? .exited(code: code) : .killed(signal: signal)
-            default: state.ending = .unknown
+            default:
+                RunningPrograms.remove(id)
+                state.ending = .unknown
             }
             return state.ending
         }
@@ -142,7 +146,10 @@ enum Orphans {
             $0.removeAll {
                 var code: Int32 = 0
                 var signal: Int32 = 0
-                return clinux_child_ended($0, 0, &code, &signal) != 0
+                guard clinux_child_ended($0, 1, &code, &signal) != 0 else { return false }
+                RunningPrograms.remove($0)
+                _ = clinux_child_ended($0, 0, &code, &signal)
+                return true
             }
         }
     }
