@@ -7,7 +7,8 @@ struct Sensors: AsyncParsableCommand {
         discussion: """
             Looks where the kernel shows its devices, and reads each of them once with the driver and the options that a \
             configuration would name; nothing is changed by that. What is there but cannot be read is listed with the \
-            reason and the mend. With --toml it prints [[sensor]] tables, which by themselves are a configuration already: \
+            reason and the mend; below stand the places where more may be connected: GPIO chips with their lines and who has \
+            them, I2C buses, serial lines. With --toml it prints [[sensor]] tables, which by themselves are a configuration already: \
             an agent that is its own broker.
             """)
 
