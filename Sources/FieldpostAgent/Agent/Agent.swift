@@ -188,9 +188,10 @@ public actor Agent {
                     }
                 }
             case .failed(let sensor, let error, let failures, let retry):
-                tell(
-                    .warning, "sensor failed", sensor,
-                    ["error": "\(error)", "failures": "\(failures)", "retry-in": "\(retry.compact)"])
+                var metadata: Logger.Metadata = ["error": "\(error)", "failures": "\(failures)"]
+                // What speaks for itself may have no next read.
+                if retry < .seconds(365 * 86_400) { metadata["retry-in"] = "\(retry.compact)" }
+                tell(.warning, "sensor failed", sensor, metadata)
                 await board.set(sensor, failing: "\(error)")
                 // Where some channels fail the others go on to say what they measure.
                 guard error.measured.isEmpty, let (route, _) = routes[sensor] else { return }

@@ -7,7 +7,7 @@ public import Units
 /// clock is told, the grid begins with the first read.
 ///
 /// After failures the sensor is read at every second, fourth, eighth … point of the grid, but at least every
-/// ``retryLimit``, and ``searchLimit`` while its device is missing. A sensor that is read more rarely than that is
+/// ``retryLimit``, and ``searchLimit`` while its device is missing or busy. A sensor that is read more rarely than that is
 /// retried after these times, off the grid, so that one bad read does not cost an hour. Grid points that pass while a
 /// read (or the acceptance of its values) is under way are left out and counted.
 ///
@@ -33,7 +33,7 @@ public struct SensorSchedule: Sendable {
 
     /// The longest time between two tries of a sensor that fails.
     public static let retryLimit = Duration.seconds(300)
-    /// The same for one whose device is missing: somebody may have plugged it in.
+    /// The same for one whose device is missing, or in other hands: somebody may have plugged it in, or let it go.
     public static let searchLimit = Duration.seconds(30)
     /// Of failures that say nothing new each so many-th is told: about once an hour, at the longest wait.
     public static let reminder = 12
@@ -129,7 +129,7 @@ public struct SensorSchedule: Sendable {
     }
 
     private static func limit(for error: SensorError) -> Int64 {
-        (error.kind == .missing ? searchLimit : retryLimit).nanoseconds
+        (error.kind == .missing || error.kind == .busy ? searchLimit : retryLimit).nanoseconds
     }
 
     /// Off the grid, unless its next point comes first. Without a grid, the more failures the later.

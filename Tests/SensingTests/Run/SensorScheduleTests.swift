@@ -98,6 +98,18 @@ import Units
         #expect(anew?.retryIn == .seconds(10))
     }
 
+    @Test("A rare sensor whose device is missing or busy is looked for soon, one that is broken later") func rare() {
+        for (error, limit) in [
+            (Self.gone, SensorSchedule.searchLimit),
+            (SensorError(.busy, "/dev/ttyUSB0", "is in use"), SensorSchedule.searchLimit),
+            (Self.broken, SensorSchedule.retryLimit),
+        ] {
+            var schedule = SensorSchedule(every: .seconds(3600), start: .zero)
+            #expect(Self.fail(&schedule, error)?.retryIn == limit)
+            #expect(schedule.due == limit)
+        }
+    }
+
     /// A read that takes no time, and what the wall clock says at its end.
     static func succeed(_ schedule: inout SensorSchedule, wall: Timestamp) {
         let now = schedule.due
