@@ -34,7 +34,7 @@ public struct ConfiguredSensor: Sendable {
         let name = settings.requiredString("name")
         if name == "" { settings.problem(at: "name", message: "is empty") }
         every = settings.duration("every", in: .milliseconds(10) ... .seconds(30 * 86400))
-        timeout = settings.duration("timeout", in: .milliseconds(10) ... .seconds(300)) ?? .seconds(5)
+        timeout = settings.sensorTimeout
         spread = settings.duration("spread")
         let sensor = name ?? ""
         let context = DriverContext(sensor: sensor, root: root) { line in log(sensor, line) }

@@ -78,6 +78,7 @@ public struct ModbusDriver: OutputDriver {
         unit = UInt8(clamping: settings.integer("unit_id", in: units) ?? 1)
         answerWithin = settings.duration("answer_within", in: .milliseconds(10) ... .seconds(30)) ?? .seconds(1)
         retries = settings.integer("retries", in: 0...5) ?? 1
+        settings.requireTimeout(above: answerWithin * (retries + 1), of: "answer_within")
 
         let defaults = ModbusChannel.Defaults(settings)
         let tables = settings.tables("channel")

@@ -79,6 +79,7 @@ public struct SerialDriver: EventDriver {
             settings.problem(at: "terminator", message: "has \(terminator.count) characters", mend: "give it 1 to 8")
         }
         answerWithin = settings.duration("answer_within", in: .milliseconds(10) ... .seconds(60)) ?? .seconds(2)
+        settings.requireTimeout(above: answerWithin, of: "answer_within")
         staleAfter = settings.duration("stale_after", in: .milliseconds(10)...) ?? .seconds(60)
         guard let device, (1...8).contains(terminator.count) else { return nil }
         self.context = context

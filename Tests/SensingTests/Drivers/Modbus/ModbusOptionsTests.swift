@@ -19,7 +19,7 @@ import Testing
             problems(["device": "ttyS0", "table": "coil", "address": 0, "unit_id": 0, "port": 502]) == [
                 #"2:10: sensor[1].device: "ttyS0" is not absolute: write it as in "/dev/ttyUSB0""#,
                 "5:11: sensor[1].unit_id: 0 is out of range: allowed is 1 to 247",
-                "6:1: sensor[1].port: unknown key: known here are also answer_within, baud, bit, byte_order, channel, data_bits, first_address, flow, gap, host, length, offset, parity, retries, rs485, safe, scale, stop_bits, type, unit, word_order, writable",
+                "6:1: sensor[1].port: unknown key: known here are also answer_within, baud, bit, byte_order, channel, data_bits, first_address, flow, gap, host, length, offset, parity, retries, rs485, safe, scale, stop_bits, timeout, type, unit, word_order, writable",
             ])
         #expect(problems(["host": "", "table": "coil", "address": 0, "baud": 9600]).count == 2)
     }
@@ -67,6 +67,19 @@ import Testing
             problems(["host": "x", "table": "coil"]) == [
                 "1:1: sensor[1].address: is missing: the number in the protocol, which begins with 0; or say first_address = 1"
             ])
+    }
+
+    @Test("A read that waits for longer than it may take is a problem") func timeout() {
+        for (answer, retries, timeout, count) in [
+            ("2400ms", 1, "5s", 0), ("2500ms", 1, "5s", 1), ("2500ms", 0, "5s", 0), ("2500ms", 1, "6s", 0),
+            ("1s", 1, "2s", 1), ("1s", 0, "2s", 0), ("30s", 5, "300s", 0),
+        ] as [(String, Int64, String, Int)] {
+            let found = problems([
+                "host": "x", "table": "coil", "address": 0, "answer_within": .string(answer),
+                "retries": .integer(retries), "timeout": .string(timeout),
+            ])
+            #expect(found.count == count, "\(answer) \(retries) \(timeout): \(found)")
+        }
     }
 
     @Test("Wrong channels are told with their mend") func channels() {

@@ -61,7 +61,7 @@ struct ModbusModel: Sendable {
     static func simple(retries: Int64 = 1, answerWithin: String = "500ms") -> Options {
         [
             "device": "/dev/ttyUSB0", "baud": 115_200, "unit_id": 17, "table": "holding", "address": 0, "scale": 0.1,
-            "unit": "V", "retries": .integer(retries), "answer_within": .string(answerWithin),
+            "unit": "V", "retries": .integer(retries), "answer_within": .string(answerWithin), "timeout": "1m",
         ]
     }
 
@@ -197,6 +197,7 @@ struct ModbusModel: Sendable {
                                 [
                                     "device": "/dev/ttyUSB0", "baud": 115_200, "unit_id": .integer(unit),
                                     "table": "holding", "address": 0, "retries": 0, "answer_within": "10s",
+                                    "timeout": "11s",
                                 ], device: path, sensor: sensor)
                         else { return [] }
                         return (0..<10).flatMap { _ in ((try? bench.read()) ?? []).map(\.value) }

@@ -9,7 +9,7 @@ import Testing
     private func bench(_ port: Int, retries: Int64 = 0, answerWithin: String = "5s") throws -> ModbusBench {
         try ModbusBench([
             "host": "127.0.0.1", "port": .integer(Int64(port)), "unit_id": 9, "table": "input", "address": 0,
-            "retries": .integer(retries), "answer_within": .string(answerWithin),
+            "retries": .integer(retries), "answer_within": .string(answerWithin), "timeout": "1m",
         ])
     }
 

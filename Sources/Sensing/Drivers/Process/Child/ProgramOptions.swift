@@ -113,6 +113,6 @@ struct Patience: Sendable {
 
     /// From the sensor's table, which its owner reads too and tells what is wrong with.
     init(_ settings: SettingsReader) {
-        self.init(timeout: settings.duration("timeout", in: .milliseconds(10) ... .seconds(300)) ?? .seconds(5))
+        self.init(timeout: settings.sensorTimeout)
     }
 }
