@@ -175,6 +175,11 @@ import Testing
                 subscribe = "x"
                 stale_after = "1m"
                 username = "me"
+                [[sensor]]
+                name = "round"
+                driver = "mqtt"
+                subscribe = "fieldpost/+/round"
+                from = "mqtt://localhost:1883"
                 """), to: "echo.toml")
         let check = try await runProgram(Program.built("fieldpost"), ["check", file])
         #expect(check.ending == .exited(1))
@@ -183,6 +188,7 @@ import Testing
                 ##":7:13: sensor[1].subscribe: fieldpost/# takes in fieldpost/gateway/all, where the readings of "all" go: subscribe to less, or give that sensor another topic"##,
                 #":12:15: sensor[2].stale_after: is looked at when the sensor is read, which it never is: add every = "1m""#,
                 #":13:12: sensor[2].username: is for another broker: name it: from = "mqtts://HOST""#,
+                #":17:13: sensor[3].subscribe: fieldpost/+/round takes in fieldpost/gateway/round, where the readings of "round" go: subscribe to less, or give that sensor another topic"#,
             ])
         // Without an agent nobody says anything.
         let alone = try directory.write(

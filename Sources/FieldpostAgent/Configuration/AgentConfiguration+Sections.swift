@@ -1,5 +1,6 @@
 internal import Logging
 internal import MQTT
+internal import MQTTServer
 internal import MQTTWire
 internal import Sensing
 internal import Settings
@@ -51,7 +52,7 @@ extension AgentConfiguration {
             if let sensor { readers.append((sensor, settings)) }
             return sensor
         }
-        Self.checkForEchoes(readers, device: device.id)
+        Self.checkForEchoes(readers, device: device.id, server: server)
         if !root.has("sensor"), bridges.isEmpty {
             root.warning(at: "sensor", message: "there is none", mend: "write one under [[sensor]]")
         }
@@ -62,9 +63,17 @@ extension AgentConfiguration {
     }
 
     /// A sensor that reads what the agent says would make the agent say it again, for ever.
-    private static func checkForEchoes(_ sensors: [(sensor: Sensor, settings: SettingsReader)], device: String) {
+    private static func checkForEchoes(
+        _ sensors: [(sensor: Sensor, settings: SettingsReader)], device: String, server: BrokerConfiguration?
+    ) {
+        let ports = (server?.server.listeners ?? []).compactMap { listener -> Int? in
+            guard case .tcp(_, let port) = listener.address else { return nil }
+            return port
+        }
         for (reader, settings) in sensors {
-            guard let driver = reader.source.driver as? MQTTDriver, driver.isAmongOurs else { continue }
+            guard let driver = reader.source.driver as? MQTTDriver, driver.mayHear(portsOfThisMachine: ports) else {
+                continue
+            }
             for (sensor, _) in sensors {
                 let name = sensor.source.name
                 guard let topic = try? sensor.topic.topic(device: device, sensor: name),

@@ -28,6 +28,12 @@ final class DescriptorWatch: Sendable {
         if code != 0 { throw SensorError.system(code, reading: "descriptor \(descriptor)") }
     }
 
+    /// Whether it is now.
+    static func isReadable(_ descriptor: Int32) -> Bool {
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&request, 1, 0) > 0
+    }
+
     func forget(_ descriptor: Int32) {
         core.withLock { $0?.forget(descriptor) }
     }

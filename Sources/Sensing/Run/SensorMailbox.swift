@@ -59,10 +59,18 @@ final class SensorMailbox: Sendable {
     }
 
     /// Waits for a time, a descriptor or a request, whatever comes first. Nil when the task is cancelled.
+    ///
+    /// - Parameter hasBeenDue: the last wake was for the time: one that has passed again must not keep the others waiting.
     func wait(
-        until time: ContinuousClock.Instant?, for descriptor: Int32?, of watch: DescriptorWatch
+        until time: ContinuousClock.Instant?, for descriptor: Int32?, of watch: DescriptorWatch,
+        hasBeenDue: Bool = false
     ) async -> Wake? {
-        if let time, time <= .now { return Task.isCancelled ? nil : .due }
+        if let time, time <= .now {
+            if Task.isCancelled { return nil }
+            guard hasBeenDue else { return .due }
+            if state.withLock({ !$0.requests.isEmpty }) { return .asked }
+            return descriptor.map(DescriptorWatch.isReadable) == true ? .readable : .due
+        }
         let outcome = Outcome<Wake>()
         let isAsked = state.withLock { state in
             state.waiting = outcome

@@ -151,14 +151,18 @@ public final class SensorRunner: Sendable {
         let slot = slots[index]
         var schedule = SensorSchedule(every: slot.every, phase: slot.phase, start: .zero)
         var descriptor: Int32?
+        var hasBeenDue = false
         slot.mailbox.open()
         while true {
-            let wake = await slot.mailbox.wait(until: start + schedule.due, for: descriptor, of: watch)
+            let wake = await slot.mailbox.wait(
+                until: start + schedule.due, for: descriptor, of: watch, hasBeenDue: hasBeenDue)
+            hasBeenDue = false
             var request: SensorRequest?
             var report: SensorSlot.Report?
             switch wake {
             case nil: return
             case .due:
+                hasBeenDue = true
                 schedule.begin()
                 report = await slot.report(of: .read, on: pool, wallClock: wallClock)
             case .readable: report = await slot.report(of: .receive, on: pool, wallClock: wallClock)

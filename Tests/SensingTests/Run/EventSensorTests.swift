@@ -50,6 +50,32 @@ import Units
         #expect(Runs.readings(events, of: "s").count { $0.channel == "read" } >= 19)
     }
 
+    @Test("Reads that are always late leave room for what it says") func late() async {
+        let device = PipeDevice()
+        let runner = SensorRunner([Self.sensor(PipeDriver(device), every: .milliseconds(10))])
+        let heard = Shared<[Double]>([])
+        let (enough, continuation) = AsyncStream.makeStream(of: Void.self)
+        let run = Task {
+            await runner.run { event in
+                guard case .readings(let readings) = event else { return }
+                if readings.first?.channel == "read" {
+                    device.say([7])
+                    // Longer than from one read to the next.
+                    try? await Task.sleep(for: .milliseconds(15))
+                } else if heard.change({
+                    $0 += Self.numbers([event])
+                    return $0.count >= 5
+                }) {
+                    continuation.finish()
+                }
+            }
+        }
+        for await _ in enough {}
+        run.cancel()
+        await run.value
+        #expect(heard.current.allSatisfy { $0 == 7 })
+    }
+
     @Test("With options that want no events it is only read") func silent() async {
         let device = PipeDevice()
         let runner = SensorRunner([Self.sensor(PipeDriver(device, listens: false), every: .milliseconds(10))])

@@ -42,7 +42,7 @@ public import Units
 /// Messages arrive at QoS 1. What a broker had retained before it was asked is given as stale: nobody knows when it was
 /// measured. Up to 1,000 messages or 1 MB wait for the sensor; what is beyond is given up, counted, and told.
 ///
-/// A filter that takes in what the agent itself publishes is refused, unless another broker is named.
+/// A filter that takes in what the agent itself publishes is refused, unless a broker elsewhere is named.
 ///
 /// Failure modes: the broker is not connected, or does not permit the subscription; a payload that is not of the format
 /// (the good ones among several messages are given).
@@ -123,7 +123,13 @@ public struct MQTTDriver: EventDriver {
     }
 
     /// Whether the agent's own messages go through the same broker, or may.
-    var isAmongOurs: Bool { if case .broker = source { false } else { true } }
+    /// - Parameter ports: those of the broker inside the agent.
+    func mayHear(portsOfThisMachine ports: [Int]) -> Bool {
+        guard case .broker(let broker) = source else { return true }
+        let host = broker.endpoint.host
+        let isThisMachine = host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        return isThisMachine && ports.contains(broker.endpoint.port)
+    }
 
     public var listens: Bool { true }
 
