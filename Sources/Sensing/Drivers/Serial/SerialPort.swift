@@ -52,6 +52,8 @@ final class SerialPort: Sendable {
     deinit {
         // A pseudo-terminal would stay closed to others.
         _ = ioctl(descriptor.number, UInt(TIOCNXCL))
+        // A program that is being started holds a copy of the descriptor for a moment, and the lock would last as long.
+        _ = flock(descriptor.number, LOCK_UN)
     }
 
     private func switchToRS485(_ file: Int32) throws(SensorError) {

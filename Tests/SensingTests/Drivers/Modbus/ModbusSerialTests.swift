@@ -225,6 +225,25 @@ struct ModbusModel: Sendable {
         }
     }
 
+    @Test("A program that is just being started, and holds a copy of the line, is in nobody's way") func copies() throws
+    {
+        let device = try AnsweringDevice { Self.model.answer($0).map { [$0] } ?? [] }
+        let path = device.line.path
+        let fast = try ModbusBench(Self.simple(), device: path)
+        let slow = try ModbusBench(
+            ["device": "/dev/ttyUSB0", "baud": 9600, "unit_id": 18, "table": "holding", "address": 0], device: path)
+        _ = try fast.read()
+        let copies = (0..<256 as Range<Int32>).filter { number in
+            var target = [CChar](repeating: 0, count: 256)
+            let count = readlink("/proc/self/fd/\(number)", &target, target.count - 1)
+            return count > 0
+                && String(decoding: target.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self) == path
+        }.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }
+        defer { for copy in copies { close(copy) } }
+        #expect(!copies.isEmpty)
+        #expect(try slow.read().map(\.value) == [.number(7)])
+    }
+
     @Test("Between two frames there is silence") func silence() throws {
         let device = try AnsweringDevice { Self.model.answer($0).map { [$0] } ?? [] }
         let bench = try ModbusBench(
