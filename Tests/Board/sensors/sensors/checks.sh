@@ -12,7 +12,7 @@ found() {
 }
 
 compare "fieldpost sensors lists, with values" "4 of 4, 0" "$(found sensors \
-    'lm75-0-0048 hwmon temp1 -25.0 °C hardware monitor lm75 at 0-0048' \
+    'lm75-0-0048 hwmon temp1 -25 °C hardware monitor lm75 at 0-0048' \
     'lm75-0-004f hwmon temp1 30.5 °C hardware monitor lm75 at 0-004f' \
     'bmp280 iio pressure 1009.84 hPa, temp 30.21 °C industrial I/O device bmp280 (0-0076)' \
     'ads1015 iio voltage0-voltage1 0.512 V, voltage0-voltage3 0.512 V, '), $(on_console 'sensors code: ')"
