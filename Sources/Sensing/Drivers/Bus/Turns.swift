@@ -11,7 +11,8 @@ import Musl
 /// A measurement often takes several transactions, and an answer belongs to the question before it: whoever has the
 /// turn keeps it until it is done. Nobody waits for longer than it says.
 ///
-/// `@unchecked Sendable`: the pointers never change, and `queues` and `nextTicket` are touched only while the mutex is held.
+/// `@unchecked Sendable`: the pointers never change, and `queues` and `nextTicket` are touched only while the mutex is
+/// held.
 final class Turns: @unchecked Sendable {
     /// Those of the whole process: what is shared is the hardware.
     static let shared = Turns()
