@@ -85,15 +85,24 @@ let package = Package(
         // The way of a reading, from the kernel downwards.
         .target(
             name: "Sensing", dependencies: ["CLinux", "Settings", "Units"], swiftSettings: settings),
+        .target(name: "Pipeline", dependencies: ["Sensing", "Settings", "Units"], swiftSettings: settings),
         .target(
-            name: "Uplink", dependencies: ["Sensing", "MQTT", "MQTTWire", "Units", nioCore], swiftSettings: settings),
+            name: "Uplink",
+            dependencies: [
+                "COpenSSL", "Pipeline", "Sensing", "Settings", "MQTT", "MQTTWire", "Units", nioCore, logging,
+            ],
+            swiftSettings: settings),
+        // Who goes where: alarms and the people who see to them.
+        .target(
+            name: "Dispatch", dependencies: ["Pipeline", "Sensing", "Settings", "Units", "Database", "SQLite", logging],
+            swiftSettings: settings),
 
         // Both together.
         .target(name: "Relay", dependencies: [nioCore, nioPosix], swiftSettings: settings),
         .target(
             name: "FieldpostAgent",
             dependencies: [
-                "CTOML", "Settings", "Units", "Sensing", "Uplink", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
+                "CTOML", "Settings", "Units", "Sensing", "Pipeline", "Uplink", "Dispatch", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
                 "Database", "SQLite", "OpenSSLTransport",
                 "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
@@ -154,7 +163,17 @@ let package = Package(
             name: "SensingTests", dependencies: ["Sensing", "Settings", "Units", "TestSupport"],
             exclude: ["Python"], swiftSettings: settings),
         .testTarget(
-            name: "UplinkTests", dependencies: ["Uplink", "Sensing", "MQTT", "MQTTWire", "Units", nioCore],
+            name: "PipelineTests", dependencies: ["Pipeline", "Sensing", "Settings", "Units", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "UplinkTests",
+            dependencies: [
+                "Uplink", "Pipeline", "Sensing", "Settings", "MQTT", "MQTTWire", "Units", "TestSupport", nioCore,
+            ],
+            exclude: ["Python"], swiftSettings: settings),
+        .testTarget(
+            name: "DispatchTests",
+            dependencies: ["Dispatch", "Pipeline", "Sensing", "Settings", "SQLite", "Units", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "FieldpostAgentTests",

@@ -51,6 +51,10 @@ if [[ $# -eq 0 && $(uname -m) == x86_64 ]]; then
 fi
 install_missing
 
+# Half a hundred brokers and agents at once would starve each other, and the tests would wait in vain.
+SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$((4 * $(nproc)))
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH
+
 say "building the tests"
 swift build --build-tests
 say "running the tests"

@@ -1,6 +1,5 @@
 public import StoreForward
-internal import Units
-public import Uplink
+public import Units
 
 extension OutboxStatus {
     /// As in the board's status and in `fieldpost queue status --json`. Causes that have lost nothing are left out.

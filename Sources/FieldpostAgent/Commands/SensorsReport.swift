@@ -1,5 +1,6 @@
 public import Sensing
 internal import Settings
+internal import Units
 internal import Uplink
 
 /// What `fieldpost sensors` says: what this board has, what it says at present, and why something that is there cannot be

@@ -4,7 +4,7 @@ internal import OpenSSLTransport
 internal import SQLite
 internal import Settings
 internal import StoreForward
-internal import Uplink
+internal import Units
 
 #if canImport(Glibc)
 internal import Glibc

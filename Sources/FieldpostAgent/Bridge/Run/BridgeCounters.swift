@@ -1,5 +1,5 @@
 internal import Synchronization
-internal import Uplink
+internal import Units
 
 /// What a bridge has done since the agent started.
 final class BridgeCounters: Sendable {

@@ -23,7 +23,7 @@ struct JSONSelection: Sendable {
         }
 
         /// The value there; nil if there is none.
-        func callAsFunction(_ value: JSONValue) -> JSONValue? {
+        func callAsFunction(_ value: JSON) -> JSON? {
             var value = value
             for step in steps {
                 guard let next = value[step] ?? Int(step).flatMap({ value[$0] }) else { return nil }
@@ -40,7 +40,7 @@ struct JSONSelection: Sendable {
     /// Where each channel's value is, from there; empty for all values that there are.
     var channels: [(name: String, path: Path)] = []
 
-    func measurements(of root: JSONValue, from place: String) throws(SensorError) -> [Measurement] {
+    func measurements(of root: JSON, from place: String) throws(SensorError) -> [Measurement] {
         var value = root
         if let path {
             guard let found = path(root) else { throw SensorError(.missing, place, "said nothing at \(path.text)") }
@@ -89,13 +89,14 @@ struct JSONSelection: Sendable {
     }
 
     private static func flatten(
-        _ value: JSONValue, name: String, into all: inout [(channel: String, value: Reading.Value)]
+        _ value: JSON, name: String, into all: inout [(channel: String, value: Reading.Value)]
     ) {
         let prefix = name.isEmpty ? "" : "\(name)."
         switch value {
         // Says that there is no value now.
         case .null: break
         case .boolean(let boolean): all.append((name, .boolean(boolean)))
+        case .integer(let number): all.append((name, .number(Double(number))))
         case .number(let number): all.append((name, .number(number)))
         case .string(let text): all.append((name, .text(text)))
         case .array(let elements):
@@ -106,10 +107,11 @@ struct JSONSelection: Sendable {
     }
 
     private static func scalar(
-        _ value: JSONValue, at path: String, from place: String
+        _ value: JSON, at path: String, from place: String
     ) throws(SensorError) -> Reading.Value {
         switch value {
         case .boolean(let boolean): .boolean(boolean)
+        case .integer(let number): .number(Double(number))
         case .number(let number): .number(number)
         case .string(let text): .text(text)
         case .null: throw SensorError(.unavailable, place, "said null at \(path)")

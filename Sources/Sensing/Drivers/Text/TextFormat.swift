@@ -1,4 +1,5 @@
 public import Settings
+internal import Units
 
 /// What a text holds that a program, a line or a message brings: the options of every driver that reads such, and how
 /// values are found by them.
@@ -139,7 +140,7 @@ public struct TextFormat: Sendable {
         }
     }
 
-    private func json(_ output: [UInt8], _ place: String) throws(SensorError) -> JSONValue {
+    private func json(_ output: [UInt8], _ place: String) throws(SensorError) -> JSON {
         do {
             return try JSONReader.value(output[...])
         } catch {

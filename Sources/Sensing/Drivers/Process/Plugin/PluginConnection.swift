@@ -59,7 +59,7 @@ struct PluginConnection: Sendable {
 
     /// Gets to know the plugin and gives it its options.
     mutating func introduce(
-        sensor: String, options: JSONValue, until deadline: ContinuousClock.Instant, _ journal: inout Journal
+        sensor: String, options: JSON, until deadline: ContinuousClock.Instant, _ journal: inout Journal
     ) throws(Trouble) {
         guard case .describe(_, let identity) = try ask(.describe, until: deadline, &journal) else {
             throw .ended(wrongAnswer(to: .describe))

@@ -34,7 +34,7 @@ public struct PluginDriver: EventDriver, OutputDriver {
     private let context: DriverContext
     private let program: ProgramOptions
     private let patience: Patience
-    private let options: JSONValue
+    private let options: JSON
     private let safe: [(channel: String, value: Reading.Value)]
     private var journal: Journal
     private var backoff = Backoff()
@@ -43,7 +43,7 @@ public struct PluginDriver: EventDriver, OutputDriver {
 
     public init?(_ settings: SettingsReader, context: DriverContext) {
         let program = ProgramOptions(settings)
-        options = settings.anyTable("options").map(JSONValue.init(table:)) ?? .object([])
+        options = settings.anyTable("options").map(JSON.init(table:)) ?? .object([])
         safe = (settings.dictionary("safe") ?? []).compactMap { entry in
             Reading.Value(entry.value).map { (entry.key, $0) }
         }
@@ -178,21 +178,21 @@ public struct PluginDriver: EventDriver, OutputDriver {
     }
 }
 
-extension JSONValue {
+extension JSON {
     /// A configuration's table; dates as they were written.
     fileprivate init(table: Table) {
-        self = .object(table.entries.map { Member($0.key, JSONValue(setting: $0.value)) })
+        self = .object(table.entries.map { Member($0.key, JSON(setting: $0.value)) })
     }
 
-    private init(setting value: Value) {
+    private init(setting value: Settings.Value) {
         self =
             switch value.kind {
             case .string(let text), .date(let text): .string(text)
             case .integer(let number): .number(Double(number))
             case .number(let number): .number(number)
             case .boolean(let boolean): .boolean(boolean)
-            case .array(let elements): .array(elements.map(JSONValue.init(setting:)))
-            case .table(let table): JSONValue(table: table)
+            case .array(let elements): .array(elements.map(JSON.init(setting:)))
+            case .table(let table): JSON(table: table)
             }
     }
 }

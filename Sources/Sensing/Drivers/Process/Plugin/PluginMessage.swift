@@ -42,21 +42,21 @@ enum PluginMessage: Sendable, Hashable {
         }
     }
 
-    private static func id(_ message: JSONValue) throws(InvalidText) -> Int {
+    private static func id(_ message: JSON) throws(InvalidText) -> Int {
         guard let number = message["id"]?.number, let id = Int(exactly: number) else {
             throw InvalidText("has no whole number as its id")
         }
         return id
     }
 
-    private static func problem(_ problem: JSONValue) -> String {
+    private static func problem(_ problem: JSON) -> String {
         if let text = problem.string { return LogLimiter.printable(text) }
         let option = problem["option"]?.string.map { "\($0) " } ?? ""
         let mend = problem["mend"]?.string.map { ": \($0)" } ?? ""
         return LogLimiter.printable(option + (problem["message"]?.string ?? "is wrong") + mend)
     }
 
-    private static func error(_ message: JSONValue, place: String) -> SensorError {
+    private static func error(_ message: JSON, place: String) -> SensorError {
         let kind: SensorError.Kind =
             switch message["kind"]?.string {
             case "missing": .missing
@@ -84,12 +84,12 @@ struct PluginIdentity: Sendable, Hashable {
     /// Whether something can be set.
     var sets: Bool
 
-    init(_ message: JSONValue) throws(InvalidText) {
+    init(_ message: JSON) throws(InvalidText) {
         let version = PluginRequest.protocolVersion
         guard let spoken = message["protocol"]?.number else { throw InvalidText("tells no version of the protocol") }
         guard spoken == Double(version) else {
             throw InvalidText(
-                "is of version \(JSONValue.number(spoken).text) of the protocol, and the agent of \(version)")
+                "is of version \(JSON.number(spoken).text) of the protocol, and the agent of \(version)")
         }
         let words = [message["name"]?.string, message["version"]?.string].compactMap { $0 }
         name = LogLimiter.printable(words.isEmpty ? "plugin" : words.joined(separator: " "))

@@ -13,7 +13,7 @@ struct PluginReadings: Sendable, Hashable {
     private var failures = 0
 
     /// A message's `readings`, or the message itself, if it has a `value` instead.
-    init(_ message: JSONValue, place: String) {
+    init(_ message: JSON, place: String) {
         guard let readings = message["readings"] ?? (message["value"] == nil ? nil : .array([message])) else { return }
         guard case .array(let readings) = readings else {
             fail(SensorError(.malformed, place, "has no array of readings"))
@@ -48,7 +48,7 @@ struct PluginReadings: Sendable, Hashable {
         throw error
     }
 
-    private static func measurement(_ reading: JSONValue, place: String) throws(SensorError) -> Measurement {
+    private static func measurement(_ reading: JSON, place: String) throws(SensorError) -> Measurement {
         let channel = try name("channel", of: reading, place: place)
         let place = channel.map { "\(place) channel \"\(LogLimiter.printable($0))\"" } ?? place
         let reason = reading["reason"]?.string.map(LogLimiter.printable)
@@ -75,7 +75,7 @@ struct PluginReadings: Sendable, Hashable {
             time: try time(reading["time"], place: place), quality: quality)
     }
 
-    private static func name(_ member: String, of reading: JSONValue, place: String) throws(SensorError) -> String? {
+    private static func name(_ member: String, of reading: JSON, place: String) throws(SensorError) -> String? {
         switch reading[member] ?? .null {
         case .null: return nil
         case .string(let text) where !text.isEmpty && text.utf8.count <= nameLimit: return text
@@ -84,7 +84,7 @@ struct PluginReadings: Sendable, Hashable {
     }
 
     /// Milliseconds since 1970, or ISO 8601 in UTC.
-    private static func time(_ value: JSONValue?, place: String) throws(SensorError) -> Timestamp? {
+    private static func time(_ value: JSON?, place: String) throws(SensorError) -> Timestamp? {
         switch value ?? .null {
         case .null: return nil
         case .number(let number):

@@ -2,10 +2,8 @@ import TestSupport
 import Testing
 import Units
 
-@testable import Sensing
-
 @Suite struct JSONReaderTests {
-    static func value(_ text: String) throws(InvalidText) -> JSONValue { try JSONReader.value(Array(text.utf8)[...]) }
+    static func value(_ text: String) throws(InvalidText) -> JSON { try JSONReader.value(Array(text.utf8)[...]) }
 
     @Test(
         "What RFC 8259 allows is read",
@@ -15,8 +13,8 @@ import Units
             (#""a\"\\\/\b\f\n\r\tä€""#, "a\"\\/\u{8}\u{C}\n\r\tä€"), (#""\u00e4\u20AC\ud83d\ude00""#, "ä€😀"),
             (#""\u0000""#, "\0"), ("[]", []), ("[ 1 , [ ] ]", [1, []]), ("{}", [:]),
             (#"{ "a" : {"b":null}, "a" : 2 }"#, ["a": ["b": .null], "a": 2]),
-        ] as [(String, JSONValue)])
-    func allowed(text: String, value: JSONValue) throws {
+        ] as [(String, JSON)])
+    func allowed(text: String, value: JSON) throws {
         #expect(try Self.value(text) == value)
         // And what is written of it is the same again.
         #expect(try Self.value(value.text) == value)
@@ -96,8 +94,8 @@ import Units
         #expect(value["l"]?[-1] == nil)
         #expect(value["l"]?["a"] == nil)
         #expect(value[0] == nil)
-        #expect(JSONValue.number(.infinity).text == "null")
-        #expect(JSONValue.number(-0.0).text == "0")
-        #expect(JSONValue.number(1e300).text == "1e+300")
+        #expect(JSON.number(.infinity).text == "null")
+        #expect(JSON.number(-0.0).text == "0")
+        #expect(JSON.number(1e300).text == "1e+300")
     }
 }

@@ -1,6 +1,6 @@
-extension JSONValue {
+extension JSON {
     /// The text, on one line and without blanks between its tokens; members in their order.
-    var text: String {
+    public var text: String {
         var text = ""
         write(to: &text)
         return text
@@ -10,6 +10,7 @@ extension JSONValue {
         switch self {
         case .null: text += "null"
         case .boolean(let value): text += value ? "true" : "false"
+        case .integer(let value): text += String(value)
         case .number(let value): text += Self.text(of: value)
         case .string(let value): Self.write(value, to: &text)
         case .array(let elements):
@@ -32,7 +33,7 @@ extension JSONValue {
     }
 
     /// The shortest digits that give the same number back; whole numbers without ".0", which says nothing in JSON.
-    private static func text(of value: Double) -> String {
+    public static func text(of value: Double) -> String {
         guard value.isFinite else { return "null" }
         if value == value.rounded(), value.magnitude < 1e15 { return String(Int64(value)) }
         return value.description

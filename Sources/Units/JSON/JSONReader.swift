@@ -1,15 +1,14 @@
-internal import Units
-
 /// Reads JSON as RFC 8259 has it, and nothing beside: no comments, no trailing commas, no NaN, no lone surrogates.
 ///
 /// Bounded in depth; whoever has the bytes bounds their number. A number that no double can hold is an error.
-struct JSONReader {
-    static let maximumDepth = 32
+public struct JSONReader {
+    public static let maximumDepth = 32
 
     private let bytes: ArraySlice<UInt8>
     private var index: Int
 
-    static func value(_ bytes: ArraySlice<UInt8>) throws(InvalidText) -> JSONValue {
+    /// - Throws: what is wrong, and at which byte.
+    public static func value(_ bytes: ArraySlice<UInt8>) throws(InvalidText) -> JSON {
         var reader = JSONReader(bytes)
         let value = try reader.value(depth: 0)
         reader.skipBlanks()
@@ -40,7 +39,7 @@ struct JSONReader {
         return true
     }
 
-    private mutating func value(depth: Int) throws(InvalidText) -> JSONValue {
+    private mutating func value(depth: Int) throws(InvalidText) -> JSON {
         guard depth < Self.maximumDepth else { throw wrong("nesting deeper than \(Self.maximumDepth)") }
         skipBlanks()
         switch next {
@@ -55,31 +54,31 @@ struct JSONReader {
         }
     }
 
-    private mutating func object(depth: Int) throws(InvalidText) -> JSONValue {
+    private mutating func object(depth: Int) throws(InvalidText) -> JSON {
         index += 1
-        var members: [JSONValue.Member] = []
+        var members: [JSON.Member] = []
         if take("}") { return .object(members) }
         repeat {
             skipBlanks()
             guard next == UInt8(ascii: "\"") else { throw wrong("no member's name") }
             let name = try string()
             guard take(":") else { throw wrong("no colon") }
-            members.append(JSONValue.Member(name, try value(depth: depth + 1)))
+            members.append(JSON.Member(name, try value(depth: depth + 1)))
         } while take(",")
         guard take("}") else { throw wrong("no comma or brace") }
         return .object(members)
     }
 
-    private mutating func array(depth: Int) throws(InvalidText) -> JSONValue {
+    private mutating func array(depth: Int) throws(InvalidText) -> JSON {
         index += 1
-        var elements: [JSONValue] = []
+        var elements: [JSON] = []
         if take("]") { return .array(elements) }
         repeat { elements.append(try value(depth: depth + 1)) } while take(",")
         guard take("]") else { throw wrong("no comma or bracket") }
         return .array(elements)
     }
 
-    private mutating func word(_ word: String, _ value: JSONValue) throws(InvalidText) -> JSONValue {
+    private mutating func word(_ word: String, _ value: JSON) throws(InvalidText) -> JSON {
         guard bytes[index...].starts(with: word.utf8) else { throw wrong("an unknown word") }
         index += word.utf8.count
         return value
