@@ -94,7 +94,8 @@ let package = Package(
             swiftSettings: settings),
         // Who goes where: alarms and the people who see to them.
         .target(
-            name: "Dispatch", dependencies: ["Pipeline", "Sensing", "Settings", "Units", "Database", "SQLite", logging],
+            name: "Dispatch",
+            dependencies: ["Pipeline", "Sensing", "Settings", "Units", "Database", "SQLite", logging],
             swiftSettings: settings),
 
         // Both together.
@@ -102,7 +103,8 @@ let package = Package(
         .target(
             name: "FieldpostAgent",
             dependencies: [
-                "CTOML", "Settings", "Units", "Sensing", "Pipeline", "Uplink", "Dispatch", "MQTT", "MQTTWire", "MQTTServer", "StoreForward",
+                "CTOML", "Settings", "Units", "Sensing", "Pipeline", "Uplink", "Dispatch", "MQTT", "MQTTWire",
+                "MQTTServer", "StoreForward",
                 "Database", "SQLite", "OpenSSLTransport",
                 "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
