@@ -1,5 +1,4 @@
 public import Sensing
-public import Units
 
 /// What a board can be asked to do from afar, in whatever protocol it was said.
 public enum RemoteCommand: Sendable, Hashable {

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// What real shells offer, in a folder with some files.
-@Suite(.timeLimit(.minutes(1))) struct CompletionTests {
+@Suite(.timeLimit(.minutes(3))) struct CompletionTests {
     /// A line up to the cursor, and what is offered.
     static let lines: [(line: String, offered: Set<String>)] = [
         ("example ", ["list", "send", "store", "help"]),

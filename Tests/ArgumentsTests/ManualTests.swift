@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ManualTests {
+@Suite(.timeLimit(.minutes(3))) struct ManualTests {
     private func page() throws -> String { try #require(text(["help", "--manual"])) }
 
     @Test func `The manual has all commands, options and what the program adds`() throws {

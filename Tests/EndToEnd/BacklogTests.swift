@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What a board has gathered while it was away, and what is new meanwhile, as somebody else sees it arrive.
-@Suite(.timeLimit(.minutes(1))) struct BacklogTests {
+@Suite(.timeLimit(.minutes(3))) struct BacklogTests {
     /// A reading as the subscriber has seen it: `TOPIC USER-PROPERTIES PAYLOAD`.
     private struct Arrival {
         let sensor: String

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What `fieldpost sub` prints and deletes, and what standard input and output may do to it.
-@Suite(.timeLimit(.minutes(1))) struct PubSubOutputTests {
+@Suite(.timeLimit(.minutes(3))) struct PubSubOutputTests {
     private func shell(_ port: Int, _ line: (_ program: String) -> String) async throws -> Outcome {
         let program = try Program.built("fieldpost")
         return try await runProgram(

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// `fieldpost request`, and devices that answer.
-@Suite(.timeLimit(.minutes(1))) struct PubSubRequestTests {
+@Suite(.timeLimit(.minutes(3))) struct PubSubRequestTests {
     /// A gate, made with our client: it answers in whatever way a request tells.
     private func withGate(_ broker: Mosquitto, _ version: ProtocolVersion, _ body: () async throws -> Void) async throws
     {

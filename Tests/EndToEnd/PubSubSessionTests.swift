@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What `fieldpost sub` has printed is acknowledged, and nothing else: the rest waits in the kept session.
-@Suite(.timeLimit(.minutes(1))) struct PubSubSessionTests {
+@Suite(.timeLimit(.minutes(3))) struct PubSubSessionTests {
     private static let ways = [("311", 1), ("311", 2), ("5", 1), ("5", 2)]
 
     private func session(_ version: String, _ qos: Int) -> [String] {

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// `fieldpost pub` and `fieldpost sub` over TLS, beside mosquitto_pub and mosquitto_sub with the same options.
-@Suite(.timeLimit(.minutes(1))) struct PubSubTLSTests {
+@Suite(.timeLimit(.minutes(3))) struct PubSubTLSTests {
     /// What a retained message is read back as by both programs, with the same options.
     private func readBack(port: Int, _ arguments: [String]) async throws {
         let rest = ["-t", "a", "-C", "1", "-W", "5"] + arguments

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The agent over TLS, with a real broker's certificates and those of people who are not it.
-@Suite(.timeLimit(.minutes(1))) struct SecureTests {
+@Suite(.timeLimit(.minutes(3))) struct SecureTests {
     private func withSecureBroker(
         _ leaf: Authority.Leaf, lines: [String] = [], _ body: (Int, Mosquitto) async throws -> Void
     ) async throws {

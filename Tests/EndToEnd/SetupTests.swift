@@ -229,7 +229,7 @@ import Testing
 }
 
 /// A board that goes back to its earlier program.
-@Suite(.timeLimit(.minutes(1))) struct RollbackTests {
+@Suite(.timeLimit(.minutes(3))) struct RollbackTests {
     @Test func D6_anAgentGoesOnBesideTheQueueOfANewerOneAndSaysSo() async throws {
         try await withMosquitto { broker in
             let station = try Station(port: broker.port)

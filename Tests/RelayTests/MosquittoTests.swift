@@ -2,7 +2,7 @@ import Relay
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct MosquittoTests {
     @Test func `What is published arrives, and what is retained is kept`() async throws {
         try await withMosquitto { broker in

@@ -5,7 +5,7 @@ import Relay
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct TCPRelayTests {
     @Test func `Random bytes come back unchanged, both ways at once, on many connections`() async throws {
         try await withRelay { relay, _ in

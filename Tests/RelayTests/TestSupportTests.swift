@@ -3,7 +3,7 @@ import Relay
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct TestSupportTests {
     @Test func `A temporary folder keeps files and goes with its value`() async throws {
         let path = try await withTemporaryDirectory { directory in

@@ -43,7 +43,7 @@ public actor LineLog {
     /// Takes the next line that this method has not given yet.
     ///
     /// - Throws: ``TimedOut``; ``OutputEnded`` when no more will come.
-    public func next(timeout: Duration = .seconds(10)) async throws -> String {
+    public func next(timeout: Duration = .seconds(30)) async throws -> String {
         try await within(timeout, "a line of output") {
             guard let line = try await self.take() else { throw OutputEnded(lines: await self.lines.suffix(20)) }
             return line
@@ -59,7 +59,7 @@ public actor LineLog {
     /// - Throws: ``TimedOut``; ``OutputEnded`` when no more will come.
     @discardableResult
     public func wait(
-        for what: String = "lines of output", timeout: Duration = .seconds(10),
+        for what: String = "lines of output", timeout: Duration = .seconds(30),
         until condition: @escaping @Sendable ([String]) -> Bool
     ) async throws -> [String] {
         try await within(timeout, what) { try await self.lines(satisfying: condition) }
@@ -69,7 +69,7 @@ public actor LineLog {
     ///
     /// - Throws: ``TimedOut``; ``OutputEnded`` when no more will come.
     @discardableResult
-    public func line(containing text: String, timeout: Duration = .seconds(10)) async throws -> String {
+    public func line(containing text: String, timeout: Duration = .seconds(30)) async throws -> String {
         let lines = try await wait(for: "a line with “\(text)”", timeout: timeout) { lines in
             lines.contains { $0.contains(text) }
         }

@@ -73,7 +73,7 @@ public final class MosquittoSub: Sendable, AsyncSequence {
     /// The next line not given yet.
     ///
     /// - Throws: ``TimedOut`` or ``OutputEnded``.
-    public func next(timeout: Duration = .seconds(10)) async throws -> String {
+    public func next(timeout: Duration = .seconds(30)) async throws -> String {
         try await received.next(timeout: timeout)
     }
 
@@ -83,14 +83,14 @@ public final class MosquittoSub: Sendable, AsyncSequence {
     /// - Throws: ``TimedOut`` or ``OutputEnded``.
     @discardableResult
     public func wait(
-        for what: String = "messages", timeout: Duration = .seconds(10),
+        for what: String = "messages", timeout: Duration = .seconds(30),
         until condition: @escaping @Sendable ([String]) -> Bool
     ) async throws -> [String] {
         try await received.wait(for: what, timeout: timeout, until: condition)
     }
 
     /// Waits until it subscribed so many times in all: its reconnections count.
-    public func waitForSubscription(count: Int, timeout: Duration = .seconds(10)) async throws {
+    public func waitForSubscription(count: Int, timeout: Duration = .seconds(30)) async throws {
         try await program.output.wait(for: "subscription number \(count)", timeout: timeout) { lines in
             lines.count { $0.hasPrefix("Subscribed (mid: ") } >= count
         }

@@ -104,7 +104,7 @@ public final class Program: Sendable {
     ///
     /// - Throws: ``TimedOut``.
     @discardableResult
-    public func wait(timeout: Duration = .seconds(10)) async throws -> Ending {
+    public func wait(timeout: Duration = .seconds(30)) async throws -> Ending {
         let run = run
         return try await within(timeout, "the end of \(name), process \(processIdentifier)") { try await run.value }
     }
@@ -196,7 +196,7 @@ public func systemProgram(_ name: String) throws -> String {
 /// - Throws: ``ProgramError`` or ``TimedOut``; it is killed then.
 public func runProgram(
     _ executable: String, _ arguments: [String] = [], environment: [String: String] = [:], directory: String? = nil,
-    timeout: Duration = .seconds(10)
+    timeout: Duration = .seconds(30)
 ) async throws -> (ending: Program.Ending, output: [String], errors: [String]) {
     let program = try await Program.start(executable, arguments, environment: environment, directory: directory)
     do {

@@ -64,7 +64,7 @@ public final class ScriptedServer: Sendable {
     public var received: [[UInt8]] { connections.state.withLock { $0.received } }
 
     /// Waits until so many connections were accepted.
-    public func waitForConnection(count: Int = 1, timeout: Duration = .seconds(10)) async throws {
+    public func waitForConnection(count: Int = 1, timeout: Duration = .seconds(30)) async throws {
         try await eventually(within: timeout, "connection number \(count)") { self.connectionCount >= count }
     }
 

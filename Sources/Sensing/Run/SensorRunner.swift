@@ -91,17 +91,59 @@ public final class SensorRunner: Sendable {
     public func set(
         _ sensor: String, channel: String? = nil, to value: Reading.Value, timeout: Duration = .seconds(5)
     ) async throws -> [Reading] {
+        try await ask(sensor, timeout: timeout) { driver, now throws(SensorError) in
+            guard var output = driver as? any OutputDriver else {
+                throw SensorError(.rejected, "sensor \"\(sensor)\"", "cannot be set: it is no output")
+            }
+            defer { driver = output }
+            return try output.set(value, channel: channel, at: now)
+        }
+    }
+
+    /// Brings a sensor's output into the state that its owner called safe, and passes on what is there then.
+    ///
+    /// - Throws: as ``set(_:channel:to:timeout:)``.
+    public func makeSafe(_ sensor: String, timeout: Duration = .seconds(5)) async throws -> [Reading] {
+        try await ask(sensor, timeout: timeout) { driver, now throws(SensorError) in
+            guard var output = driver as? any OutputDriver else {
+                throw SensorError(.rejected, "sensor \"\(sensor)\"", "has no safe state: it is no output")
+            }
+            defer { driver = output }
+            try output.makeSafe(at: now)
+            return try output.read(at: now)
+        }
+    }
+
+    /// Reads a sensor now, between its other reads, and passes on what it says.
+    ///
+    /// - Throws: as ``set(_:channel:to:timeout:)``.
+    public func read(_ sensor: String, timeout: Duration = .seconds(5)) async throws -> [Reading] {
+        try await ask(sensor, timeout: timeout) { driver, now throws(SensorError) in try driver.read(at: now) }
+    }
+
+    /// Reads a sensor so often from now on, beginning at once.
+    ///
+    /// - Parameter every: 10 ms to 30 days; nil: as it was configured.
+    /// - Throws: as ``set(_:channel:to:timeout:)``.
+    public func setInterval(of sensor: String, to every: Duration?, timeout: Duration = .seconds(5)) async throws {
+        try slot(sensor).wish(for: every)
+        // Who is asked wakes, and looks at the wish.
+        _ = try await ask(sensor, timeout: timeout) { _, _ in [] }
+    }
+
+    private func slot(_ sensor: String) throws(SensorError) -> SensorSlot {
         guard let slot = slots.first(where: { $0.name == sensor }) else {
             throw SensorError(.missing, "sensor \"\(sensor)\"", "is not configured")
         }
-        let request = SensorRequest(
-            perform: { driver, now throws(SensorError) in
-                guard var output = driver as? any OutputDriver else {
-                    throw SensorError(.rejected, "sensor \"\(sensor)\"", "cannot be set: it is no output")
-                }
-                defer { driver = output }
-                return try output.set(value, channel: channel, at: now)
-            }, outcome: Outcome())
+        return slot
+    }
+
+    private func ask(
+        _ sensor: String, timeout: Duration,
+        _ perform: @escaping @Sendable (inout any SensorDriver, Timestamp) throws(SensorError) -> [Measurement]
+    ) async throws -> [Reading] {
+        let slot = try slot(sensor)
+        let request = SensorRequest(perform: perform, outcome: Outcome())
         guard slot.mailbox.put(request) else {
             throw SensorError(
                 .refused, "sensor \"\(sensor)\"", "takes no requests now: it is stopped, or too many wait")
@@ -178,16 +220,18 @@ public final class SensorRunner: Sendable {
                 return
             }
             descriptor = report.descriptor
-            request?.outcome.settle(.success(report.result))
-
             // That somebody asked for what cannot be done is not the sensor's failure.
             let isRead = schedule.isReading
             if let event = event(of: report, request != nil, &schedule, at: start.duration(to: clock.now), slot.name) {
                 await accept(event)
             }
             if !report.result.readings.isEmpty { await accept(.readings(report.result.readings)) }
+            request?.outcome.settle(.success(report.result))
 
             if isRead { schedule.end(at: start.duration(to: clock.now), wall: wallClock()) }
+            if let every = slot.takeWish() {
+                schedule.change(every: every, phase: slot.phase, at: start.duration(to: clock.now))
+            }
             count(index, isRead: isRead, failed: report.result.error != nil, schedule.overruns)
         }
     }

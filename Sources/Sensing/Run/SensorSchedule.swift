@@ -47,10 +47,10 @@ public struct SensorSchedule: Sendable {
     // In nanoseconds.
     /// Any point of the grid.
     private var start: Int64
-    private let every: Int64
-    private let phase: Int64
+    private var every: Int64
+    private var phase: Int64
     private var dueTime: Int64
-    private let hasGrid: Bool
+    private var hasGrid: Bool
     /// Whether `dueTime` is a point of the grid.
     private var isOnGrid = true
 
@@ -77,6 +77,15 @@ public struct SensorSchedule: Sendable {
     public mutating func begin() {
         precondition(!isReading, "two reads of one sensor at once")
         isReading = true
+    }
+
+    /// Another grid from now on, beginning with a read at once; no read may be under way.
+    public mutating func change(every: Duration?, phase: Duration, at now: Duration) {
+        var other = SensorSchedule(
+            every: every, phase: every.map { min(phase, $0 / 10) } ?? .zero, start: now)
+        (other.overruns, other.failures) = (overruns, failures)
+        (other.failingSince, other.lastError) = (failingSince, lastError)
+        self = other
     }
 
     /// All channels gave values.

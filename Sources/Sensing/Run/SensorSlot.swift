@@ -35,6 +35,8 @@ final class SensorSlot: Sendable {
 
     private let timeout: Duration
     private let driver: Mutex<Driver>
+    /// How often it is to be read from now on; set and not seen yet.
+    private let wish = Mutex<Duration??>(nil)
     /// Whether the last call took its time.
     private let isSlow = Atomic(false)
 
@@ -45,6 +47,17 @@ final class SensorSlot: Sendable {
         timeout = sensor.timeout
         driver = Mutex(.here(sensor.driver))
         phase = sensor.phase(on: board)
+    }
+
+    /// - Parameter every: nil: as configured.
+    func wish(for every: Duration?) { wish.withLock { $0 = .some(every ?? self.every) } }
+
+    /// - Returns: what was wished for, once; the inner nil is a sensor that is not read by the clock.
+    func takeWish() -> Duration?? {
+        wish.withLock { wish in
+            defer { wish = nil }
+            return wish
+        }
     }
 
     /// Does it on the pool; `isListening`: and sees to it that there is a descriptor, if the driver has one. Of a

@@ -39,7 +39,7 @@ import Testing
         #expect(new(5...20, next: 21, last: 12, pending: 40_000).all == Array(5...30))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `What is gathered is bounded, and comes out in order and complete`() async {
+    @Test(.timeLimit(.minutes(3))) func `What is gathered is bounded, and comes out in order and complete`() async {
         let gatherer = Gatherer<Int>(maximumCount: 16, maximumBytes: 100)
         let all = await withTaskGroup(of: [Int].self) { tasks in
             tasks.addTask {
@@ -60,7 +60,7 @@ import Testing
         #expect(all == Array(0..<5_000))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `Who waits at it can be called off, and what is left can be taken`() async {
+    @Test(.timeLimit(.minutes(3))) func `Who waits at it can be called off, and what is left can be taken`() async {
         let gatherer = Gatherer<Int>(maximumCount: 1)
         let taking = Task { await gatherer.take() }
         await Task.yield()

@@ -8,7 +8,7 @@ import Units
 
 @testable import FieldpostAgent
 
-@Suite(.timeLimit(.minutes(1))) struct ServiceManagerTests {
+@Suite(.timeLimit(.minutes(3))) struct ServiceManagerTests {
     private let interval = Duration.milliseconds(900)
 
     private func start(_ listener: NotifyListener, watchdog: Duration?) throws -> ServiceManager {

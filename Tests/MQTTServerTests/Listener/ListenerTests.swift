@@ -14,7 +14,7 @@ import Glibc
 import Musl
 #endif
 
-@Suite(.timeLimit(.minutes(1))) struct ListenerTests {
+@Suite(.timeLimit(.minutes(3))) struct ListenerTests {
     private func make(_ listeners: [Listener]) -> MQTTServer {
         var configuration = ServerConfiguration(listeners: listeners)
         configuration.systemInterval = .zero

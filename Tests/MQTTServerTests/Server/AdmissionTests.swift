@@ -6,7 +6,7 @@ import Testing
 @testable import MQTTServer
 
 /// Passwords, the program's own word, and enhanced authentication.
-@Suite(.timeLimit(.minutes(1))) struct AdmissionTests {
+@Suite(.timeLimit(.minutes(3))) struct AdmissionTests {
     private func withPasswords(_ change: (inout ServerConfiguration) -> Void = { _ in }) throws -> ServerConfiguration {
         var configuration = configuration()
         let hash = try #require(PasswordFile.hash(password: Array("secret".utf8), iterations: 101, salt: [1, 2, 3]))

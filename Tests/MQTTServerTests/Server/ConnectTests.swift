@@ -6,7 +6,7 @@ import Testing
 @testable import MQTTServer
 
 /// What happens from the first byte to CONNACK.
-@Suite(.timeLimit(.minutes(1))) struct ConnectTests {
+@Suite(.timeLimit(.minutes(3))) struct ConnectTests {
     private static func connect(_ protocolName: String = "MQTT", level: UInt8, rest: [UInt8] = []) -> [UInt8] {
         let name = Array(protocolName.utf8)
         let body = [0, UInt8(name.count)] + name + [level] + rest

@@ -7,7 +7,7 @@ import Testing
 @testable import MQTTServer
 
 /// Nobody is told of what is not on disk yet, and nobody overtakes.
-@Suite(.timeLimit(.minutes(1))) struct DurabilityTests {
+@Suite(.timeLimit(.minutes(3))) struct DurabilityTests {
     /// Each batch is on disk when the test says so.
     actor SlowStore: ServerStore {
         private(set) var batches: [[Change]] = []

@@ -8,7 +8,7 @@ import Testing
 @testable import MQTTServer
 
 /// Every hook and every event there is, once, over real connections.
-@Suite(.timeLimit(.minutes(1))) struct EventTests {
+@Suite(.timeLimit(.minutes(3))) struct EventTests {
     private func name(_ event: ServerEvent) -> String {
         switch event {
         case .started: "started"

@@ -5,7 +5,7 @@ import Testing
 
 @testable import MQTTServer
 
-@Suite(.timeLimit(.minutes(1))) struct LocalClientTests {
+@Suite(.timeLimit(.minutes(3))) struct LocalClientTests {
     private func subscription(_ filter: String, _ qos: QoS) throws -> Subscription {
         Subscription(filter: try TopicFilter(filter), qos: qos)
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import MQTTServer
 
 /// What goes out, and clients that do not take it.
-@Suite(.timeLimit(.minutes(1))) struct OutputTests {
+@Suite(.timeLimit(.minutes(3))) struct OutputTests {
     private func connect(
         _ server: MQTTServer, _ identifier: String, subscribesTo filter: String? = nil, reads: Bool = true,
         qos: QoS = .atMostOnce, _ change: (inout Connect) -> Void = { _ in }

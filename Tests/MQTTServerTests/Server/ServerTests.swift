@@ -7,7 +7,7 @@ import Testing
 
 @testable import MQTTServer
 
-@Suite(.timeLimit(.minutes(1))) struct ServerTests {
+@Suite(.timeLimit(.minutes(3))) struct ServerTests {
     @Test(arguments: ProtocolVersion.allCases, QoS.allCases)
     func `a message goes from client to client`(version: ProtocolVersion, qos: QoS) async throws {
         try await withServer(configuration()) { server in

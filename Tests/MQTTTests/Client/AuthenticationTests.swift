@@ -6,7 +6,7 @@ import Testing
 @testable import MQTT
 
 /// Enhanced authentication (5.0 §4.12) against a scripted server, since Mosquitto needs a plugin for it.
-@Suite(.timeLimit(.minutes(1))) struct AuthenticationTests {
+@Suite(.timeLimit(.minutes(3))) struct AuthenticationTests {
     /// Answers a challenge with itself twice, and wants "proof" at the end.
     private struct Echo: Authenticator {
         struct Wrong: Error, CustomStringConvertible { var description: String }

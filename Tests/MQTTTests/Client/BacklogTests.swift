@@ -7,7 +7,7 @@ import Testing
 @testable import MQTT
 
 /// What waited for the connection leaves room for what is new.
-@Suite(.timeLimit(.minutes(1))) struct BacklogTests {
+@Suite(.timeLimit(.minutes(3))) struct BacklogTests {
     @Test func aPaceGivesNoMoreThanItsRateAndABurst() {
         let start = ContinuousClock.now
         var pace = Pace(rate: 100, now: start)

@@ -8,7 +8,7 @@ import Testing
 @testable import MQTT
 
 /// The client with more than one server to go to, or with one that does not want it.
-@Suite(.timeLimit(.minutes(1))) struct EndpointTests {
+@Suite(.timeLimit(.minutes(3))) struct EndpointTests {
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
     private static let connect = 48
 

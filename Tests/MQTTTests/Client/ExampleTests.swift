@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The client as a program uses it that knows nothing but its public names.
-@Suite(.timeLimit(.minutes(1))) struct ExampleTests {
+@Suite(.timeLimit(.minutes(3))) struct ExampleTests {
     let group = MultiThreadedEventLoopGroup.singleton
 
     @Test func theReadmesExample() async throws {

@@ -7,7 +7,7 @@ import Testing
 @testable import MQTT
 
 /// A store that fails once, in each of its methods: nothing is forgotten over it.
-@Suite(.timeLimit(.minutes(1))) struct FailingStoreTests {
+@Suite(.timeLimit(.minutes(3))) struct FailingStoreTests {
     enum Method: CaseIterable { case session, beginSession, note, connectionBegan, next, acknowledge }
 
     @Test(arguments: Method.allCases)

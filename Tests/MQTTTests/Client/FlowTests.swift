@@ -7,7 +7,7 @@ import Testing
 @testable import MQTT
 
 /// The way of messages through the client, against servers with a script.
-@Suite(.timeLimit(.minutes(1))) struct FlowTests {
+@Suite(.timeLimit(.minutes(3))) struct FlowTests {
     /// CONNACK without a session, and with one.
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
     private static let resumed: [UInt8] = [0x20, 0x03, 0x01, 0x00, 0x00]

@@ -11,7 +11,7 @@ import Testing
 
 /// A server that reads nothing for a while, behind TLS and WebSocket: what they have not handed to the socket is not
 /// written, nothing piles up in them, and afterwards everything comes, in order.
-@Suite(.timeLimit(.minutes(1))) struct FullSocketTests {
+@Suite(.timeLimit(.minutes(3))) struct FullSocketTests {
     /// A broker that can be reached over this scheme, too, and a configuration that does.
     private func withBroker(
         _ scheme: String, _ body: (Mosquitto, ClientConfiguration) async throws -> Void

@@ -8,7 +8,7 @@ import Testing
 @testable import MQTT
 
 /// What is said at the end, and what must be settled before.
-@Suite(.timeLimit(.minutes(1))) struct GoodbyeTests {
+@Suite(.timeLimit(.minutes(3))) struct GoodbyeTests {
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
     private static let connect = 48
 

@@ -8,7 +8,7 @@ import Testing
 @testable import MQTT
 
 /// A client's end, whatever it is doing, and what is left of it.
-@Suite(.timeLimit(.minutes(1))) struct LifetimeTests {
+@Suite(.timeLimit(.minutes(3))) struct LifetimeTests {
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
 
     /// Where a client can be when it is told to stop.

@@ -5,7 +5,7 @@ import Testing
 @testable import MQTT
 
 /// Everything at once, from many tasks: each caller is told, and the numbers agree.
-@Suite(.timeLimit(.minutes(1))) struct ManyCallersTests {
+@Suite(.timeLimit(.minutes(3))) struct ManyCallersTests {
     @Test func callersAndReadersMayComeFromEverywhereAndGoAtAnyTime() async throws {
         try await withMosquitto { broker in
             try await withClient(port: broker.port) { client in

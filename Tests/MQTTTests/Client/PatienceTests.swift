@@ -8,7 +8,7 @@ import Testing
 @testable import MQTT
 
 /// Whoever waits is told, and in time.
-@Suite(.timeLimit(.minutes(1))) struct PatienceTests {
+@Suite(.timeLimit(.minutes(3))) struct PatienceTests {
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
     /// The bytes of CONNECT that `quick` leads to.
     private static let connect = 48

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Messages and those who read them, or do not.
-@Suite(.timeLimit(.minutes(1))) struct ReaderTests {
+@Suite(.timeLimit(.minutes(3))) struct ReaderTests {
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
 
     private func flood(_ count: Int) -> [UInt8] {

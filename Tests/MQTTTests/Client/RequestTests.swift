@@ -7,7 +7,7 @@ import Testing
 @testable import MQTT
 
 /// Requests and their answers: the gate that is asked to open (5.0 §4.10, and by topics for 3.1.1).
-@Suite(.timeLimit(.minutes(1))) struct RequestTests {
+@Suite(.timeLimit(.minutes(3))) struct RequestTests {
     private static let versions: [(ProtocolVersion, ProtocolVersion)] = [
         (.v5, .v5), (.v3_1_1, .v3_1_1),
     ]

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The client against servers that do not behave.
-@Suite(.timeLimit(.minutes(1))) struct RudeServerTests {
+@Suite(.timeLimit(.minutes(3))) struct RudeServerTests {
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
 
     /// What becomes of the first attempt.

@@ -7,7 +7,7 @@ import Testing
 @testable import MQTT
 
 /// What a server has said that it does not take is not sent to it (5.0 §3.2.2.3).
-@Suite(.timeLimit(.minutes(1))) struct ServerLimitTests {
+@Suite(.timeLimit(.minutes(3))) struct ServerLimitTests {
     /// CONNACK with a Maximum Packet Size of 64.
     private static let small: [UInt8] = [0x20, 0x08, 0, 0, 5, 0x27, 0, 0, 0, 64]
 

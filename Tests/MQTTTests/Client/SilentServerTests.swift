@@ -4,7 +4,7 @@ import Testing
 @testable import MQTT
 
 /// A server that takes connections and says nothing: what was waited for is what is said.
-@Suite(.timeLimit(.minutes(1))) struct SilentServerTests {
+@Suite(.timeLimit(.minutes(3))) struct SilentServerTests {
     @Test(arguments: [
         (Endpoint.Transport.tcp, ConnectFailure.Stage.connack), (Endpoint.Transport.tls, .tls),
         (Endpoint.Transport.webSocket(path: "/mqtt"), .webSocket),

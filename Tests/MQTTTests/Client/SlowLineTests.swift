@@ -6,7 +6,7 @@ import Testing
 @testable import MQTT
 
 /// A message that takes longer on its way out than answers may take.
-@Suite(.timeLimit(.minutes(1))) struct SlowLineTests {
+@Suite(.timeLimit(.minutes(3))) struct SlowLineTests {
     @Test func aLargeMessageGetsThroughASlowLine() async throws {
         // Threads of their own: other tests would slow the line down further.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)

@@ -6,7 +6,7 @@ import Testing
 @testable import MQTT
 
 /// A message that a server does not bear must neither stop everything behind it nor take others with it.
-@Suite(.timeLimit(.minutes(1))) struct SuspicionTests {
+@Suite(.timeLimit(.minutes(3))) struct SuspicionTests {
     private static let accepted: [UInt8] = [0x20, 0x03, 0x00, 0x00, 0x00]
     private static let resumed: [UInt8] = [0x20, 0x03, 0x01, 0x00, 0x00]
     private static let connect = 48

@@ -7,7 +7,7 @@ import Testing
 @testable import MQTT
 
 /// What MQTT 5 offers a device, against Mosquitto.
-@Suite(.timeLimit(.minutes(1))) struct Version5Tests {
+@Suite(.timeLimit(.minutes(3))) struct Version5Tests {
     private func configuration(_ broker: Mosquitto, _ identifier: String) -> ClientConfiguration {
         var configuration = quick(port: broker.port)
         configuration.clientIdentifier = identifier

@@ -7,7 +7,7 @@ import Testing
 @testable import MQTT
 
 /// The client that was given no version.
-@Suite(.timeLimit(.minutes(1))) struct VersionTests {
+@Suite(.timeLimit(.minutes(3))) struct VersionTests {
     /// What `quick` leads to, without a version.
     private func automatic(port: Int) -> ClientConfiguration {
         var configuration = quick(port: port)
