@@ -42,7 +42,7 @@ import Testing
 
     @Test(arguments: ["first", "last"])
     func D4_whatIsUrgentOrNewIsNotStuckBehindABacklog(order: String) async throws {
-        try await withMosquitto(lines: ["max_queued_messages 0"]) { broker in
+        try await withMosquitto(lines: ["max_queued_messages 0", "max_inflight_messages 0"]) { broker in
             let subscriber = try await MosquittoSub.start(
                 port: broker.port, ["fieldpost/station/+"], qos: 1, version: .v5, format: "%t %P %p")
             // Nobody listens there.

@@ -12,7 +12,7 @@ import Testing
     func D1_D2_D4_fiftyKillsOverAFlappingLineLoseNothing(version: String) async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SplitMix64(seed: seed)
-        try await withMosquitto(lines: ["max_queued_messages 0"]) { broker in
+        try await withMosquitto(lines: ["max_queued_messages 0", "max_inflight_messages 0"]) { broker in
             let subscriber = try await MosquittoSub.start(port: broker.port, ["fieldpost/station/+"], qos: 1)
             let relay = try await TCPRelay.start(port: broker.port)
             let station = try Station(
@@ -86,7 +86,7 @@ import Testing
     func D3_hundredsOfKillsAtQoS2LoseNothingAndRepeatNothing(version: String, kills: Int) async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SplitMix64(seed: seed)
-        try await withMosquitto(lines: ["max_queued_messages 0"]) { broker in
+        try await withMosquitto(lines: ["max_queued_messages 0", "max_inflight_messages 0"]) { broker in
             let subscriber = try await MosquittoSub.start(port: broker.port, ["fieldpost/station/+"], qos: 2)
             let relay = try await TCPRelay.start(port: broker.port)
             let timing = "version = \"\(version)\"\nkeep_alive = \"2s\"\nconnect_timeout = \"500ms\""
