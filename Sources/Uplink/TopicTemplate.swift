@@ -8,6 +8,13 @@ public import Units
 public struct TopicTemplate: Sendable, Hashable {
     public enum Placeholder: String, Sendable, Hashable, CaseIterable {
         case device, sensor, channel
+        /// An alarm's name; in the topics of alarms only.
+        case alarm
+
+        /// What may stand in the topic of a reading.
+        public static let ofReadings: [Placeholder] = [.device, .sensor, .channel]
+        /// What may stand in the topic of an alarm.
+        public static let ofAlarms: [Placeholder] = [.device, .sensor, .alarm]
     }
 
     private enum Part: Sendable, Hashable {
@@ -22,12 +29,15 @@ public struct TopicTemplate: Sendable, Hashable {
     /// `fieldpost/{device}/{sensor}`
     public static let reading = TopicTemplate(
         parts: [.text("fieldpost/"), .placeholder(.device), .text("/"), .placeholder(.sensor)])
+    /// `fieldpost/{device}/alarm/{alarm}`
+    public static let alarm = TopicTemplate(
+        parts: [.text("fieldpost/"), .placeholder(.device), .text("/alarm/"), .placeholder(.alarm)])
 
     private init(parts: [Part]) { self.parts = parts }
 
     /// - Parameter allowed: what may stand in braces here.
     /// - Throws: ``InvalidText`` if something else does, or if what comes out could be no topic to publish to.
-    public init(parsing text: String, allowed: [Placeholder] = Placeholder.allCases) throws(InvalidText) {
+    public init(parsing text: String, allowed: [Placeholder] = Placeholder.ofReadings) throws(InvalidText) {
         parts = []
         var rest = text[...]
         while let brace = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
@@ -55,15 +65,18 @@ public struct TopicTemplate: Sendable, Hashable {
 
     public func contains(_ placeholder: Placeholder) -> Bool { parts.contains(.placeholder(placeholder)) }
 
-    /// The topic for one reading; a reading without a channel fills `{channel}` with "value".
+    /// The topic for one reading or alarm; a reading without a channel fills `{channel}` with "value".
     /// - Throws: ``TopicError`` if the topic gets longer than 65,535 bytes.
-    public func topic(device: String, sensor: String = "", channel: String? = nil) throws(TopicError) -> TopicName {
+    public func topic(
+        device: String, sensor: String = "", channel: String? = nil, alarm: String = ""
+    ) throws(TopicError) -> TopicName {
         try TopicName(
             filled { placeholder in
                 switch placeholder {
                 case .device: Self.level(device)
                 case .sensor: Self.level(sensor)
                 case .channel: Self.level(channel ?? "value")
+                case .alarm: Self.level(alarm)
                 }
             })
     }
