@@ -73,6 +73,11 @@ extension SettingsReader {
         }
     }
 
+    /// A reader for each of the tables under `key`, be it one, `[key]`, or several, `[[key]]`.
+    public func tableOrTables(_ key: String) -> [SettingsReader] {
+        if case .table? = lookUp(key)?.kind { table(key).map { [$0] } ?? [] } else { tables(key) }
+    }
+
     /// A table whose keys are free, as in `map = { open = 1, closed = 0 }`, and whose values are strings (environment
     /// variables filled in), numbers or booleans. In the file's order.
     public func dictionary(_ key: String) -> [Table.Entry]? {

@@ -8,15 +8,11 @@ internal import Uplink
 
 // What the configuration means to the parts of the agent.
 extension AgentConfiguration {
-    func client(_ board: Board) -> ClientConfiguration {
-        let (username, password) = (broker.username, broker.password)
+    func client(_ plan: LinkPlan, _ manner: any LinkManner) -> ClientConfiguration {
+        let (broker, queue) = (plan.broker, plan.queue)
         var client = ClientConfiguration(
             endpoints: broker.servers, version: broker.version, clientIdentifier: broker.clientID
-        ) { connection in
-            let (will, birth) = await board.introduce(connection: connection)
-            return ConnectParameters(
-                username: username, password: password.map { ByteBuffer(bytes: $0.bytes) }, will: will, birth: birth)
-        }
+        ) { connection in try await manner.parameters(connection: connection) }
         client.endpointOrder = broker.order
         client.returnAfter = broker.returnAfter
         client.endpointsShareSessions = broker.sharesSessions
@@ -49,12 +45,5 @@ extension AgentConfiguration.Queue {
             maximumAge: maximumAge)
         options.backlogOrder = backlog.order
         return options
-    }
-}
-
-extension AgentConfiguration.Sensor {
-    func route(sequence: Bool) -> Route {
-        Route(
-            topic: topic, qos: qos, retain: retain, priority: priority, expiry: expiry, includesSequence: sequence)
     }
 }

@@ -51,7 +51,10 @@ public struct Service: Sendable {
                 let isOwnBroker = present.broker.servers.isEmpty
                 await manager?.update { $0.isOwnBroker = isOwnBroker }
                 let connected = try await broker.adapt(to: present, logger: logger)
-                try await Agent(connected, host: broker.host, manager: manager, logger: logger).run {
+                let agent = Agent(
+                    connected, host: broker.host, manager: manager, reload: { await wishes.wishReload() },
+                    logger: logger)
+                try await agent.run {
                     await stopOrReload(wishes, into: next, manager, logger)
                 }
                 former = nil

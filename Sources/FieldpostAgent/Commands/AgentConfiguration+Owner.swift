@@ -11,5 +11,5 @@ extension AgentConfiguration {
     }
 
     /// The sensors' names, in the file's order.
-    public var sensorNames: [String] { sensors.map(\.source.name) }
+    public var sensorNames: [String] { sensors.map(\.name) }
 }

@@ -2,6 +2,7 @@ internal import Logging
 internal import MQTT
 internal import MQTTServer
 internal import MQTTWire
+internal import Pipeline
 internal import Sensing
 internal import Settings
 internal import StoreForward
@@ -15,24 +16,36 @@ extension AgentConfiguration {
         log = Log(root.table("log"))
         server = BrokerConfiguration(root, stateDirectory: surroundings.stateDirectory)
         server?.log.level = log.level
-        if server == nil {
-            root.require(
-                "broker",
-                mend:
-                    #"write [broker], and under it servers = ["mqtt://host:1883"]; or [server], for a broker of its own"#
-            )
+        var uplinks = UplinkReader(
+            device: device.id, isPublic: surroundings.isPublic, stateDirectory: surroundings.stateDirectory
+        ).uplinks(root)
+        if server == nil, !root.has("broker") {
+            if let index = uplinks.firstIndex(where: { $0.broker != nil }), uplinks.allSatisfy({ $0.broker != nil }) {
+                // The first one's connection is the agent's, which has its queue and its name.
+                broker = uplinks[index].broker ?? Broker(nil, device: device.id, isPublic: false)
+                uplinks[index].broker = nil
+            } else {
+                root.require(
+                    "broker",
+                    mend:
+                        #"write [broker], and under it servers = ["mqtt://host:1883"]; or [server], for a broker of its own"#
+                )
+                broker = Broker(nil, device: device.id, isPublic: false)
+            }
+        } else {
+            broker = Broker(root.table("broker"), device: device.id, isPublic: surroundings.isPublic)
         }
-        broker = Broker(root.table("broker"), device: device.id, isPublic: surroundings.isPublic)
+        self.uplinks = uplinks
         queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory, version: broker.version)
         let status = Status(root.table("status"), device: device.id, broker: broker)
-        let uplink = Uplink(root.table("uplink"))
         bridges = BridgeRule.read(root, device: device.id, server: server, broker: broker)
 
         let logger = Service.logger(log.level)
+        let plain = uplinks.first { if case .plain = $0.profile { true } else { false } } ?? Uplink()
         var owners: [String: String] = [:]
         var readers: [(sensor: Sensor, settings: SettingsReader)] = []
         sensors = root.tables("sensor").compactMap { settings in
-            let sensor = Sensor(settings, uplink: uplink, registry: surroundings.registry, logger: logger)
+            let sensor = Sensor(settings, registry: surroundings.registry, logger: logger)
             if let name = settings.string("name") {
                 if let owner = owners[name] {
                     settings.problem(
@@ -42,7 +55,7 @@ extension AgentConfiguration {
                 owners[name] = owners[name] ?? settings.keyPath
             }
             if !device.id.isEmpty, let sensor,
-                let topic = try? sensor.topic.topic(device: device.id, sensor: sensor.source.name),
+                let topic = try? sensor.route(plain).topic.topic(device: device.id, sensor: sensor.name),
                 topic == status?.topic
             {
                 settings.problem(
@@ -52,31 +65,46 @@ extension AgentConfiguration {
             if let sensor { readers.append((sensor, settings)) }
             return sensor
         }
-        Self.checkForEchoes(readers, device: device.id, server: server)
+        let sensors = sensors
+        PipelineSensor.check(readers.map { ($0.sensor.processing, $0.settings) })
+        Self.checkForEchoes(readers, plain, device: device.id, server: server)
+        alarms = AlarmRule.read(root, sensors: Array(owners.keys))
+        if let settings = root.table("commands") {
+            commands = CommandSettings(settings, device: device.id) { name in
+                sensors.first { $0.name == name }.map(\.isOutput)
+            }
+        }
+        for uplink in uplinks {
+            for name in (uplink.sensors ?? []).sorted() where owners[name] == nil {
+                root.problem(
+                    at: "uplink", message: "\"\(uplink.name)\" names the sensor \"\(name)\", which is not there",
+                    mend: owners.keys.nearest(to: name).map { "did you mean \"\($0)\"?" })
+            }
+        }
         if !root.has("sensor"), bridges.isEmpty {
             root.warning(at: "sensor", message: "there is none", mend: "write one under [[sensor]]")
         }
         guard let status else { return nil }
         self.device = device
         self.status = status
-        self.uplink = uplink
     }
 
     /// A sensor that reads what the agent says would make the agent say it again, for ever.
     private static func checkForEchoes(
-        _ sensors: [(sensor: Sensor, settings: SettingsReader)], device: String, server: BrokerConfiguration?
+        _ sensors: [(sensor: Sensor, settings: SettingsReader)], _ plain: Uplink, device: String,
+        server: BrokerConfiguration?
     ) {
         let ports = (server?.server.listeners ?? []).compactMap { listener -> Int? in
             guard case .tcp(_, let port) = listener.address else { return nil }
             return port
         }
         for (reader, settings) in sensors {
-            guard let driver = reader.source.driver as? MQTTDriver, driver.mayHear(portsOfThisMachine: ports) else {
+            guard let driver = reader.source?.driver as? MQTTDriver, driver.mayHear(portsOfThisMachine: ports) else {
                 continue
             }
             for (sensor, _) in sensors {
-                let name = sensor.source.name
-                guard let topic = try? sensor.topic.topic(device: device, sensor: name),
+                let name = sensor.name
+                guard let topic = try? sensor.route(plain).topic.topic(device: device, sensor: name),
                     let filter = driver.filters.first(where: { $0.matches(topic) })
                 else { continue }
                 settings.problem(
@@ -209,8 +237,10 @@ extension AgentConfiguration.Broker.Reconnect {
 }
 
 extension AgentConfiguration.Queue {
-    init(_ settings: SettingsReader?, stateDirectory: String, version: ProtocolVersion?) {
-        let path = settings?.string("path") ?? "queue.db"
+    init(
+        _ settings: SettingsReader?, stateDirectory: String, version: ProtocolVersion?, name: String = "queue.db"
+    ) {
+        let path = settings?.string("path") ?? name
         self.path = path.hasPrefix("/") ? path : "\(stateDirectory)/\(path)"
         guard let settings else { return }
         if path.isEmpty || path.last == "/" {
@@ -263,45 +293,11 @@ extension AgentConfiguration.Status {
     }
 }
 
-extension AgentConfiguration.Uplink {
-    init(_ settings: SettingsReader?) {
-        guard let settings else { return }
-        topic = settings.topicTemplate() ?? topic
-        qos = settings.qos() ?? qos
-        retain = settings.boolean("retain") ?? retain
-        sequence = settings.boolean("sequence") ?? sequence
-    }
-}
-
 extension AgentConfiguration.Log {
     init(_ settings: SettingsReader?) { level = settings?.choice("level", of: Logger.Level.self) ?? level }
 }
 
-extension AgentConfiguration.Sensor {
-    /// - Returns: nil only after an error.
-    init?(
-        _ settings: SettingsReader, uplink: AgentConfiguration.Uplink, registry: DriverRegistry, logger: Logger
-    ) {
-        let source = ConfiguredSensor(settings, registry: registry) { sensor, line in
-            logger.notice("a sensor says", metadata: ["sensor": "\(sensor)", "line": "\(line)"])
-        }
-        if settings.string("name") != "" { _ = settings.parsed("name", TopicLevel.check) }
-        unit = settings.string("unit")
-        topic = settings.topicTemplate() ?? uplink.topic
-        qos = settings.qos() ?? uplink.qos
-        retain = settings.boolean("retain") ?? uplink.retain
-        priority = settings.priority() ?? priority
-        expiry = settings.duration("expiry", in: .seconds(1)...)
-        guard let source else { return nil }
-        self.source = source
-    }
-}
-
 extension SettingsReader {
-    fileprivate func topicTemplate() -> TopicTemplate? {
-        parsed("topic") { text throws(InvalidText) in try TopicTemplate(parsing: text) }
-    }
-
     func qos(_ key: String = "qos") -> QoS? {
         integer(key, in: 0...2).flatMap { QoS(rawValue: UInt8($0)) }
     }

@@ -2,6 +2,7 @@ public import Logging
 public import MQTT
 public import MQTTWire
 public import OpenSSLTransport
+public import Pipeline
 public import Sensing
 public import Settings
 public import StoreForward
@@ -17,7 +18,8 @@ public struct AgentConfiguration: Sendable {
     public var broker: Broker
     public var queue: Queue
     public var status: Status
-    public var uplink: Uplink
+    /// `[uplink]`, or several as `[[uplink]]`, in the file's order; one that says nothing if there is none.
+    public var uplinks: [Uplink]
     public var log: Log
     /// `[server]` and `[[listener]]`: a broker inside the agent, for the devices around it. Without `[broker]` the agent's
     /// own messages go to it too. Default: there is none.
@@ -26,6 +28,10 @@ public struct AgentConfiguration: Sendable {
     public var bridges: [BridgeRule]
     /// `[[sensor]]`, in the file's order.
     public var sensors: [Sensor]
+    /// `[[alarm]]`, in the file's order.
+    public var alarms: [AlarmRule]
+    /// `[commands]`. Default: there are none.
+    public var commands: CommandSettings?
 
     /// `[device]`
     public struct Device: Sendable, Hashable {
@@ -159,39 +165,9 @@ public struct AgentConfiguration: Sendable {
         public var willDelay = Duration.zero
     }
 
-    /// `[uplink]`: how readings become messages. Each sensor may say otherwise for itself.
-    public struct Uplink: Sendable, Hashable {
-        /// `topic`: with `{device}`, `{sensor}` and `{channel}` to be filled in. Default: "fieldpost/{device}/{sensor}".
-        public var topic = TopicTemplate.reading
-        /// `qos`: 0, 1 or 2.
-        public var qos = QoS.atLeastOnce
-        /// `retain`: whether the broker keeps each sensor's last reading for those who come later.
-        public var retain = false
-        /// `sequence`: whether payloads carry the queue's number of the message as "seq": it counts everything that the
-        /// board accepts, so whoever subscribes to all of a board's topics sees in a gap that something was given up.
-        public var sequence = false
-    }
-
     /// `[log]`
     public struct Log: Sendable, Hashable {
         /// `level`: "trace", "debug", "info", "notice", "warning", "error" or "critical".
         public var level = Logger.Level.info
-    }
-
-    /// `[[sensor]]`
-    public struct Sensor: Sendable {
-        /// `name`, its own and fit for topics, as a device's id; `driver` with its settings, which stand in the same table;
-        /// `every`, how often it is read; `timeout`, after which a reading is given up.
-        public var source: ConfiguredSensor
-        /// `unit`: in the place of the driver's.
-        public var unit: String?
-        /// `topic`, `qos` and `retain`. Default: as `[uplink]` says.
-        public var topic: TopicTemplate
-        public var qos: QoS
-        public var retain: Bool
-        /// `priority`: "low", "normal", "high" or "urgent": what is sent first, and given up last.
-        public var priority = Priority.normal
-        /// `expiry`: after which a reading is not worth sending; 1 s or more. Default: never.
-        public var expiry: Duration?
     }
 }

@@ -10,6 +10,10 @@ internal import Musl
 #elseif canImport(Darwin)
 internal import Darwin
 #endif
+#if canImport(SwiftOverlayShims)
+// Where the compiler believes timespec to be at home, see Timestamp.
+internal import SwiftOverlayShims
+#endif
 
 /// The service manager that has started this process and wants to know how it fares (`Type=notify`, `WatchdogSec=`).
 ///

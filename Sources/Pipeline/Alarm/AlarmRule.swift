@@ -135,3 +135,28 @@ extension Reading.Value {
         }
     }
 }
+
+extension AlarmRule {
+    /// Reads the tables under `[[alarm]]`.
+    ///
+    /// - Parameter sensors: the names of those that there are.
+    public static func read(_ root: SettingsReader, sensors: [String]) -> [AlarmRule] {
+        var owners: [String: String] = [:]
+        return root.tables("alarm").compactMap { settings in
+            let rule = AlarmRule(settings)
+            if let name = settings.string("name") {
+                if let owner = owners[name] {
+                    settings.problem(
+                        at: "name", message: "\"\(name)\" is the name of \(owner) too", mend: "give each alarm its own")
+                }
+                owners[name] = owners[name] ?? settings.keyPath
+            }
+            if let sensor = settings.string("sensor"), !sensors.contains(sensor) {
+                settings.problem(
+                    at: "sensor", message: "there is no sensor \"\(sensor)\"",
+                    mend: sensors.nearest(to: sensor).map { "did you mean \"\($0)\"?" } ?? "name one under [[sensor]]")
+            }
+            return rule
+        }
+    }
+}

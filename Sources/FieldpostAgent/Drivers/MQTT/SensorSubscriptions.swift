@@ -33,10 +33,10 @@ struct SensorSubscriptions: Sendable {
         var upstream: [Reader] = []
         var others: [(broker: MQTTDriver.Broker, readers: [Reader])] = []
         for sensor in configuration.sensors {
-            guard let driver = sensor.source.driver as? MQTTDriver else { continue }
+            guard let driver = sensor.source?.driver as? MQTTDriver else { continue }
             // From now on silence is no trouble.
             driver.inlet.set(nil)
-            let reader = Reader(sensor: sensor.source.name, filters: driver.filters, inlet: driver.inlet)
+            let reader = Reader(sensor: sensor.name, filters: driver.filters, inlet: driver.inlet)
             switch driver.source ?? (server == nil ? .upstream : .inside) {
             case .inside: inside.append(reader)
             case .upstream: upstream.append(reader)

@@ -43,7 +43,7 @@ public struct PluginDriver: EventDriver, OutputDriver {
 
     public init?(_ settings: SettingsReader, context: DriverContext) {
         let program = ProgramOptions(settings)
-        options = settings.anyTable("options").map(JSON.init(table:)) ?? .object([])
+        options = settings.anyTable("options").map(JSON.init(_:)) ?? .object([])
         safe = (settings.dictionary("safe") ?? []).compactMap { entry in
             Reading.Value(entry.value).map { (entry.key, $0) }
         }
@@ -175,25 +175,6 @@ public struct PluginDriver: EventDriver, OutputDriver {
         let restart = "it is started again in \(Duration.seconds(max(1, seconds)).compact)"
         error.mend = error.mend.map { "\($0); \(restart)" } ?? restart
         return error
-    }
-}
-
-extension JSON {
-    /// A configuration's table; dates as they were written.
-    fileprivate init(table: Table) {
-        self = .object(table.entries.map { Member($0.key, JSON(setting: $0.value)) })
-    }
-
-    private init(setting value: Settings.Value) {
-        self =
-            switch value.kind {
-            case .string(let text), .date(let text): .string(text)
-            case .integer(let number): .number(Double(number))
-            case .number(let number): .number(number)
-            case .boolean(let boolean): .boolean(boolean)
-            case .array(let elements): .array(elements.map(JSON.init(setting:)))
-            case .table(let table): JSON(table: table)
-            }
     }
 }
 

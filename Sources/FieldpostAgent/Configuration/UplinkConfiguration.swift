@@ -1,0 +1,121 @@
+internal import MQTT
+public import MQTTWire
+internal import Pipeline
+public import Settings
+internal import Units
+public import Uplink
+
+extension AgentConfiguration {
+    /// `[uplink]` or `[[uplink]]`: in which form readings and alarms leave the board, and to whom.
+    public struct Uplink: Sendable {
+        /// `name`: its own, fit for topics. Default: its profile's.
+        public var name = "plain"
+        /// `profile`
+        public var profile = Profile.plain
+        /// `topic`: with `{device}`, `{sensor}` and `{channel}` to be filled in. Default: "fieldpost/{device}/{sensor}".
+        public var topic = TopicTemplate.reading
+        /// `qos`: 0, 1 or 2.
+        public var qos = QoS.atLeastOnce
+        /// `retain`: whether the broker keeps each sensor's last reading for those who come later.
+        public var retain = false
+        /// `sequence`: whether payloads carry the queue's number of the message as "seq": it counts everything that the
+        /// board accepts, so whoever subscribes to all of a board's topics sees in a gap that something was given up.
+        public var sequence = false
+        /// `payload`: "json", "number", or a template; see ``PayloadTemplate``.
+        public var payload = PlainFormat.json
+        /// `sensors`: of which sensors it tells, and of their alarms. Default: of all.
+        public var sensors: Set<String>?
+        /// `[uplink.broker]`, as `[broker]`: a connection of its own. Default: that of `[broker]`.
+        public var broker: Broker?
+        /// `[uplink.queue]`, as `[queue]`: what waits for that connection. Default: as `[queue]`, in a file "queue-NAME.db".
+        public var queue: Queue?
+
+        public init() {}
+
+        /// `profile`
+        public enum Profile: Sendable {
+            /// "plain": a message for each reading, and one for each alarm.
+            case plain
+            /// "senml": RFC 8428.
+            case senml(SenMLProfile)
+
+            var name: String {
+                switch self {
+                case .plain: "plain"
+                case .senml: "senml"
+                }
+            }
+
+            /// Whether it goes by Fieldpost's own manners, and can share a connection with others that do.
+            var isSociable: Bool {
+                switch self {
+                case .plain, .senml: true
+                }
+            }
+        }
+    }
+
+    /// Where readings go that sensors say nothing about.
+    var plainUplink: Uplink {
+        uplinks.first { if case .plain = $0.profile { true } else { false } } ?? Uplink()
+    }
+}
+
+/// The tables of uplinks, while they are read.
+struct UplinkReader {
+    let device: String
+    let isPublic: Bool
+    let stateDirectory: String
+
+    func uplinks(_ root: SettingsReader) -> [AgentConfiguration.Uplink] {
+        var names: [String: String] = [:]
+        let uplinks = root.tableOrTables("uplink").map { settings in
+            let uplink = uplink(settings)
+            if let owner = names[uplink.name] {
+                settings.problem(
+                    at: settings.has("name") ? "name" : "profile",
+                    message: "\"\(uplink.name)\" is the name of \(owner) too",
+                    mend: #"give each uplink its own, as name = "second""#)
+            }
+            names[uplink.name] = settings.keyPath
+            return uplink
+        }
+        return uplinks.isEmpty ? [AgentConfiguration.Uplink()] : uplinks
+    }
+
+    private func uplink(_ settings: SettingsReader) -> AgentConfiguration.Uplink {
+        var uplink = AgentConfiguration.Uplink()
+        let kind = settings.choice("profile", of: Kind.self) ?? .plain
+        uplink.name = settings.parsed("name", TopicLevel.check) ?? kind.rawValue
+        switch kind {
+        case .plain:
+            uplink.topic = settings.topicTemplate() ?? uplink.topic
+            uplink.qos = settings.qos() ?? uplink.qos
+            uplink.retain = settings.boolean("retain") ?? uplink.retain
+            uplink.sequence = settings.boolean("sequence") ?? uplink.sequence
+            uplink.payload =
+                settings.parsed("payload") { text throws(InvalidText) in try PlainFormat(parsing: text) }
+                ?? uplink.payload
+        case .senml: if let profile = SenMLProfile(settings, device: device) { uplink.profile = .senml(profile) }
+        }
+        uplink.sensors = settings.strings("sensors").map { Set($0) }
+        if let table = settings.table("broker") {
+            let client = "\(device)-\(uplink.name)"
+            uplink.broker = AgentConfiguration.Broker(table, device: client, isPublic: isPublic)
+        }
+        if let broker = uplink.broker {
+            uplink.queue = AgentConfiguration.Queue(
+                settings.table("queue"), stateDirectory: stateDirectory, version: broker.version,
+                name: "queue-\(uplink.name).db")
+        } else if settings.has("queue") {
+            settings.problem(
+                at: "queue", message: "there is no connection of its own that anything could wait for",
+                mend: "write [uplink.broker] too, or set up [queue]")
+        }
+        return uplink
+    }
+
+    private enum Kind: String, CaseIterable {
+        case plain, senml
+    }
+}

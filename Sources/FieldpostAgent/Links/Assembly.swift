@@ -1,0 +1,139 @@
+internal import Logging
+internal import MQTT
+internal import MQTTWire
+internal import NIOCore
+internal import Pipeline
+internal import Sensing
+internal import StoreForward
+internal import Units
+internal import Uplink
+
+/// The links that a configuration asks for, put together: queues, clients, manners and profiles.
+struct Assembly: Sendable {
+    /// At least one; the first is the agent's own.
+    let links: [Link]
+    /// How often the agent was started, this time counted.
+    let boot: Int64
+    /// Of the links that go by Fieldpost's own manners.
+    private let boards: [(board: Board, manner: BoardManner, link: Int)]
+    private let configuration: AgentConfiguration
+    private let manager: ServiceManager?
+    private let logger: Logger
+
+    /// - Throws: ``AgentError`` if a queue cannot be opened.
+    init(
+        _ configuration: AgentConfiguration, host: BridgeHost?, manager: ServiceManager?, state: StateFile,
+        eventLoop: any EventLoop, logger: Logger
+    ) async throws(AgentError) {
+        self.configuration = configuration
+        self.manager = manager
+        self.logger = logger
+        var (links, boards): ([Link], [(board: Board, manner: BoardManner, link: Int)]) = ([], [])
+        var boot: Int64 = 0
+        for plan in configuration.linkPlans {
+            let isFirst = links.isEmpty
+            let outbox: Outbox
+            do {
+                outbox = try await Outbox.open(path: plan.queue.path, options: plan.queue.options, logger: logger)
+                if isFirst { boot = try await outbox.increment(counter: "boot") }
+            } catch {
+                for link in links { await link.outbox.close() }
+                throw .queue("\(error)")
+            }
+            let bridge = isFirst ? await Self.bridge(configuration, host, outbox, logger) : nil
+            let subscriptions =
+                isFirst
+                ? SensorSubscriptions(configuration, server: host?.server, eventLoop: eventLoop, logger: logger) : nil
+            let board = Board(
+                Presence(configuration, boot: boot), outbox: outbox, bridge: bridge?.counters,
+                sensors: configuration.sensors.count, manager: isFirst ? manager : nil)
+            let manner = BoardManner(
+                configuration, plan.broker, board, bridge: bridge, subscriptions: subscriptions, homeAssistant: nil,
+                logger: logger)
+            boards.append((board, manner, links.count))
+            let client = MQTTClient(
+                configuration.client(plan, manner), store: bridge?.store ?? outbox, eventLoop: eventLoop,
+                logger: logger)
+            links.append(
+                Link(
+                    name: plan.name, outbox: outbox, client: client, manner: manner,
+                    profiles: plan.uplinks.map { configuration.profile($0) }, logger: logger))
+        }
+        (self.links, self.boards, self.boot) = (links, boards, boot)
+    }
+
+    private static func bridge(
+        _ configuration: AgentConfiguration, _ host: BridgeHost?, _ outbox: Outbox, _ logger: Logger
+    ) async -> Bridge? {
+        guard let host else { return nil }
+        if let bridge = Bridge(configuration, host, outbox: outbox, logger: logger) { return bridge }
+        await Bridge.forget(on: host.server)
+        return nil
+    }
+
+    // MARK: The boards
+
+    func begin() async { for entry in boards { await entry.board.begin() } }
+
+    func watch(_ runner: SensorRunner) async { for entry in boards { await entry.board.watch(runner) } }
+
+    func set(_ sensor: String, failing reason: String?) async {
+        for entry in boards { await entry.board.set(sensor, failing: reason) }
+    }
+
+    /// What the agent says of itself.
+    func status() async -> JSON {
+        guard let board = boards.first?.board else { return .null }
+        let bytes = await board.online().payload.readableBytesView
+        return (try? JSONReader.value(Array(bytes)[...])) ?? .null
+    }
+
+    func serve(_ center: CommandCenter, _ settings: CommandSettings) {
+        for entry in boards {
+            let link = links[entry.link]
+            entry.manner.serve(
+                CommandDesk(settings: settings, center: center, link: link.name, outbox: link.outbox, logger: logger))
+        }
+    }
+
+    // MARK: Outputs
+
+    /// Brings outputs into their safe state when nobody can command them any more; until cancelled.
+    func guardOutputs(of runner: SensorRunner, _ logger: Logger) async {
+        let outputs = configuration.sensors.filter { $0.safeAfter != nil }
+        guard !outputs.isEmpty else { return }
+        let links = links
+        await withDiscardingTaskGroup { tasks in
+            for output in outputs {
+                tasks.addTask {
+                    guard let patience = output.safeAfter else { return }
+                    let step = min(max(patience / 10, .milliseconds(50)), .seconds(1))
+                    var alone: ContinuousClock.Instant?
+                    var isSafe = false
+                    while (try? await Task.sleep(for: step)) != nil {
+                        var isConnected = false
+                        for link in links where await link.client.isConnected { isConnected = true }
+                        if isConnected {
+                            (alone, isSafe) = (nil, false)
+                            continue
+                        }
+                        let since = alone ?? .now
+                        alone = since
+                        guard !isSafe, since.duration(to: .now) >= patience else { continue }
+                        do {
+                            _ = try await runner.makeSafe(output.name)
+                            isSafe = true
+                            logger.notice(
+                                "an output is in its safe state: there is no connection",
+                                metadata: ["sensor": "\(output.name)", "for": "\(patience.compact)"])
+                        } catch {
+                            logger.warning(
+                                "an output is not in its safe state",
+                                metadata: ["sensor": "\(output.name)", "reason": "\(error)"])
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+internal import Logging
+internal import MQTT
+internal import MQTTWire
+internal import NIOCore
+internal import Pipeline
+internal import StoreForward
+internal import Synchronization
+internal import Uplink
+
+/// One connection of the agent to a broker, with the queue of what is to go there, and the profiles in which it is said.
+struct Link: Sendable {
+    let name: String
+    let outbox: Outbox
+    let client: MQTTClient
+    let manner: any LinkManner
+    let profiles: [any Profile]
+    let logger: Logger
+    private let allowance = Allowance()
+
+    private final class Allowance: Sendable {
+        private let state = Mutex(LogAllowance())
+        func admit() -> Int? { state.withLock { $0.admit(at: .now) } }
+    }
+
+    init(
+        name: String, outbox: Outbox, client: MQTTClient, manner: any LinkManner, profiles: [any Profile],
+        logger: Logger
+    ) {
+        self.name = name
+        self.outbox = outbox
+        self.client = client
+        self.manner = manner
+        self.profiles = profiles
+        self.logger = logger
+    }
+
+    /// Puts reports into the queue; comes back when they are there.
+    func accept(_ reports: [Report]) async {
+        for report in reports { await manner.observe(report) }
+        guard !profiles.isEmpty else { return }
+        let (profiles, failures) = (profiles, Failures())
+        do {
+            _ = try await outbox.append { first in
+                var messages: [Message] = []
+                for report in reports {
+                    for profile in profiles {
+                        do {
+                            messages += try profile.messages(for: report, sequence: first + Int64(messages.count))
+                        } catch {
+                            failures.note("\(error)")
+                        }
+                    }
+                }
+                return messages
+            }
+            client.storeDidChange()
+        } catch {
+            failures.note("\(error)")
+        }
+        guard let reason = failures.last, let omitted = allowance.admit() else { return }
+        logger.error(
+            "readings were not accepted", metadata: ["link": "\(name)", "reason": "\(reason)", "left-out": "\(omitted)"])
+    }
+
+    private final class Failures: Sendable {
+        private let state = Mutex<String?>(nil)
+        var last: String? { state.withLock { $0 } }
+        func note(_ reason: String) { state.withLock { $0 = reason } }
+    }
+
+    // MARK: Life
+
+    /// Keeps the connection, until cancelled and beyond; see `leave`.
+    func run() async {
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask { await manner.run(client) }
+            tasks.addTask { for await event in client.events { await manner.notice(event, client) } }
+            tasks.addTask {
+                for await message in client.messages where await !manner.take(message, client) {
+                    await client.acknowledge(message)
+                }
+            }
+        }
+    }
+
+    /// Takes leave of the broker: what was read goes out while there is somebody to take it; a backlog stays for the next
+    /// start.
+    func leave(_ reason: StopReason) async {
+        try? await outbox.flush()
+        var isTold = false
+        if await client.isConnected {
+            try? await client.waitUntilDelivered(timeout: Grace.queue)
+            isTold = await manner.sayGoodbye(reason, client)
+        }
+        await client.disconnect(within: Grace.goodbye, keepingWill: !isTold)
+    }
+}

@@ -1,0 +1,31 @@
+internal import MQTT
+internal import Pipeline
+
+/// How a link behaves beside carrying messages: how it introduces itself to its broker, what it listens to, and how it takes
+/// its leave. Platforms have their own ideas of that.
+protocol LinkManner: Sendable {
+    /// What the next connection says of itself.
+    func parameters(connection: Int) async throws -> ConnectParameters
+    /// Subscribes, and does what goes on beside; until cancelled.
+    func run(_ client: MQTTClient) async
+    /// Something has happened to the connection.
+    func notice(_ event: ClientEvent, _ client: MQTTClient) async
+    /// A message has come.
+    ///
+    /// - Returns: whether it was for this one, which has acknowledged it or will.
+    func take(_ message: ReceivedMessage, _ client: MQTTClient) async -> Bool
+    /// Something is about to be told.
+    func observe(_ report: Report) async
+    /// The connection stands, and is about to end because the agent stops.
+    ///
+    /// - Returns: whether whoever watches knows; if not, the will must tell.
+    func sayGoodbye(_ reason: StopReason, _ client: MQTTClient) async -> Bool
+}
+
+/// How long each part of stopping may take; together they stay well below the five seconds that a service manager or an
+/// impatient owner grants.
+enum Grace {
+    static let queue = Duration.milliseconds(1000)
+    static let status = Duration.milliseconds(1500)
+    static let goodbye = Duration.milliseconds(500)
+}

@@ -1,0 +1,51 @@
+internal import Pipeline
+internal import Uplink
+
+/// A connection that the configuration asks for, and what goes over it.
+struct LinkPlan: Sendable {
+    var name: String
+    var broker: AgentConfiguration.Broker
+    var queue: AgentConfiguration.Queue
+    var uplinks: [AgentConfiguration.Uplink]
+}
+
+extension AgentConfiguration {
+    /// The agent's own connection first, then those of uplinks that have one for themselves.
+    var linkPlans: [LinkPlan] {
+        let shared = LinkPlan(name: "main", broker: broker, queue: queue, uplinks: uplinks.filter { $0.broker == nil })
+        let others = uplinks.compactMap { uplink -> LinkPlan? in
+            guard let broker = uplink.broker, let queue = uplink.queue else { return nil }
+            return LinkPlan(name: uplink.name, broker: broker, queue: queue, uplinks: [uplink])
+        }
+        return [shared] + others
+    }
+
+    /// What an uplink makes of reports.
+    func profile(_ uplink: Uplink) -> any Profile {
+        let profile: any Profile
+        switch uplink.profile {
+        case .plain:
+            profile = PlainProfile(
+                device: device.id,
+                routes: Dictionary(
+                    sensors.map { ($0.name, $0.route(uplink)) }, uniquingKeysWith: { first, _ in first }),
+                defaultRoute: Route(
+                    topic: uplink.topic, qos: uplink.qos, retain: uplink.retain, includesSequence: uplink.sequence,
+                    format: uplink.payload),
+                alarmMessages: Dictionary(
+                    alarms.compactMap { alarm in alarm.message.map { (alarm.name, $0) } },
+                    uniquingKeysWith: { first, _ in first }),
+                position: device.position.map { .init(latitude: $0.latitude, longitude: $0.longitude) })
+        case .senml(let senml): profile = senml
+        }
+        return uplink.sensors.map { SelectiveProfile(profile, sensors: $0) } ?? profile
+    }
+}
+
+extension AgentConfiguration.Queue {
+    /// Where what the agent knows beside the queue is kept.
+    var statePath: String {
+        let name = path.hasSuffix(".db") ? String(path.dropLast(3)) : path
+        return "\(name).state.json"
+    }
+}

@@ -1,0 +1,189 @@
+internal import Logging
+internal import Pipeline
+internal import Sensing
+internal import Units
+internal import Uplink
+
+/// The way of a reading from its sensor to the uplinks: filters, derived sensors, alarms; and all of it in order.
+///
+/// Whoever brings readings waits until they are in the queues, so that sensors are read no faster than that. What comes
+/// meanwhile goes there together.
+actor Processing {
+    private static let pipelineName = "pipeline"
+    private static let alarmsName = "alarms"
+    /// State that may be lost is written so often.
+    private static let saveInterval = Duration.seconds(300)
+
+    private var pipeline: Pipeline
+    private var alarms: AlarmBoard
+    private var alarmChanges: Int
+    private let state: StateFile
+    private let logger: Logger
+    /// The last value of each sensor and channel, for those who ask.
+    private var last: [String: [Reading]] = [:]
+
+    private var gathered: [Report] = []
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+    private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    private let timer = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    private var isOver = false
+
+    init(_ sensors: [PipelineSensor], _ rules: [AlarmRule], state: StateFile, logger: Logger) async {
+        pipeline = Pipeline(sensors: sensors, state: await state[Self.pipelineName])
+        alarms = AlarmBoard(rules, state: await state[Self.alarmsName])
+        alarmChanges = alarms.stateChanges
+        self.state = state
+        self.logger = logger
+    }
+
+    // MARK: What comes
+
+    func accept(_ readings: [Reading], at now: Timestamp = .now()) async {
+        await take(pipeline.accept(readings, at: now))
+    }
+
+    func fail(_ sensor: String, reason: String, at now: Timestamp = .now()) async {
+        await take(pipeline.fail(sensor, reason: reason, at: now), at: now)
+    }
+
+    private func take(_ output: PipelineOutput, at now: Timestamp = .now()) async {
+        for value in output.values { remember(value) }
+        var reports = output.reports
+        for report in reports {
+            guard case .failure(let sensor, let reason, let time) = report else { continue }
+            reports += alarms.fail(sensor, reason: reason, at: time).map(Report.alarm)
+        }
+        reports += alarms.accept(output.values).map(Report.alarm)
+        await hand(over: reports)
+    }
+
+    private func remember(_ reading: Reading) {
+        let index = last[reading.sensor]?.firstIndex { $0.channel == reading.channel }
+        if let index {
+            last[reading.sensor]?[index] = reading
+        } else {
+            last[reading.sensor, default: []].append(reading)
+        }
+    }
+
+    private func hand(over reports: [Report]) async {
+        timer.continuation.yield()
+        if alarms.stateChanges != alarmChanges { await saveAlarms() }
+        guard !reports.isEmpty, !isOver else { return }
+        gathered += reports
+        bell.continuation.yield()
+        await withCheckedContinuation { waiters.append($0) }
+    }
+
+    // MARK: What is asked
+
+    /// The last values of these sensors.
+    func values(of sensors: [String]) -> [Reading] { sensors.flatMap { last[$0] ?? [] } }
+
+    /// The alarms' states, as far as they are known.
+    var alarmReports: [AlarmReport] { alarms.reports }
+
+    func acknowledge(_ alarm: String, by: String?) async throws(CommandError) -> [AlarmReport] {
+        let reports: [AlarmReport]
+        do throws(InvalidText) {
+            reports = try alarms.acknowledge(alarm, by: by, at: .now())
+        } catch {
+            throw CommandError(.unknown, "\(error)")
+        }
+        await hand(over: reports.map(Report.alarm))
+        return reports
+    }
+
+    /// - Parameter target: what the sensor's value should be now; nil: as configured.
+    /// - Returns: by how much it is corrected from now on.
+    func calibrate(_ sensor: String, channel: String?, to target: Double?) async throws(CommandError) -> Double? {
+        guard let target else {
+            pipeline.calibrate(sensor, channel: channel, by: nil)
+            await savePipeline()
+            return nil
+        }
+        guard let present = last[sensor]?.first(where: { $0.channel == channel }) else {
+            let channels = (last[sensor] ?? []).compactMap(\.channel)
+            throw CommandError(
+                .failed,
+                "sensor \"\(sensor)\" has no value to be corrected"
+                    + (channels.isEmpty ? " yet" : "; name one of its channels: \(channels.joined(separator: ", "))"))
+        }
+        guard case .number(let value) = present.value, present.quality == .good else {
+            throw CommandError(.failed, "sensor \"\(sensor)\" has no good number that could be corrected")
+        }
+        let offset = (pipeline.calibration(of: sensor, channel: channel) ?? 0) + target - value
+        guard offset.isFinite else { throw CommandError(.malformed, "\(target) is too far off") }
+        pipeline.calibrate(sensor, channel: channel, by: offset)
+        await savePipeline()
+        return offset
+    }
+
+    // MARK: What goes
+
+    /// Hands reports over in order, until cancelled; and then what is left.
+    ///
+    /// - Parameter deliver: comes back when the queues have them.
+    func run(_ deliver: @escaping @Sendable ([Report]) async -> Void) async {
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask { await self.watchTime() }
+            tasks.addTask {
+                while (try? await Task.sleep(for: Self.saveInterval)) != nil { await self.savePipeline() }
+            }
+            for await _ in bell.stream { await deliverGathered(deliver) }
+            tasks.cancelAll()
+        }
+        isOver = true
+        await deliverGathered(deliver)
+        await savePipeline()
+    }
+
+    private func deliverGathered(_ deliver: @Sendable ([Report]) async -> Void) async {
+        let (reports, waiters) = (gathered, waiters)
+        gathered = []
+        self.waiters = []
+        if !reports.isEmpty { await deliver(reports) }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Windows that end, silences, alarms whose time has come.
+    private func watchTime() async {
+        var rings = timer.stream.makeAsyncIterator()
+        while !Task.isCancelled {
+            guard let due = [pipeline.due, alarms.due].compactMap(\.self).min() else {
+                await rings.next(isolation: self)
+                continue
+            }
+            let now = Timestamp.now()
+            if due > now {
+                // The clock may be set meanwhile.
+                try? await Task.sleep(for: min(due - now, .seconds(10)))
+                continue
+            }
+            var output = pipeline.advance(to: now)
+            for value in output.values { remember(value) }
+            output.reports += alarms.accept(output.values).map(Report.alarm)
+            output.reports += alarms.advance(to: now).map(Report.alarm)
+            if output.reports.isEmpty, alarms.due.map({ $0 <= now }) ?? false || pipeline.due.map({ $0 <= now }) ?? false {
+                // Never in a loop without a breath.
+                try? await Task.sleep(for: .milliseconds(100))
+            }
+            await hand(over: output.reports)
+        }
+    }
+
+    // MARK: Over a restart
+
+    private func saveAlarms() async {
+        alarmChanges = alarms.stateChanges
+        await state.set(Self.alarmsName, alarms.state)
+        await state.set(Self.pipelineName, pipeline.state)
+        await state.save()
+    }
+
+    private func savePipeline() async {
+        await state.set(Self.alarmsName, alarms.state)
+        await state.set(Self.pipelineName, pipeline.state)
+        await state.save()
+    }
+}

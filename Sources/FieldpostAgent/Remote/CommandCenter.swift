@@ -1,0 +1,306 @@
+internal import Logging
+internal import Sensing
+internal import Units
+internal import Uplink
+
+/// Does what the board is asked from afar, if the configuration allows it: each command within its time, each id once, and
+/// each with an answer.
+actor CommandCenter {
+    /// What was asked, and by whom.
+    struct Request: Sendable {
+        var text: CommandText
+        /// Ids are the asker's own.
+        var asker: String
+    }
+
+    /// So many commands may be under way.
+    private static let limit = 8
+    private static let stateName = "commands"
+    private static let intervalsName = "intervals"
+
+    private let settings: CommandSettings
+    private let world: World
+    private let state: StateFile
+    private let logger: Logger
+    private let pool = BlockingPool(width: 2, stuckLimit: 2, queueLimit: 8)
+    private var ledger: CommandLedger
+    private var underWay = 0
+    /// Who waits for what somebody else has asked for under the same id.
+    private var waiting: [String: [CheckedContinuation<JSON?, Never>]] = [:]
+    private var allowance = LogAllowance()
+    private(set) var counts = Counts()
+
+    struct Counts: Sendable, Hashable {
+        var done = 0
+        var refused = 0
+        var failed = 0
+        /// Asked again under the same id.
+        var repeated = 0
+    }
+
+    /// What commands act on.
+    struct World: Sendable {
+        var runner: SensorRunner
+        var processing: Processing
+        var sensors: [String: SensorFacts]
+        var status: @Sendable () async -> JSON
+        /// Nil where nobody can reload.
+        var reload: (@Sendable () async -> Void)?
+    }
+
+    struct SensorFacts: Sendable {
+        /// Its values are computed.
+        var isDerived: Bool
+        var isOutput: Bool
+    }
+
+    init(_ settings: CommandSettings, _ world: World, state: StateFile, logger: Logger) async {
+        self.settings = settings
+        self.world = world
+        self.state = state
+        self.logger = logger
+        ledger = CommandLedger(state: await state[Self.stateName])
+    }
+
+    /// Intervals that an earlier run was told hold on.
+    func begin() async {
+        for member in await state[Self.intervalsName]?.object ?? [] {
+            guard let facts = world.sensors[member.name], !facts.isDerived, let text = member.value.string,
+                let every = try? Duration(parsing: text)
+            else { continue }
+            try? await world.runner.setInterval(of: member.name, to: every)
+        }
+    }
+
+    /// - Returns: the answer: `{"ok":true, …}` or `{"ok":false,"error":"forbidden","message":"…"}`, with the id where one was
+    ///   said.
+    func answer(_ request: Request) async -> JSON {
+        guard let id = request.text.id else { return await perform(request.text, nil) }
+        let key = "\(request.asker) \(id)"
+        switch ledger.admit(key) {
+        case .done(let answer):
+            counts.repeated += 1
+            return answer ?? Self.unknownAnswer(id)
+        case .underWay:
+            counts.repeated += 1
+            return await withCheckedContinuation { waiting[key, default: []].append($0) } ?? Self.unknownAnswer(id)
+        case .new: break
+        }
+        // At most once: that it was begun has to be known before it is.
+        if request.text.command.changesSomething {
+            await state.set(Self.stateName, ledger.state)
+            await state.save()
+        }
+        let answer = await perform(request.text, id)
+        ledger.finish(key, answer)
+        await state.set(Self.stateName, ledger.state)
+        for waiter in waiting.removeValue(forKey: key) ?? [] { waiter.resume(returning: answer) }
+        return answer
+    }
+
+    private static func unknownAnswer(_ id: String) -> JSON {
+        [
+            "ok": false, "id": .string(id), "error": .string(CommandError.Kind.failed.rawValue),
+            "message": "a command with this id was begun before the agent was started anew; it may have been done",
+        ]
+    }
+
+    private func perform(_ text: CommandText, _ id: String?) async -> JSON {
+        let named = id.map { [JSON.Member("id", .string($0))] } ?? []
+        do throws(CommandError) {
+            let result = try await result(of: text)
+            counts.done += 1
+            return .object([JSON.Member("ok", true)] + named + result)
+        } catch {
+            if error.kind == .failed || error.kind == .timedOut { counts.failed += 1 } else { counts.refused += 1 }
+            if let omitted = allowance.admit(at: .now) {
+                logger.warning(
+                    "a command was not done",
+                    metadata: [
+                        "command": "\(text.command.name.rawValue)", "reason": "\(error)", "left-out": "\(omitted)",
+                    ])
+            }
+            return .object(
+                [JSON.Member("ok", false)] + named
+                    + [
+                        JSON.Member("error", .string(error.kind.rawValue)),
+                        JSON.Member("message", .string(error.message)),
+                    ])
+        }
+    }
+
+    /// Does a command that platforms have their own words for.
+    ///
+    /// - Throws: ``CommandError``.
+    func result(of text: CommandText) async throws(CommandError) -> [JSON.Member] {
+        try check(text.command)
+        let now = Timestamp.now()
+        var patience = settings.patience
+        if let deadline = text.deadline, now.isPlausible {
+            guard deadline > now else {
+                throw CommandError(.timedOut, "the command came after its deadline, \(deadline.iso8601)")
+            }
+            patience = min(patience, deadline - now)
+        }
+        guard underWay < Self.limit else {
+            throw CommandError(.busy, "\(Self.limit) commands are under way; ask again when one is done")
+        }
+        underWay += 1
+        defer { underWay -= 1 }
+        return try await perform(text.command, within: patience)
+    }
+
+    private func check(_ command: RemoteCommand) throws(CommandError) {
+        guard settings.allowed.contains(command.name) else {
+            throw CommandError(
+                .forbidden, "\"\(command.name.rawValue)\" is not among the commands that [commands] allows")
+        }
+        switch command {
+        case .read(let sensor): if let sensor { _ = try facts(sensor) }
+        case .set(let sensor, _, _):
+            guard try facts(sensor).isOutput else {
+                throw CommandError(.malformed, "sensor \"\(sensor)\" cannot be set: it is no output")
+            }
+            if let outputs = settings.outputs, !outputs.contains(sensor) {
+                throw CommandError(.forbidden, "sensor \"\(sensor)\" is not among the outputs that [commands] names")
+            }
+        case .interval(let sensor, _):
+            if try facts(sensor).isDerived {
+                throw CommandError(.malformed, "sensor \"\(sensor)\" is computed whenever its inputs are read")
+            }
+        case .calibrate(let sensor, _, _): _ = try facts(sensor)
+        case .run(let name, _):
+            guard settings.programs.contains(where: { $0.name == name }) else {
+                throw CommandError(.unknown, "there is no program \"\(name)\"")
+            }
+        case .acknowledge, .status: break
+        case .reload:
+            if world.reload == nil { throw CommandError(.failed, "nobody here can reload") }
+        }
+    }
+
+    private func facts(_ sensor: String) throws(CommandError) -> SensorFacts {
+        if let facts = world.sensors[sensor] { return facts }
+        let mend = world.sensors.keys.sorted().nearest(to: sensor).map { "; did you mean \"\($0)\"?" } ?? ""
+        throw CommandError(.unknown, "there is no sensor \"\(sensor)\"\(mend)")
+    }
+
+    private func perform(
+        _ command: RemoteCommand, within patience: Duration
+    ) async throws(CommandError) -> [JSON.Member] {
+        switch command {
+        case .read(let sensor): return try await read(sensor, within: patience)
+        case .set(let sensor, let channel, let value):
+            let readings: [Reading]
+            do {
+                readings = try await world.runner.set(sensor, channel: channel, to: value, timeout: patience)
+            } catch {
+                throw Self.failure(error)
+            }
+            return [JSON.Member("readings", .array(readings.map(Self.json)))]
+        case .interval(let sensor, let every):
+            do {
+                try await world.runner.setInterval(of: sensor, to: every, timeout: patience)
+            } catch {
+                throw Self.failure(error)
+            }
+            var intervals = (await state[Self.intervalsName]?.object ?? []).filter { $0.name != sensor }
+            if let every { intervals.append(JSON.Member(sensor, .string(every.compact))) }
+            await state.set(Self.intervalsName, .object(intervals))
+            await state.save()
+            return []
+        case .calibrate(let sensor, let channel, let target):
+            let offset = try await world.processing.calibrate(sensor, channel: channel, to: target)
+            return offset.map { [JSON.Member("offset", .number($0))] } ?? []
+        case .acknowledge(let alarm, let by):
+            let reports = try await world.processing.acknowledge(alarm, by: by)
+            return [JSON.Member("changed", .boolean(!reports.isEmpty))]
+        case .status: return [JSON.Member("status", await world.status())]
+        case .reload:
+            let reload = world.reload
+            // The answer has to be on its way first.
+            Task {
+                try? await Task.sleep(for: .milliseconds(500))
+                await reload?()
+            }
+            return []
+        case .run(let name, let arguments):
+            guard let program = settings.programs.first(where: { $0.name == name }) else { return [] }
+            let logger = logger
+            do {
+                let output = try await pool.run(timeout: patience + .seconds(1), isSlow: true) {
+                    try program.run(arguments, within: patience) { line in
+                        logger.notice("a program says", metadata: ["program": "\(name)", "line": "\(line)"])
+                    }
+                }
+                return [JSON.Member("output", .string(String(output.prefix(4096))))]
+            } catch {
+                throw Self.failure(error)
+            }
+        }
+    }
+
+    private func read(_ sensor: String?, within patience: Duration) async throws(CommandError) -> [JSON.Member] {
+        let names = sensor.map { [$0] } ?? world.sensors.keys.sorted()
+        let runner = world.runner
+        let results = await withTaskGroup(of: (String, CommandError?).self) { group in
+            for name in names where world.sensors[name]?.isDerived == false {
+                group.addTask {
+                    do {
+                        _ = try await runner.read(name, timeout: patience)
+                        return (name, nil)
+                    } catch {
+                        return (name, Self.failure(error))
+                    }
+                }
+            }
+            var failures: [String: CommandError] = [:]
+            for await (name, failure) in group { failures[name] = failure }
+            return failures
+        }
+        if let sensor, let failure = results[sensor] { throw failure }
+        let values = await world.processing.values(of: names)
+        var members = [JSON.Member("readings", .array(values.map(Self.json)))]
+        if !results.isEmpty {
+            members.append(
+                JSON.Member(
+                    "failures",
+                    .object(results.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .string($0.value.message)) })))
+        }
+        return members
+    }
+
+    private static func failure(_ error: any Error) -> CommandError {
+        switch error {
+        case let error as CommandError: return error
+        case let error as SensorError:
+            return CommandError(error.kind == .rejected ? .malformed : .failed, "\(error)")
+        case BlockingPoolError.timedOut(let time):
+            return CommandError(.timedOut, "it took longer than \(time.compact); it may be done all the same")
+        case is CancellationError: return CommandError(.failed, "the agent is stopping")
+        default: return CommandError(.failed, "\(error)")
+        }
+    }
+
+    private static func json(_ reading: Reading) -> JSON {
+        var members = [JSON.Member("sensor", .string(reading.sensor))]
+        if let channel = reading.channel { members.append(JSON.Member("channel", .string(channel))) }
+        members.append(JSON.Member("time", .string(reading.time.iso8601)))
+        members.append(JSON.Member("value", reading.value.json))
+        if let unit = reading.unit { members.append(JSON.Member("unit", .string(unit))) }
+        if let reason = reading.quality.reason {
+            members += [.init("quality", .string(reading.quality.name)), .init("reason", .string(reason))]
+        }
+        return .object(members)
+    }
+}
+
+extension RemoteCommand {
+    /// Whether doing it twice may do harm.
+    fileprivate var changesSomething: Bool {
+        switch self {
+        case .read, .status: false
+        case .set, .interval, .calibrate, .acknowledge, .reload, .run: true
+        }
+    }
+}

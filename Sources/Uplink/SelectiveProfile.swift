@@ -1,0 +1,29 @@
+public import MQTT
+public import Pipeline
+
+/// Tells of some sensors only, and of their alarms.
+public struct SelectiveProfile: Profile {
+    private let profile: any Profile
+    private let sensors: Set<String>
+
+    public init(_ profile: any Profile, sensors: Set<String>) {
+        self.profile = profile
+        self.sensors = sensors
+    }
+
+    public func messages(for report: Report, sequence: Int64) throws -> [Message] {
+        guard let sensor = report.sensor, sensors.contains(sensor) else { return [] }
+        return try profile.messages(for: report, sequence: sequence)
+    }
+}
+
+extension Report {
+    /// Whose it is; nil for readings of none.
+    public var sensor: String? {
+        switch self {
+        case .readings(let readings): readings.first?.sensor
+        case .failure(let sensor, _, _): sensor
+        case .alarm(let alarm): alarm.sensor
+        }
+    }
+}
