@@ -92,18 +92,18 @@ let package = Package(
                 "COpenSSL", "Pipeline", "Sensing", "Settings", "MQTT", "MQTTWire", "Units", nioCore, logging,
             ],
             swiftSettings: settings),
-        // Who goes where: alarms and the people who see to them.
+        // Who goes where: alarms and the people who see to them. (A module of the system is called Dispatch.)
         .target(
-            name: "Dispatch",
+            name: "Dispatching",
             dependencies: ["Pipeline", "Sensing", "Settings", "Units", "Database", "SQLite", logging],
-            swiftSettings: settings),
+            path: "Sources/Dispatch", swiftSettings: settings),
 
         // Both together.
         .target(name: "Relay", dependencies: [nioCore, nioPosix], swiftSettings: settings),
         .target(
             name: "FieldpostAgent",
             dependencies: [
-                "CTOML", "Settings", "Units", "Sensing", "Pipeline", "Uplink", "Dispatch", "MQTT", "MQTTWire",
+                "CTOML", "Settings", "Units", "Sensing", "Pipeline", "Uplink", "Dispatching", "MQTT", "MQTTWire",
                 "MQTTServer", "StoreForward",
                 "Database", "SQLite", "OpenSSLTransport",
                 "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
@@ -175,7 +175,7 @@ let package = Package(
             exclude: ["Python"], swiftSettings: settings),
         .testTarget(
             name: "DispatchTests",
-            dependencies: ["Dispatch", "Pipeline", "Sensing", "Settings", "SQLite", "Units", "TestSupport"],
+            dependencies: ["Dispatching", "Pipeline", "Sensing", "Settings", "SQLite", "Units", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "FieldpostAgentTests",
