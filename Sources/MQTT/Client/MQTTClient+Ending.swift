@@ -126,8 +126,9 @@ extension MQTTClient {
             // It may have come together with the end.
             handOverArrived()
             // What the socket has not taken goes first on the next connection.
-            ready.prepend(contentsOf: link.unwritten)
+            if store.isBoundToConnection { ready.removeAll() } else { ready.prepend(contentsOf: link.unwritten) }
             link.unwritten.removeAll()
+            store.connectionEnded()
             if case .ended(.closed, _) = end, session.awaitsPubRec { closedOverQoS2 += 1 }
             steps.seen += session.connectionLost()
             tellStore()

@@ -106,12 +106,17 @@ extension MQTTClient {
             take(immediate.next(maximumCount: count, maximumBytes: 64 * 1024, maximumBacklog: backlog), backlog)
             return !ready.isEmpty
         }
+        let id = link.id
         fetching = Task {
             do {
                 let batch = try await store.next(
                     maximumCount: count, maximumBytes: 256 * 1024, maximumBacklog: backlog)
                 fetching = nil
-                take(batch, backlog)
+                if store.isBoundToConnection, link.id != id || !link.isUp {
+                    storeMayHaveMore = true
+                } else {
+                    take(batch, backlog)
+                }
                 pump()
             } catch {
                 logger.error("the store gives nothing out", metadata: ["error": "\(error)"])

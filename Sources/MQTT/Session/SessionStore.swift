@@ -123,6 +123,20 @@ public protocol SessionStore: Sendable {
 
     /// Everything that is not acknowledged will be given out again, from the oldest on.
     func rewind() async throws
+
+    /// What is given out is meant for the present connection only, as where messages are numbered by connection: the
+    /// client forgets what it has not written when the connection ends, and the store gives it out again by itself.
+    /// For stores whose messages are of QoS 0. False unless a store says otherwise.
+    nonisolated var isBoundToConnection: Bool { get }
+
+    /// The connection has ended. Called on the client's event loop, once for each ``connectionBegan()`` or a few times
+    /// more.
+    nonisolated func connectionEnded()
+}
+
+extension SessionStore {
+    public nonisolated var isBoundToConnection: Bool { false }
+    public nonisolated func connectionEnded() {}
 }
 
 /// Why a message that was given out is given up.
