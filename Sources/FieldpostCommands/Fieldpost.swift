@@ -16,6 +16,6 @@ struct Fieldpost: AsyncParsableCommand {
         version: FieldpostVersion.string,
         subcommands: [
             Setup.self, Run.self, Check.self, Sensors.self, Read.self, Queue.self, Broker.self, Pub.self, Sub.self,
-            Request.self, Demo.self, Version.self,
+            Request.self, Dispatch.self, Demo.self, Version.self,
         ])
 }

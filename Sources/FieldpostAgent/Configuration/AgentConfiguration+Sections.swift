@@ -66,7 +66,10 @@ extension AgentConfiguration {
             return sensor
         }
         let sensors = sensors
-        PipelineSensor.check(readers.map { ($0.sensor.processing, $0.settings) })
+        for finding in Pipeline.check(sensors.map(\.processing)) {
+            let settings = readers.first { $0.sensor.name == finding.sensor }?.settings
+            settings?.problem(at: "expression", message: finding.message, mend: finding.mend)
+        }
         Self.checkForEchoes(readers, plain, device: device.id, server: server)
         alarms = AlarmRule.read(root, sensors: Array(owners.keys))
         if let settings = root.table("commands") {

@@ -64,7 +64,8 @@ extension AgentConfiguration.Sensor {
             self.source = source
         }
         if settings.string("name") != "" { _ = settings.parsed("name", TopicLevel.check) }
-        let processing = PipelineSensor(settings, name: name)
+        let derived = source == nil ? DerivedSensor(settings) : nil
+        let filters = FilterSettings(settings)
         unit = settings.string("unit")
         topic = settings.topicTemplate()
         qos = settings.qos()
@@ -73,8 +74,8 @@ extension AgentConfiguration.Sensor {
         priority = settings.priority() ?? priority
         expiry = settings.duration("expiry", in: .seconds(1)...)
         safeAfter = settings.duration("safe_after")
-        guard let processing else { return nil }
-        self.processing = processing
+        guard let filters, source != nil || derived != nil else { return nil }
+        processing = PipelineSensor(name: name, filters: filters, derived: derived)
         if safeAfter != nil, !isOutput {
             settings.problem(
                 at: "safe_after", message: "sensor \"\(name)\" has no safe state: it is no output",

@@ -38,18 +38,14 @@ extension AgentConfiguration {
             case plain
             /// "senml": RFC 8428.
             case senml(SenMLProfile)
-
-            var name: String {
-                switch self {
-                case .plain: "plain"
-                case .senml: "senml"
-                }
-            }
+            /// "sparkplug": Sparkplug B 3.0, on a connection of its own.
+            case sparkplug(SparkplugSettings)
 
             /// Whether it goes by Fieldpost's own manners, and can share a connection with others that do.
             var isSociable: Bool {
                 switch self {
                 case .plain, .senml: true
+                case .sparkplug: false
                 }
             }
         }
@@ -96,6 +92,8 @@ struct UplinkReader {
             uplink.payload =
                 settings.parsed("payload") { text throws(InvalidText) in try PlainFormat(parsing: text) }
                 ?? uplink.payload
+        case .sparkplug:
+            if let sparkplug = SparkplugSettings(settings, device: device) { uplink.profile = .sparkplug(sparkplug) }
         case .senml: if let profile = SenMLProfile(settings, device: device) { uplink.profile = .senml(profile) }
         }
         uplink.sensors = settings.strings("sensors").map { Set($0) }
@@ -116,6 +114,6 @@ struct UplinkReader {
     }
 
     private enum Kind: String, CaseIterable {
-        case plain, senml
+        case plain, senml, sparkplug
     }
 }

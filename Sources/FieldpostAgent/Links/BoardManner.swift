@@ -38,9 +38,9 @@ final class BoardManner: LinkManner {
 
     func parameters(connection: Int) async throws -> ConnectParameters {
         let (will, birth) = await board.introduce(connection: connection)
-        return ConnectParameters(
-            username: broker.username, password: broker.password.map { ByteBuffer(bytes: $0.bytes) }, will: will,
-            birth: birth)
+        var parameters = broker.credentials
+        (parameters.will, parameters.birth) = (will, birth)
+        return parameters
     }
 
     func run(_ client: MQTTClient) async {
@@ -96,7 +96,7 @@ final class BoardManner: LinkManner {
         return await bridge?.take(message, from: client) ?? false
     }
 
-    func observe(_ report: Report) async { await homeAssistant?.observe(report) }
+    func observe(_ report: Report) async -> [Message] { await homeAssistant?.observe(report) ?? [] }
 
     /// P1: after a clean stop the status reads `offline` with the reason. If the broker does not take that message it
     /// must not be told to forget the will, which then says as much.

@@ -15,6 +15,8 @@ struct Link: Sendable {
     let manner: any LinkManner
     let profiles: [any Profile]
     let logger: Logger
+    /// Puts messages into the queue that are built of the number of the first.
+    private let append: @Sendable (@Sendable (Int64) -> [Message]) async throws -> Void
     private let allowance = Allowance()
 
     private final class Allowance: Sendable {
@@ -22,10 +24,16 @@ struct Link: Sendable {
         func admit() -> Int? { state.withLock { $0.admit(at: .now) } }
     }
 
+    /// - Parameter store: through which messages come to the queue; nil: they come there directly, and carry their numbers.
     init(
-        name: String, outbox: Outbox, client: MQTTClient, manner: any LinkManner, profiles: [any Profile],
-        logger: Logger
+        name: String, outbox: Outbox, store: (any SessionStore)? = nil, client: MQTTClient, manner: any LinkManner,
+        profiles: [any Profile], logger: Logger
     ) {
+        if let store {
+            append = { build in _ = try await store.append(build(0)) }
+        } else {
+            append = { build in _ = try await outbox.append(build) }
+        }
         self.name = name
         self.outbox = outbox
         self.client = client
@@ -36,12 +44,12 @@ struct Link: Sendable {
 
     /// Puts reports into the queue; comes back when they are there.
     func accept(_ reports: [Report]) async {
-        for report in reports { await manner.observe(report) }
-        guard !profiles.isEmpty else { return }
-        let (profiles, failures) = (profiles, Failures())
+        var occasioned: [Message] = []
+        for report in reports { occasioned += await manner.observe(report) }
+        let (profiles, failures, introductions) = (profiles, Failures(), occasioned)
         do {
-            _ = try await outbox.append { first in
-                var messages: [Message] = []
+            try await append { first in
+                var messages = introductions
                 for report in reports {
                     for profile in profiles {
                         do {

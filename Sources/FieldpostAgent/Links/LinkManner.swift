@@ -1,4 +1,5 @@
 internal import MQTT
+internal import NIOCore
 internal import Pipeline
 
 /// How a link behaves beside carrying messages: how it introduces itself to its broker, what it listens to, and how it takes
@@ -15,7 +16,9 @@ protocol LinkManner: Sendable {
     /// - Returns: whether it was for this one, which has acknowledged it or will.
     func take(_ message: ReceivedMessage, _ client: MQTTClient) async -> Bool
     /// Something is about to be told.
-    func observe(_ report: Report) async
+    ///
+    /// - Returns: what it gives occasion to say beside what the profiles make of it.
+    func observe(_ report: Report) async -> [Message]
     /// The connection stands, and is about to end because the agent stops.
     ///
     /// - Returns: whether whoever watches knows; if not, the will must tell.
@@ -28,4 +31,15 @@ enum Grace {
     static let queue = Duration.milliseconds(1000)
     static let status = Duration.milliseconds(1500)
     static let goodbye = Duration.milliseconds(500)
+}
+
+extension LinkManner {
+    func observe(_ report: Report) async -> [Message] { [] }
+}
+
+extension AgentConfiguration.Broker {
+    /// What a connection says of itself without a will.
+    var credentials: ConnectParameters {
+        ConnectParameters(username: username, password: password.map { ByteBuffer(bytes: $0.bytes) })
+    }
 }

@@ -37,6 +37,7 @@ extension AgentConfiguration {
                     uniquingKeysWith: { first, _ in first }),
                 position: device.position.map { .init(latitude: $0.latitude, longitude: $0.longitude) })
         case .senml(let senml): profile = senml
+        case .sparkplug(let sparkplug): profile = SparkplugProfile(sparkplug)
         }
         return uplink.sensors.map { SelectiveProfile(profile, sensors: $0) } ?? profile
     }

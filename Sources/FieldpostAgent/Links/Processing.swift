@@ -27,13 +27,31 @@ actor Processing {
     private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     private let timer = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     private var isOver = false
+    /// Alarms of an earlier run that were not clear.
+    private var forgotten: [JSON.Member]
 
     init(_ sensors: [PipelineSensor], _ rules: [AlarmRule], state: StateFile, logger: Logger) async {
-        pipeline = Pipeline(sensors: sensors, state: await state[Self.pipelineName])
-        alarms = AlarmBoard(rules, state: await state[Self.alarmsName])
+        let (filters, raised) = (await state[Self.pipelineName], await state[Self.alarmsName])
+        pipeline = Pipeline(sensors: sensors, state: filters)
+        alarms = AlarmBoard(rules, state: raised)
         alarmChanges = alarms.stateChanges
+        forgotten = (raised?.object ?? []).filter { member in
+            !rules.contains { $0.name == member.name } && member.value["state"]?.string != AlarmState.cleared.rawValue
+        }
         self.state = state
         self.logger = logger
+    }
+
+    /// Tells the alarms' states that an earlier run has left, so that what is retained of them is right, and clears those
+    /// that the configuration has no more.
+    func begin() async {
+        let known = Set(alarms.reports.map(\.alarm))
+        let gone = forgotten.filter { !known.contains($0.name) }.map { member in
+            AlarmReport(
+                alarm: member.name, sensor: "", state: .cleared, isActive: false, severity: .info, time: .now())
+        }
+        forgotten = []
+        await hand(over: (alarms.reports + gone).map(Report.alarm))
     }
 
     // MARK: What comes
@@ -51,7 +69,7 @@ actor Processing {
         var reports = output.reports
         for report in reports {
             guard case .failure(let sensor, let reason, let time) = report else { continue }
-            reports += alarms.fail(sensor, reason: reason, at: time).map(Report.alarm)
+            reports += alarms.fail(sensor: sensor, reason: reason, at: time).map(Report.alarm)
         }
         reports += alarms.accept(output.values).map(Report.alarm)
         await hand(over: reports)
@@ -98,7 +116,7 @@ actor Processing {
     /// - Returns: by how much it is corrected from now on.
     func calibrate(_ sensor: String, channel: String?, to target: Double?) async throws(CommandError) -> Double? {
         guard let target else {
-            pipeline.calibrate(sensor, channel: channel, by: nil)
+            _ = pipeline.calibrate(sensor, channel: channel, by: nil)
             await savePipeline()
             return nil
         }
@@ -112,9 +130,11 @@ actor Processing {
         guard case .number(let value) = present.value, present.quality == .good else {
             throw CommandError(.failed, "sensor \"\(sensor)\" has no good number that could be corrected")
         }
-        let offset = (pipeline.calibration(of: sensor, channel: channel) ?? 0) + target - value
-        guard offset.isFinite else { throw CommandError(.malformed, "\(target) is too far off") }
-        pipeline.calibrate(sensor, channel: channel, by: offset)
+        let former = pipeline.calibrations.first { $0.sensor == sensor && $0.channel == channel }?.offset ?? 0
+        let offset = former + target - value
+        guard pipeline.calibrate(sensor, channel: channel, by: offset) else {
+            throw CommandError(.malformed, "\(target) is too far off")
+        }
         await savePipeline()
         return offset
     }
