@@ -89,6 +89,9 @@ public final class SettingsReader {
     /// Whether the table has `key`; counts as asking for it.
     public func has(_ key: String) -> Bool { lookUp(key) != nil }
 
+    /// Whether a getter has asked for `key` already: it belongs to somebody else then. Does not count as asking.
+    public func isAsked(_ key: String) -> Bool { asked.contains(key) }
+
     /// Reports `key` as missing if it is.
     public func require(_ key: String, mend: String? = nil) {
         if !has(key) { problem(at: key, message: "is missing", mend: mend) }
