@@ -167,10 +167,15 @@ let package = Package(
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "Sensing", "Settings", "Units", "TestSupport"],
             swiftSettings: settings),
+        // The platform's side of OneNET's protocol, on the embedded broker.
+        .target(
+            name: "OneNETModel", dependencies: ["MQTTServer", "MQTTWire", "COpenSSL", "Units", nioCore, nioPosix],
+            path: "Tests/OneNETModel", swiftSettings: settings),
         .testTarget(
             name: "UplinkTests",
             dependencies: [
-                "Uplink", "Pipeline", "Sensing", "Settings", "MQTT", "MQTTWire", "Units", "TestSupport", nioCore,
+                "Uplink", "Pipeline", "Sensing", "Settings", "MQTT", "MQTTWire", "Units", "TestSupport", "OneNETModel",
+                "StoreForward", nioCore, nioPosix,
             ],
             exclude: ["Python"], swiftSettings: settings),
         .testTarget(

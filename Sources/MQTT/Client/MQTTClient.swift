@@ -238,6 +238,8 @@ public actor MQTTClient {
             client.isStoreBellRung.store(false, ordering: .releasing)
             client.storeMayHaveMore = true
             client.pump()
+            // A store may let go of messages for reasons of its own.
+            if !client.deliveryWaiters.isEmpty { client.wasTold() }
         }
     }
 
