@@ -22,11 +22,17 @@ struct SparkplugNode: Sendable {
         var isDead: Bool { !sensors.isEmpty && sensors == failed }
     }
 
-    /// What hosts know of a metric on this connection.
+    /// What hosts know of the node or a device on this connection.
     struct Told {
-        var type: SparkplugType?
-        var unit: String?
-        var quality: SparkplugQuality
+        struct Metric {
+            var type: SparkplugType?
+            var unit: String?
+            var quality: SparkplugQuality
+        }
+
+        var metrics: [String: Metric]
+        /// The newest message that its birth knew of.
+        var bornBehind: Int64
     }
 
     let settings: SparkplugSettings
@@ -36,13 +42,15 @@ struct SparkplugNode: Sendable {
     /// By device; the node itself is nil.
     private var parts: [String?: Part] = [:]
     private var metricCount = 0
+    /// The queue's newest message that was learned.
+    private var lastLearned: Int64 = 0
 
     // Of the present connection.
     private(set) var bdSeq: UInt8 = 0
     private(set) var isSubscribed = false
     var host = HostState()
     private var seq: UInt8 = 0
-    private(set) var told: [String?: [String: Told]] = [:]
+    private(set) var told: [String?: Told] = [:]
     private(set) var isBirthDue = false
     private var lastBirth: ContinuousClock.Instant?
 
@@ -99,10 +107,13 @@ struct SparkplugNode: Sendable {
 
     // MARK: Learning
 
-    /// Takes note of what was reported, before it is told.
+    /// All that stands in the queue up to this message was learned.
+    mutating func didLearn(upTo message: Int64) { lastLearned = max(lastLearned, message) }
+
+    /// Takes note of what is reported, before it is told.
     ///
     /// - Parameter areNewest: whether the values are the newest, too, and not only names and types.
-    mutating func learn(_ metrics: [SparkplugMetric], areNewest: Bool = true) {
+    mutating func learn(_ metrics: [SparkplugMetric], areNewest: Bool) {
         for metric in metrics {
             guard let name = metric.name, !Self.isReserved(name) else { continue }
             let (sensor, device) = settings.owner(ofMetric: name)
@@ -196,7 +207,10 @@ struct SparkplugNode: Sendable {
             metrics.insert(SparkplugMetric(Self.rebirthName, .boolean(false), type: .boolean, time: time), at: 0)
             metrics.insert(SparkplugMetric(Self.bdSeqName, .long(UInt64(bdSeq)), type: .int64, time: time), at: 0)
         }
-        told[device] = part.metrics.mapValues { Told(type: $0.type, unit: $0.unit, quality: $0.quality ?? .good) }
+        told[device] = Told(
+            metrics: part.metrics.mapValues {
+                Told.Metric(type: $0.type, unit: $0.unit, quality: $0.quality ?? .good)
+            }, bornBehind: lastLearned)
         return try message(.birth, device, metrics, at: time)
     }
 
@@ -225,8 +239,9 @@ struct SparkplugNode: Sendable {
 
     /// A message of the queue, as it is to be published.
     ///
-    /// - Parameter isHistorical: it waited for the connection, or for the births, which told something newer.
-    mutating func tell(_ message: Message, isHistorical: Bool, at time: Timestamp) throws(TopicError) -> Telling {
+    /// It is history when it waited for the connection, or for a birth, which has told something newer.
+    mutating func tell(_ stored: StoredMessage, at time: Timestamp) throws(TopicError) -> Telling {
+        let message = stored.message
         guard let payload = try? SparkplugPayload(decoding: message.payload), let name = payload.metrics.first?.name
         else { return .never }
         guard isBorn else {
@@ -247,6 +262,7 @@ struct SparkplugNode: Sendable {
             isBirthDue = true
             return .birthFirst
         }
+        let isHistorical = stored.isBacklog || stored.id.sequence <= told[device]?.bornBehind ?? 0
         var ready = try self.message(.data, device, metrics.map { rewritten($0, device, isHistorical) }, at: time)
         ready.priority = message.priority
         ready.expiry = message.expiry
@@ -261,7 +277,7 @@ struct SparkplugNode: Sendable {
         return names.map { name in
             var metric = metric
             metric.name = name
-            metric.type = told[device]?[name]?.type
+            metric.type = told[device]?.metrics[name]?.type
             return metric
         }
     }
@@ -272,7 +288,7 @@ struct SparkplugNode: Sendable {
 
     /// Whether the metric was born, and with its type, unless it is the type that it has no longer.
     private func isTold(_ metric: SparkplugMetric, _ device: String?) -> Bool {
-        guard let name = metric.name, let told = told[device]?[name] else { return false }
+        guard let name = metric.name, let told = told[device]?.metrics[name] else { return false }
         return metric.type == nil || metric.type == told.type || metric.type != known(metric, device)?.type
     }
 
@@ -280,17 +296,18 @@ struct SparkplugNode: Sendable {
     private mutating func rewritten(
         _ metric: SparkplugMetric, _ device: String?, _ isHistorical: Bool
     ) -> SparkplugMetric {
-        guard let name = metric.name, var told = told[device]?[name] else { return metric }
+        guard let name = metric.name, var told = told[device]?.metrics[name] else { return metric }
         var metric = metric
-        metric.isHistorical = isHistorical
+        // What has a type that the metric has no longer has been replaced already, by something behind it.
+        metric.isHistorical = isHistorical || metric.type != told.type
         if metric.type == told.type { metric.type = nil }
         if metric.unit == told.unit { metric.unit = nil }
-        if !isHistorical {
+        if !metric.isHistorical {
             let quality = metric.quality ?? .good
             // Only what changes is told of, this too.
             metric.quality = quality == told.quality ? nil : quality
             told.quality = quality
-            self.told[device]?[name] = told
+            self.told[device]?.metrics[name] = told
         }
         return metric
     }

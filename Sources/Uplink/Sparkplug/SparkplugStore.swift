@@ -189,12 +189,11 @@ public final class SparkplugStore: SessionStore {
     }
 
     public func append(_ messages: [Message]) async throws -> [MessageID] {
+        let metrics = messages.compactMap { try? SparkplugPayload(decoding: $0.payload).metrics }
+        // Before: nothing may stand in the queue that a birth does not know of, and count as older than the birth.
+        state.withLock { state in metrics.forEach { state.node.learn($0, areNewest: true) } }
         let ids = try await store.append(messages)
-        let payloads = messages.compactMap { try? SparkplugPayload(decoding: $0.payload) }
-        state.withLock { state in
-            for payload in payloads { state.node.learn(payload.metrics) }
-            state.lastLearned = ids.reduce(state.lastLearned) { max($0, $1.sequence) }
-        }
+        state.withLock { state in ids.forEach { state.node.didLearn(upTo: $0.sequence) } }
         return ids
     }
 

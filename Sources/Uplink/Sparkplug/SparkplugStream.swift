@@ -21,9 +21,6 @@ struct SparkplugStream: Sendable {
     /// No messages of ours, which the queue does not know yet either.
     var unsayable: [MessageID] = []
     var lastSynthetic: Int64 = 0
-    /// The newest message that the node has learned of, and the newest when it was born.
-    var lastLearned: Int64 = 0
-    var lastBeforeBirth: Int64 = 0
     var isAlarmSet = false
     var statistics = SparkplugStatistics()
 
@@ -59,12 +56,10 @@ struct SparkplugStream: Sendable {
         while node.maySpeak {
             if node.isBirthDue {
                 if let wait = node.birthWait(at: now) { return (ready, wait) }
-                lastBeforeBirth = lastLearned
                 ready += try node.births(at: now, time).map { synthetic($0) }
             }
             guard ready.count < maximumCount, let stored = waiting.first else { break }
-            let isHistorical = stored.isBacklog || stored.id.sequence <= lastBeforeBirth
-            switch try node.tell(stored.message, isHistorical: isHistorical, at: time) {
+            switch try node.tell(stored, at: time) {
             case .birthFirst: continue
             case .nothing: proven.append(stored.id)
             case .never:
