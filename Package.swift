@@ -96,7 +96,7 @@ let package = Package(
         .target(
             name: "Dispatching",
             dependencies: ["Pipeline", "Sensing", "Settings", "Units", "Database", "SQLite", logging],
-            path: "Sources/Dispatch", swiftSettings: settings),
+            swiftSettings: settings),
 
         // Both together.
         .target(name: "Relay", dependencies: [nioCore, nioPosix], swiftSettings: settings),
@@ -179,7 +179,7 @@ let package = Package(
             ],
             exclude: ["Python"], swiftSettings: settings),
         .testTarget(
-            name: "DispatchTests",
+            name: "DispatchingTests",
             dependencies: ["Dispatching", "Pipeline", "Sensing", "Settings", "SQLite", "Units", "TestSupport"],
             swiftSettings: settings),
         .testTarget(

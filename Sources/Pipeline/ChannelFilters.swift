@@ -26,9 +26,10 @@ struct ChannelFilters: Sendable {
         rate = settings.rate.map(RateOfChange.init(_:))
         settling = settings.settle.map(Settling.init(_:))
         window = settings.window.map(Window.init(_:))
-        reports = settings.report.map {
-            Array(repeating: ReportByException($0), count: settings.window?.values.count ?? 1)
-        } ?? []
+        reports =
+            settings.report.map {
+                Array(repeating: ReportByException($0), count: settings.window?.values.count ?? 1)
+            } ?? []
     }
 
     /// - Returns: the value as alarms see it; nil if there is none.

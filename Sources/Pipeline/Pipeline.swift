@@ -221,8 +221,8 @@ public struct Pipeline: Sendable {
                 (sensors[$1].dependents.count, $0) < (sensors[$0].dependents.count, $1)
             }
         }
-        for index in affected where sensors[index].inputs.contains(where: { $0.map { changed.contains($0.sensor) } ?? false })
-        {
+        for index in affected
+        where sensors[index].inputs.contains(where: { $0.map { changed.contains($0.sensor) } ?? false }) {
             if derive(index, now: now, &output) { changed.insert(index) }
         }
     }
@@ -274,7 +274,8 @@ public struct Pipeline: Sendable {
             let value = try derived.expression.evaluate(values)
             return .gives(
                 Reading(
-                    sensor: sensor.settings.name, value: value, unit: derived.unit, time: time ?? now, quality: quality))
+                    sensor: sensor.settings.name, value: value, unit: derived.unit, time: time ?? now, quality: quality)
+            )
         } catch {
             return .fails(error.description)
         }
@@ -390,6 +391,7 @@ extension Pipeline {
 
     private func fingerprint(of index: Int) -> String {
         let settings = sensors[index].settings
-        return "\(settings.filters.fingerprint) \(settings.derived?.expression.text ?? "") \(settings.derived?.unit ?? "")"
+        return
+            "\(settings.filters.fingerprint) \(settings.derived?.expression.text ?? "") \(settings.derived?.unit ?? "")"
     }
 }

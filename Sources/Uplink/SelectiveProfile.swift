@@ -1,5 +1,6 @@
 public import MQTT
 public import Pipeline
+internal import Sensing
 
 /// Tells of some sensors only, and of their alarms.
 public struct SelectiveProfile: Profile {

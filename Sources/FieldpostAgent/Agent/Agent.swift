@@ -77,13 +77,14 @@ public actor Agent {
         await processing.begin()
         let reading = Task { await read(runner, into: processing, assembly) }
         let guarding = Task { await assembly.guardOutputs(of: runner, logger) }
-        let obeying = Task { await center?.begin() }
+        let obeying = Task { if let center { await center.begin() } }
         await manager?.ready(await vitalParts(group.next(), assembly.links[0].outbox, runner))
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
-        for task in [reading, guarding, obeying] { task.cancel() }
-        for task in [reading, guarding, obeying] { await task.value }
+        let working: [Task<Void, Never>] = [reading, guarding, obeying]
+        for task in working { task.cancel() }
+        for task in working { await task.value }
         // What was read last is still under way.
         delivering.cancel()
         await delivering.value

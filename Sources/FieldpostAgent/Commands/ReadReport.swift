@@ -64,11 +64,11 @@ extension Reading.Value {
 extension AgentConfiguration {
     /// Reads these sensors, all at the same time; in the order of the configuration.
     public func readOnce(_ names: [String]) async -> ReadReport {
-        let chosen = sensors.filter { names.contains($0.source.name) }
+        let chosen = sensors.filter { names.contains($0.name) }
         return ReadReport(
-            results: await SensorRunner(chosen.map(\.source)).readOnce(),
+            results: await SensorRunner(chosen.compactMap(\.source)).readOnce(),
             units: Dictionary(
-                chosen.compactMap { sensor in sensor.unit.map { (sensor.source.name, $0) } },
+                chosen.compactMap { sensor in sensor.unit.map { (sensor.name, $0) } },
                 uniquingKeysWith: { first, _ in first }))
     }
 }

@@ -16,9 +16,9 @@ extension AgentConfiguration {
         log = Log(root.table("log"))
         server = BrokerConfiguration(root, stateDirectory: surroundings.stateDirectory)
         server?.log.level = log.level
-        var uplinks = UplinkReader(
-            device: device.id, isPublic: surroundings.isPublic, stateDirectory: surroundings.stateDirectory
-        ).uplinks(root)
+        let uplinkReader = UplinkReader(
+            device: device.id, isPublic: surroundings.isPublic, stateDirectory: surroundings.stateDirectory)
+        var uplinks = uplinkReader.uplinks(root)
         if server == nil, !root.has("broker") {
             if let index = uplinks.firstIndex(where: { $0.broker != nil }), uplinks.allSatisfy({ $0.broker != nil }) {
                 // The first one's connection is the agent's, which has its queue and its name.
@@ -41,7 +41,7 @@ extension AgentConfiguration {
         bridges = BridgeRule.read(root, device: device.id, server: server, broker: broker)
 
         let logger = Service.logger(log.level)
-        let plain = uplinks.first { if case .plain = $0.profile { true } else { false } } ?? Uplink()
+        let plain = uplinks.first(where: \.profile.isPlain) ?? Uplink()
         var owners: [String: String] = [:]
         var readers: [(sensor: Sensor, settings: SettingsReader)] = []
         sensors = root.tables("sensor").compactMap { settings in
@@ -77,6 +77,7 @@ extension AgentConfiguration {
                 sensors.first { $0.name == name }.map(\.isOutput)
             }
         }
+        uplinkReader.check(uplinks, bridges: !bridges.isEmpty, root)
         for uplink in uplinks {
             for name in (uplink.sensors ?? []).sorted() where owners[name] == nil {
                 root.problem(

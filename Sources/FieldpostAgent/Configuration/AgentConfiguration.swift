@@ -3,7 +3,6 @@ public import MQTT
 public import MQTTWire
 public import OpenSSLTransport
 public import Pipeline
-public import Sensing
 public import Settings
 public import StoreForward
 public import Units

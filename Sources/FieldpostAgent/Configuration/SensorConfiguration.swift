@@ -1,9 +1,9 @@
-public import Logging
+internal import Logging
 public import MQTT
 public import MQTTWire
 public import Pipeline
 public import Sensing
-public import Settings
+internal import Settings
 internal import Units
 public import Uplink
 
@@ -31,6 +31,8 @@ extension AgentConfiguration {
         /// `safe_after`: of an output, how long the connection may be gone until it goes into its safe state; 0 s and more.
         /// Default: it stays as it is until the agent ends.
         public var safeAfter: Duration?
+        /// `[sensor.homeassistant]`
+        public var homeAssistant = HomeAssistantEntity()
 
         /// How its readings travel where an uplink has it.
         func route(_ uplink: Uplink) -> Route {
@@ -39,6 +41,9 @@ extension AgentConfiguration {
                 priority: priority, expiry: expiry, includesSequence: uplink.sequence,
                 format: payload ?? uplink.payload)
         }
+
+        /// The longest time between two of its messages; nil where there is no such time.
+        var longestSilence: Duration? { processing.filters.longestSilence(every: source?.every) }
 
         var isOutput: Bool { source?.driver is any OutputDriver }
     }
@@ -74,6 +79,7 @@ extension AgentConfiguration.Sensor {
         priority = settings.priority() ?? priority
         expiry = settings.duration("expiry", in: .seconds(1)...)
         safeAfter = settings.duration("safe_after")
+        homeAssistant = settings.table("homeassistant").map { HomeAssistantEntity($0) } ?? homeAssistant
         guard let filters, source != nil || derived != nil else { return nil }
         processing = PipelineSensor(name: name, filters: filters, derived: derived)
         if safeAfter != nil, !isOutput {

@@ -1,7 +1,7 @@
 internal import MQTT
 public import MQTTWire
 internal import Pipeline
-public import Settings
+internal import Settings
 internal import Units
 public import Uplink
 
@@ -38,14 +38,26 @@ extension AgentConfiguration {
             case plain
             /// "senml": RFC 8428.
             case senml(SenMLProfile)
+            /// "homeassistant": as plain, and what makes Home Assistant show it.
+            case homeAssistant(HomeAssistantSettings)
+            /// "onenet": OneNET's data points or thing model, on a connection of its own.
+            case oneNET(OneNETSettings)
             /// "sparkplug": Sparkplug B 3.0, on a connection of its own.
             case sparkplug(SparkplugSettings)
+
+            /// Whether readings go as plain ones do.
+            var isPlain: Bool {
+                switch self {
+                case .plain, .homeAssistant: true
+                case .senml, .oneNET, .sparkplug: false
+                }
+            }
 
             /// Whether it goes by Fieldpost's own manners, and can share a connection with others that do.
             var isSociable: Bool {
                 switch self {
-                case .plain, .senml: true
-                case .sparkplug: false
+                case .plain, .senml, .homeAssistant: true
+                case .oneNET, .sparkplug: false
                 }
             }
         }
@@ -53,7 +65,7 @@ extension AgentConfiguration {
 
     /// Where readings go that sensors say nothing about.
     var plainUplink: Uplink {
-        uplinks.first { if case .plain = $0.profile { true } else { false } } ?? Uplink()
+        uplinks.first(where: \.profile.isPlain) ?? Uplink()
     }
 }
 
@@ -79,12 +91,41 @@ struct UplinkReader {
         return uplinks.isEmpty ? [AgentConfiguration.Uplink()] : uplinks
     }
 
+    /// Looks whether the uplinks of one connection get on with each other.
+    func check(_ uplinks: [AgentConfiguration.Uplink], bridges: Bool, _ root: SettingsReader) {
+        let shared = uplinks.filter { $0.broker == nil }
+        if let loner = shared.first(where: { !$0.profile.isSociable }) {
+            if shared.count > 1 {
+                root.problem(
+                    at: "uplink",
+                    message: "\"\(loner.name)\" wants the connection of [broker] for itself, and others use it too",
+                    mend: "give it its own, under [uplink.broker]")
+            }
+            if bridges {
+                root.problem(
+                    at: "bridge", message: "nothing can be carried over the connection of \"\(loner.name)\"",
+                    mend: "give that uplink its own, under [uplink.broker]")
+            }
+        }
+        let plain = shared.filter(\.profile.isPlain)
+        for (index, uplink) in plain.enumerated() {
+            guard let twin = plain[..<index].first(where: { $0.topic == uplink.topic }) else { continue }
+            root.problem(
+                at: "uplink",
+                message: "\"\(twin.name)\" and \"\(uplink.name)\" would both send each reading to \(uplink.topic)",
+                mend: #"leave one of them out ("homeassistant" sends what "plain" does), or give it another topic"#)
+        }
+    }
+
     private func uplink(_ settings: SettingsReader) -> AgentConfiguration.Uplink {
         var uplink = AgentConfiguration.Uplink()
         let kind = settings.choice("profile", of: Kind.self) ?? .plain
         uplink.name = settings.parsed("name", TopicLevel.check) ?? kind.rawValue
         switch kind {
-        case .plain:
+        case .plain, .homeassistant:
+            if kind == .homeassistant, let homeAssistant = HomeAssistantSettings(settings) {
+                uplink.profile = .homeAssistant(homeAssistant)
+            }
             uplink.topic = settings.topicTemplate() ?? uplink.topic
             uplink.qos = settings.qos() ?? uplink.qos
             uplink.retain = settings.boolean("retain") ?? uplink.retain
@@ -92,6 +133,7 @@ struct UplinkReader {
             uplink.payload =
                 settings.parsed("payload") { text throws(InvalidText) in try PlainFormat(parsing: text) }
                 ?? uplink.payload
+        case .onenet: if let oneNET = OneNETSettings(settings, device: device) { uplink.profile = .oneNET(oneNET) }
         case .sparkplug:
             if let sparkplug = SparkplugSettings(settings, device: device) { uplink.profile = .sparkplug(sparkplug) }
         case .senml: if let profile = SenMLProfile(settings, device: device) { uplink.profile = .senml(profile) }
@@ -114,6 +156,6 @@ struct UplinkReader {
     }
 
     private enum Kind: String, CaseIterable {
-        case plain, senml, sparkplug
+        case plain, senml, homeassistant, onenet, sparkplug
     }
 }

@@ -1,7 +1,7 @@
-public import Dispatch
+public import Dispatching
 internal import MQTT
 public import Settings
-internal import Units
+public import Units
 
 /// The configuration of `fieldpost dispatch`: `[dispatch]`, `[[place]]`, `[broker]` and `[log]`.
 public struct DispatchConfiguration: Sendable {

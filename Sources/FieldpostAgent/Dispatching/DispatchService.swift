@@ -1,9 +1,10 @@
-internal import Dispatch
+internal import Dispatching
 internal import Logging
 internal import MQTT
 internal import MQTTWire
 internal import NIOCore
 internal import NIOPosix
+internal import OpenSSLTransport
 internal import Units
 internal import UnixSignals
 
@@ -46,9 +47,8 @@ public struct DispatchService: Sendable {
             Dispatcher(configuration.dispatch, records: try await store.records(), at: .now()), store, logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let client = MQTTClient(configuration.client, eventLoop: group.next(), logger: logger)
-        logger.info(
-            "started",
-            metadata: ["tasks": "\(await desk.taskCount)", "file": "\(configuration.path)"])
+        let count = await desk.taskCount
+        logger.info("started", metadata: ["tasks": "\(count)", "file": "\(configuration.path)"])
         let connecting = Task { await client.run() }
         let working = Task { await work(desk, client, logger) }
         await manager?.ready([])

@@ -15,7 +15,7 @@ struct Assembly: Sendable {
     /// How often the agent was started, this time counted.
     let boot: Int64
     /// Of the links that go by Fieldpost's own manners.
-    private let boards: [(board: Board, manner: BoardManner, link: Int)]
+    private let boards: [(board: Board, link: Int)]
     private let configuration: AgentConfiguration
     private let manager: ServiceManager?
     private let logger: Logger
@@ -28,7 +28,7 @@ struct Assembly: Sendable {
         self.configuration = configuration
         self.manager = manager
         self.logger = logger
-        var (links, boards): ([Link], [(board: Board, manner: BoardManner, link: Int)]) = ([], [])
+        var (links, boards): ([Link], [(board: Board, link: Int)]) = ([], [])
         var boot: Int64 = 0
         for plan in configuration.linkPlans {
             let isFirst = links.isEmpty
@@ -40,26 +40,78 @@ struct Assembly: Sendable {
                 for link in links { await link.outbox.close() }
                 throw .queue("\(error)")
             }
-            let bridge = isFirst ? await Self.bridge(configuration, host, outbox, logger) : nil
-            let subscriptions =
-                isFirst
-                ? SensorSubscriptions(configuration, server: host?.server, eventLoop: eventLoop, logger: logger) : nil
-            let board = Board(
-                Presence(configuration, boot: boot), outbox: outbox, bridge: bridge?.counters,
-                sensors: configuration.sensors.count, manager: isFirst ? manager : nil)
-            let manner = BoardManner(
-                configuration, plan.broker, board, bridge: bridge, subscriptions: subscriptions, homeAssistant: nil,
-                logger: logger)
-            boards.append((board, manner, links.count))
-            let client = MQTTClient(
-                configuration.client(plan, manner), store: bridge?.store ?? outbox, eventLoop: eventLoop,
-                logger: logger)
-            links.append(
-                Link(
-                    name: plan.name, outbox: outbox, client: client, manner: manner,
-                    profiles: plan.uplinks.map { configuration.profile($0) }, logger: logger))
+            let link = await Self.link(
+                plan, configuration, outbox, isFirst ? host : nil, isFirst ? manager : nil, state, boot: boot,
+                eventLoop,
+                isFirst: isFirst, logger)
+            if let board = link.board { boards.append((board, links.count)) }
+            links.append(link.link)
         }
         (self.links, self.boards, self.boot) = (links, boards, boot)
+    }
+
+    private static func link(
+        _ plan: LinkPlan, _ configuration: AgentConfiguration, _ outbox: Outbox, _ host: BridgeHost?,
+        _ manager: ServiceManager?, _ state: StateFile, boot: Int64, _ eventLoop: any EventLoop, isFirst: Bool,
+        _ logger: Logger
+    ) async -> (link: Link, board: Board?) {
+        let profiles = plan.uplinks.map { configuration.profile($0) }
+        for uplink in plan.uplinks {
+            switch uplink.profile {
+            case .plain, .senml, .homeAssistant: continue
+            case .oneNET(let settings):
+                let store = OneNETStore(outbox, settings: settings, logger: logger)
+                let manner = OneNETManner(settings, store: store, logger: logger)
+                var client = configuration.client(plan, manner)
+                settings.configure(&client)
+                let link = Link(
+                    name: plan.name, outbox: outbox,
+                    client: MQTTClient(client, store: store, eventLoop: eventLoop, logger: logger), manner: manner,
+                    profiles: profiles, logger: logger)
+                return (link, nil)
+            case .sparkplug(let settings):
+                // As long as it can take to notice a dead line (see the store).
+                let proof = plan.broker.keepAlive + plan.broker.responseTimeout * 5
+                let mayBeSet = configuration.commands.map { commands in
+                    commands.allowed.contains(.set)
+                        ? configuration.sensors.filter { $0.isOutput && commands.outputs?.contains($0.name) ?? true }
+                        : []
+                }
+                let store = SparkplugStore(
+                    outbox, settings: settings, outputs: Set((mayBeSet ?? []).map(\.name)), proof: proof)
+                for alarm in configuration.alarms { store.declare(SparkplugStore.metrics(ofAlarm: alarm.name)) }
+                let manner = SparkplugManner(plan.broker, outbox: outbox, store: store, logger: logger)
+                var client = configuration.client(plan, manner)
+                (client.sessionExpiry, client.returnAfter, client.markBacklog) = (.zero, nil, nil)
+                let link = Link(
+                    name: plan.name, outbox: outbox, store: store,
+                    client: MQTTClient(client, store: store, eventLoop: eventLoop, logger: logger), manner: manner,
+                    profiles: profiles, logger: logger)
+                return (link, nil)
+            }
+        }
+        let bridge = await Self.bridge(configuration, host, outbox, logger)
+        let subscriptions =
+            isFirst
+            ? SensorSubscriptions(configuration, server: host?.server, eventLoop: eventLoop, logger: logger) : nil
+        let board = Board(
+            Presence(configuration, boot: boot), outbox: outbox, bridge: bridge?.counters,
+            sensors: configuration.sensors.count, manager: manager)
+        var desk: HomeAssistantDesk?
+        for uplink in plan.uplinks {
+            guard case .homeAssistant(let settings) = uplink.profile else { continue }
+            desk = await HomeAssistantDesk(configuration, uplink, settings, outbox: outbox, state: state)
+        }
+        let manner = BoardManner(
+            configuration, plan.broker, board, bridge: bridge, subscriptions: subscriptions, homeAssistant: desk,
+            logger: logger)
+        let client = MQTTClient(
+            configuration.client(plan, manner), store: bridge?.store ?? outbox, eventLoop: eventLoop, logger: logger)
+        return (
+            Link(
+                name: plan.name, outbox: outbox, client: client, manner: manner, profiles: profiles, logger: logger),
+            board
+        )
     }
 
     private static func bridge(
@@ -89,10 +141,16 @@ struct Assembly: Sendable {
     }
 
     func serve(_ center: CommandCenter, _ settings: CommandSettings) {
-        for entry in boards {
-            let link = links[entry.link]
-            entry.manner.serve(
-                CommandDesk(settings: settings, center: center, link: link.name, outbox: link.outbox, logger: logger))
+        for link in links {
+            switch link.manner {
+            case let manner as BoardManner:
+                manner.serve(
+                    CommandDesk(
+                        settings: settings, center: center, link: link.name, outbox: link.outbox, logger: logger))
+            case let manner as OneNETManner: manner.serve(center)
+            case let manner as SparkplugManner: manner.serve(center)
+            default: break
+            }
         }
     }
 

@@ -67,7 +67,8 @@ struct Link: Sendable {
         }
         guard let reason = failures.last, let omitted = allowance.admit() else { return }
         logger.error(
-            "readings were not accepted", metadata: ["link": "\(name)", "reason": "\(reason)", "left-out": "\(omitted)"])
+            "readings were not accepted",
+            metadata: ["link": "\(name)", "reason": "\(reason)", "left-out": "\(omitted)"])
     }
 
     private final class Failures: Sendable {

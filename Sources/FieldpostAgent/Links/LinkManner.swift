@@ -1,6 +1,7 @@
 internal import MQTT
 internal import NIOCore
 internal import Pipeline
+internal import Settings
 
 /// How a link behaves beside carrying messages: how it introduces itself to its broker, what it listens to, and how it takes
 /// its leave. Platforms have their own ideas of that.

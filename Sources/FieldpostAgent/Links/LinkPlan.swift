@@ -24,7 +24,7 @@ extension AgentConfiguration {
     func profile(_ uplink: Uplink) -> any Profile {
         let profile: any Profile
         switch uplink.profile {
-        case .plain:
+        case .plain, .homeAssistant:
             profile = PlainProfile(
                 device: device.id,
                 routes: Dictionary(
@@ -37,6 +37,7 @@ extension AgentConfiguration {
                     uniquingKeysWith: { first, _ in first }),
                 position: device.position.map { .init(latitude: $0.latitude, longitude: $0.longitude) })
         case .senml(let senml): profile = senml
+        case .oneNET(let oneNET): profile = OneNETProfile(oneNET)
         case .sparkplug(let sparkplug): profile = SparkplugProfile(sparkplug)
         }
         return uplink.sensors.map { SelectiveProfile(profile, sensors: $0) } ?? profile

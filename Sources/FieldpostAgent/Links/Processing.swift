@@ -184,7 +184,9 @@ actor Processing {
             for value in output.values { remember(value) }
             output.reports += alarms.accept(output.values).map(Report.alarm)
             output.reports += alarms.advance(to: now).map(Report.alarm)
-            if output.reports.isEmpty, alarms.due.map({ $0 <= now }) ?? false || pipeline.due.map({ $0 <= now }) ?? false {
+            if output.reports.isEmpty,
+                alarms.due.map({ $0 <= now }) ?? false || pipeline.due.map({ $0 <= now }) ?? false
+            {
                 // Never in a loop without a breath.
                 try? await Task.sleep(for: .milliseconds(100))
             }

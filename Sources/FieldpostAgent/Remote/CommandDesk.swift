@@ -83,9 +83,11 @@ struct CommandDesk: Sendable {
         do throws(CommandError) {
             var text = try text(order, message.payload)
             // Whoever asks the same again says so in one way or another.
-            text.id = text.id ?? order.id ?? correlation.map { data in
-                "\(order.response) " + data.readableBytesView.map { String($0, radix: 16) }.joined(separator: ".")
-            }
+            text.id =
+                text.id ?? order.id
+                ?? correlation.map { data in
+                    "\(order.response) " + data.readableBytesView.map { String($0, radix: 16) }.joined(separator: ".")
+                }
             let isOwnID = text.id != nil && text.id == order.id
             answer = await center.answer(CommandCenter.Request(text: text, asker: link))
             // What was not said in the payload need not be repeated there.

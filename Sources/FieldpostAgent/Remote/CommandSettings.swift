@@ -1,7 +1,7 @@
 public import MQTTWire
 public import Sensing
-public import Settings
-public import Units
+internal import Settings
+internal import Units
 public import Uplink
 
 /// `[commands]`: what the board may be asked from afar. Without the table nothing.

@@ -42,7 +42,7 @@ struct Dispatch: AsyncParsableCommand {
             do {
                 configuration = try DispatchConfiguration.plain(broker: broker ?? "")
             } catch {
-                throw fail("--broker \(error)", .usage)
+                throw ValidationError("--broker: \(error)")
             }
         }
         do {

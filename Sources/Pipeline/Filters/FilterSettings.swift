@@ -66,7 +66,8 @@ public struct FilterSettings: Sendable, Hashable {
         median = settings.integer("median", in: MovingMedian.lengths)
         if let median, median.isMultiple(of: 2) {
             settings.problem(
-                at: "median", message: "\(median) values have no middle one", mend: "write \(median - 1) or \(median + 1)")
+                at: "median", message: "\(median) values have no middle one",
+                mend: "write \(median - 1) or \(median + 1)")
         }
         if settings.isInteger("average") {
             average = settings.integer("average", in: MovingAverage.counts).map { .count($0) }
@@ -92,7 +93,8 @@ public struct FilterSettings: Sendable, Hashable {
         for (index, unit) in convert.enumerated() {
             if let other = convert[..<index].first(where: { $0.dimension == unit.dimension }) {
                 settings.problem(
-                    at: "convert", message: "\"\(other.name)\" and \"\(unit.name)\" are both units of \(unit.dimension)",
+                    at: "convert",
+                    message: "\"\(other.name)\" and \"\(unit.name)\" are both units of \(unit.dimension)",
                     mend: "keep one of them")
             }
         }
@@ -161,5 +163,16 @@ public struct FilterSettings: Sendable, Hashable {
             case nil: ""
             }
         return "\(scale.factor) \(scale.offset) \(convert.map(\.name)) \(range) \(median ?? 0) \(average) \(rate)"
+    }
+}
+
+extension FilterSettings {
+    /// The longest time between two reports of a sensor that is well; nil where there is none.
+    ///
+    /// - Parameter every: how often it is read; nil: when it likes.
+    public func longestSilence(every: Duration?) -> Duration? {
+        if let report { return report.silence.map { .milliseconds($0) } }
+        if let window { return .milliseconds(window.every) }
+        return every
     }
 }

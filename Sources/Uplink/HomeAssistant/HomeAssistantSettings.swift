@@ -1,11 +1,11 @@
 public import Settings
 internal import Units
 
-/// What Home Assistant is told of a board as a whole: the keys of the table `[homeassistant]`, or of an uplink's.
+/// What Home Assistant is told of a board as a whole: keys of an uplink's table.
 ///
 ///     discovery_prefix = "homeassistant"   # the default, as Home Assistant's own
 ///     birth_topic = "homeassistant/status" # the default: where Home Assistant tells that it has started
-///     name = "Cold store"                  # the device's name; default: its id
+///     device_name = "Cold store"           # default: its id
 ///     model = "Raspberry Pi 4"             # default: "Fieldpost board"
 ///     manufacturer = "Raspberry Pi"        # default: "Fieldpost"
 ///     area = "Cellar"                      # suggested when the device is new
@@ -27,7 +27,7 @@ public struct HomeAssistantSettings: Sendable, Hashable {
     public init?(_ settings: SettingsReader) {
         let prefix = settings.parsed("discovery_prefix", Self.topic)
         let birth = settings.parsed("birth_topic", Self.topic)
-        name = settings.string("name")
+        name = settings.string("device_name")
         model = settings.string("model") ?? model
         manufacturer = settings.string("manufacturer") ?? manufacturer
         area = settings.string("area")

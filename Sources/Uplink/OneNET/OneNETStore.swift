@@ -71,7 +71,7 @@ public actor OneNETStore: SessionStore {
         changed()
     }
 
-    public func connectionEnded() { exchange.connectionEnded(at: .now) }
+    public func connectionLost() { exchange.connectionEnded(at: .now) }
 
     // MARK: The store of the client
 

@@ -4,7 +4,9 @@ public import Settings
 
 extension BrokerConfiguration {
     /// What stands in an agent's configuration beside the broker's own tables.
-    private static let agentTables = ["device", "broker", "queue", "status", "uplink", "sensor", "bridge", "alarm", "commands"]
+    private static let agentTables = [
+        "device", "broker", "queue", "status", "uplink", "sensor", "bridge", "alarm", "commands",
+    ]
 
     /// - Returns: nil if the file says nothing of a broker.
     init?(_ root: SettingsReader, stateDirectory: String) {

@@ -4,7 +4,8 @@ internal import Units
 extension Dispatcher {
     /// Does what is due, and offers what waits to whoever can have it by now.
     mutating func settle(at now: Timestamp) {
-        for (farewell, time) in farewells.sorted(by: { $0.key < $1.key }) where min(time, now + settings.farewell) <= now {
+        for (farewell, time) in farewells.sorted(by: { $0.key < $1.key })
+        where min(time, now + settings.farewell) <= now {
             forget(farewell)
         }
         // A clock that was set back must not keep anybody waiting.
