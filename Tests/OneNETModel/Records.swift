@@ -12,6 +12,8 @@ extension OneNETPlatform {
 
     /// What posts have said: by device (`product/name`), then by identifier or stream.
     public struct Records: Sendable, Hashable {
+        public init() {}
+
         public private(set) var properties: [String: [String: [Point]]] = [:]
         public private(set) var events: [String: [String: [Point]]] = [:]
         public private(set) var streams: [String: [String: [Point]]] = [:]
@@ -31,7 +33,7 @@ extension OneNETPlatform {
             default:
                 for stream in arrival.payload["dp"]?.object ?? [] {
                     for point in stream.value.array ?? [] {
-                        let time = point["t"]?.number.map { Int64($0) * 1000 }
+                        let time = point["t"]?.number.flatMap { Int64(exactly: $0) }.map { $0 * 1000 }
                         streams[arrival.device, default: [:]][stream.name, default: []].append(
                             Point(value: point["v"] ?? .null, time: time, isHistory: false))
                     }
@@ -47,7 +49,7 @@ extension OneNETPlatform {
                 for point in member.value.array ?? [member.value] {
                     self[keyPath: table][device, default: [:]][member.name, default: []].append(
                         Point(
-                            value: point["value"] ?? .null, time: point["time"]?.number.map { Int64($0) },
+                            value: point["value"] ?? .null, time: point["time"]?.number.flatMap { Int64(exactly: $0) },
                             isHistory: isHistory))
                 }
             }

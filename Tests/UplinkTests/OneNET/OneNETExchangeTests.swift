@@ -140,6 +140,17 @@ import Testing
         #expect(exchange.statistics.unknownAnswers == 3)
     }
 
+    @Test func aRefusalThatComesTwiceCountsOnce() throws {
+        var exchange = try exchange()
+        for _ in 0..<5 {
+            guard case .later = exchange.answered(OneNETAnswer(id: "1", code: 777), at: start) else {
+                Issue.record("given up")
+                return
+            }
+        }
+        #expect(exchange.statistics.postponed == 1)
+    }
+
     @Test func aPostIsNotRepeatedBeforeTheBrokerHasIt() throws {
         var exchange = OneNETExchange(limits)
         _ = exchange.give(try stored(1), key: "1", at: start)

@@ -140,7 +140,7 @@ import Units
         let platform = platform()
         try await platform.start()
         let settings = oneNET {
-            $0.answerWithin = .seconds(2)
+            $0.answerWithin = .seconds(30)
             $0.retry = .milliseconds(100)
             change(&$0)
         }
@@ -195,7 +195,9 @@ import Units
     }
 
     @Test func theBrokersAcknowledgementAloneLetsNothingGo() async throws {
-        try await live { platform, board in
+        try await live {
+            $0.answerWithin = .milliseconds(500)
+        } _: { platform, board in
             await platform.treat { _ in .lose }
             try await board.report(0..<3)
             try await eventually("the posts") { await platform.arrivals.count >= 3 }
@@ -258,6 +260,50 @@ import Units
         }
     }
 
+    @Test func dataPointsThatAreRejectedAreThrownAway() async throws {
+        try await live {
+            $0.model = .dataPoints
+        } _: { platform, board in
+            await platform.treat {
+                $0.text.includes(#""id":2,"#) ? .refuse(code: 98, message: "illegal data") : .accept
+            }
+            try await board.report(0..<5)
+            try await allIsTold(board)
+            #expect(await board.store.statistics.refused == 1)
+            #expect(await platform.records.streams[Self.device]?["fill"]?.count == 4)
+        }
+    }
+
+    /// Answers as bad as they come, and a line that is cut again and again.
+    @Test(arguments: [1, 2, 3, 4] as [UInt64])
+    func inAllOfItTogetherNothingIsLost(seed: UInt64) async throws {
+        try await live {
+            $0.answerWithin = .milliseconds(300)
+            $0.attempts = 1000
+            $0.window = 16
+        } _: { platform, board in
+            let random = Mutex(SplitMix64(seed: seed))
+            await platform.treat { _ in
+                switch random.withLock({ Int.random(in: 0..<20, using: &$0) }) {
+                case 0: .lose
+                case 1: .acceptSilently
+                case 2: .acceptLate(.milliseconds(400))
+                case 3: .acceptTwice
+                case 4: .refuse(code: 500, message: "busy")
+                default: .accept
+                }
+            }
+            for round in 0..<10 {
+                try await board.report(round * 20..<round * 20 + 20)
+                await platform.disconnect("bin-01")
+            }
+            try await allIsTold(board)
+            #expect(
+                Set(await fill(platform).map(\.value)) == Set((0..<200).map { .number(Double($0)) }), "seed \(seed)")
+            #expect(await board.store.statistics.givenUp == 0)
+        }
+    }
+
     // MARK: Outages
 
     @Test(arguments: [false, true])
@@ -298,10 +344,12 @@ import Units
             await platform.treat { _ in .lose }
             try await board.report(0..<5)
             try await eventually("the posts") { await platform.arrivals.count == 5 }
+            try await eventually("their acknowledgement") { await board.client.inFlight == 0 }
             await platform.treat { _ in .accept }
             await platform.disconnect("bin-01")
             try await allIsTold(board)
             #expect(Set(await fill(platform).map(\.value)) == Set((0..<5).map { .number(Double($0)) }))
+            #expect(await fill(platform).allSatisfy { $0.isHistory })
         }
     }
 
@@ -379,6 +427,7 @@ import Units
     @Test func aGatewayBringsItsSubDevicesAndSpeaksForThem() async throws {
         try await live {
             $0.addsSubDevices = true
+            $0.services = ["Empty": "empty"]
             $0.subDevices = [
                 subDevice("lid-1", sensors: ["lid1"], outputs: ["Lock": OneNETSettings.Output(sensor: "lock1")]),
                 subDevice("lid-2", sensors: ["lid2"]),
@@ -397,6 +446,16 @@ import Units
                 ["deviceName": "lid-1", "productID": "654321", "params": ["Lock": true]])
             #expect(set?["code"] == .number(200))
             #expect(board.executed.withLock { $0 } == [.set(sensor: "lock1", channel: nil, value: .boolean(true))])
+            let get = await platform.ask(
+                Self.device, "thing/sub/property/get",
+                ["deviceName": "lid-2", "productID": "654321", "params": ["lid2"]])
+            #expect(get?["data"] == ["lid2": 2])
+            let invoke = await platform.ask(
+                Self.device, "thing/sub/service/invoke",
+                ["deviceName": "lid-2", "productID": "654321", "identifier": "Empty", "input": [:]])
+            #expect(invoke?["data"]?["output"]?["done"] == .boolean(true))
+            let change = await platform.ask(Self.device, "thing/sub/topo/change", ["subList": []])
+            #expect(change?["code"] == .number(200))
             for message in board.node.withLock({ $0.farewell(at: Timestamp.now()) }) {
                 try await board.client.publishNow(message)
             }
@@ -410,15 +469,6 @@ import Units
             try await board.report(0..<3)
             try await board.client.waitUntilDelivered(timeout: .seconds(30))
             #expect(await fill(platform).count == 3)
-        }
-    }
-
-    @Test func aSilentDeviceGoesOffline() async throws {
-        try await live { platform, board in
-            try await eventually("the device") { await platform.online == ["bin-01"] }
-            await board.stop()
-            try await eventually("its end") { await platform.online.isEmpty }
-            #expect(await platform.lifecycle == ["online bin-01", "offline bin-01"])
         }
     }
 }

@@ -15,9 +15,12 @@ import Units
             })
     }
 
-    private func read(_ table: Table) -> (settings: OneNETSettings?, problems: [String]) {
+    private func read(_ table: Table, secrets: SecretAccess = .needed) -> (
+        settings: OneNETSettings?, problems: [String]
+    ) {
         let reader = SettingsReader(
-            table, keyPath: "uplink[1]", position: SourcePosition(line: 1, column: 1), problems: Problems())
+            table, keyPath: "uplink[1]", position: SourcePosition(line: 1, column: 1), problems: Problems(),
+            secrets: secrets)
         let settings = OneNETSettings(reader, device: "board-7")
         reader.finish()
         return (settings, reader.problems.all.map { "\($0.keyPath): \($0.message)" })
@@ -95,6 +98,17 @@ import Units
                 "uplink[1].sub_devices[3].sensors: \"s\" belongs to another sub-device already",
                 "uplink[1].sub_devices[3].device: \"c\" is there already",
             ])
+    }
+
+    @Test func aKeyIsJudgedWhereItCanBeSeen() {
+        let hidden = Self.table([
+            "product": .string("1"), "key_file": .string("/run/credentials/nobody.service/key"),
+        ])
+        #expect(read(hidden).problems.contains { $0.hasPrefix("uplink[1].key_file: ") })
+        #expect(read(hidden, secrets: .checked).settings != nil)
+        #expect(read(hidden, secrets: .ignored).problems == [])
+        let wrong = Self.table(["product": .string("1"), "key": .string("00")])
+        #expect(read(wrong).problems == ["uplink[1].key: is not Base64"])
     }
 
     @Test func dataPointsKnowNoOutputs() {
