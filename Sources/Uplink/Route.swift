@@ -9,7 +9,7 @@ public struct Route: Sendable, Hashable {
     public var priority: Priority
     /// After so long a reading is no longer worth delivering; nil: as long as the queue keeps it.
     public var expiry: Duration?
-    /// Payloads carry the queue's sequence number as "seq". It counts everything that the device accepts, so a
+    /// JSON payloads carry the queue's sequence number as "seq". It counts everything that the device accepts, so a
     /// subscriber to all of a device's topics sees in a gap that something was given up.
     public var includesSequence: Bool
     /// What the plain profile's payloads look like.

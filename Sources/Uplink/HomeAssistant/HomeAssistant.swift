@@ -158,7 +158,7 @@ public struct HomeAssistant: Sendable {
 
     // MARK: State
 
-    /// What has to be kept for the next start.
+    /// What has to be kept for the next start. It changes only when ``begin()`` or ``observe(_:)`` return something.
     public var state: JSON {
         .object([
             JSON.Member("base", .string(base)),

@@ -19,8 +19,8 @@ internal import Units
 ///     qos = 1
 ///
 /// Names are the sensor's and the channel's, with a slash between them; characters that SenML has no place for become
-/// `_` (§4.5.1). Units are the registry's, and values are converted to them: hPa to Pa, mm to m, % to a ratio
-/// (``SenMLUnit``). Times are absolute, exact to the millisecond.
+/// `_` (§4.5.1). Units are the registry's primary ones, and values are converted to them: hPa to Pa, mm to m, Wh to J, %
+/// to a ratio (but %RH for what is called humidity). Times are absolute, exact to the millisecond.
 ///
 /// **A board whose clock was never set** knows no time, and its seconds since 1970 would be read as seconds from now
 /// (§4.5.3). Its records have none, which means "about now" to their reader, and beside them stands

@@ -35,7 +35,7 @@ struct SenMLUnit: Sendable, Hashable {
     }
 
     /// Those that owners write in the registry's own way.
-    private static let registered: Set<String> = [
+    static let registered: Set<String> = [
         "m", "kg", "s", "A", "K", "cd", "mol", "Hz", "rad", "sr", "N", "Pa", "J", "W", "C", "V", "F", "Ohm", "S", "Wb",
         "T", "H", "Cel", "lm", "lx", "Bq", "Gy", "Sv", "kat", "m2", "m3", "m/s", "m/s2", "m3/s", "W/m2", "cd/m2", "bit",
         "bit/s", "lat", "lon", "pH", "dB", "dBW", "count", "/", "%RH", "%EL", "EL", "1/s", "S/m", "B", "VA", "VAs",
@@ -43,7 +43,7 @@ struct SenMLUnit: Sendable, Hashable {
         "vars", "J/m", "kg/m3", "NTU",
     ]
 
-    private static let known: [String: (symbol: String, scale: Double, offset: Double)] = [
+    static let known: [String: (symbol: String, scale: Double, offset: Double)] = [
         "°C": ("Cel", 1, 0), "°F": ("Cel", 5.0 / 9, -160.0 / 9),
         "%": ("/", 1e-2, 0), "‰": ("/", 1e-3, 0), "ppm": ("/", 1e-6, 0), "ppb": ("/", 1e-9, 0),
         "kPa": ("Pa", 1e3, 0), "hPa": ("Pa", 1e2, 0), "mbar": ("Pa", 1e2, 0), "bar": ("Pa", 1e5, 0),

@@ -150,6 +150,28 @@ import Units
         #expect(try #require(home.wakeTime) >= wakeTime + HomeAssistant.pause)
     }
 
+    @Test func S3_nothingThatComesFromTheBrokerIsTooOdd() throws {
+        var generator = SplitMix64(seed: .random(in: 0...(.max)))
+        let seed = generator.seed
+        let pieces = [
+            "homeassistant", "sensor", "+", "", node, "a", "_-", "_", "_0", "config", "status", "é", "_c3", "online",
+        ]
+        var home = try Tests.home([try Tests.sensor("a")], alarms: ["full"])
+        for _ in 0..<5000 {
+            let levels = (0..<Int.random(in: 0...6, using: &generator)).map { _ in
+                (0...Int.random(in: 0...2, using: &generator)).map { _ in
+                    pieces.randomElement(using: &generator) ?? ""
+                }.joined()
+            }
+            let topic = levels.joined(separator: "/")
+            let payloads = [[], Array(#"{"origin":{"name":"Fieldpost"}}"#.utf8), generator.bytes(20)]
+            let payload = payloads.randomElement(using: &generator) ?? []
+            for message in home.receive(topic, payload, at: start, using: &generator) {
+                #expect(message.topic.string == topic && topic.contains("/\(node)/"), "seed \(seed)")
+            }
+        }
+    }
+
     @Test func aStateThatMakesNoSenseIsNoState() throws {
         for state: JSON in [
             .null, [], ["entities": 5], ["entities": [5, ["id": "a"], ["id": "_", "component": "x"]]],

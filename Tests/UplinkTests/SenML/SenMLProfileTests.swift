@@ -63,6 +63,16 @@ import Units
         #expect(record.value == .number(converted))
     }
 
+    /// RFC 8428 §12.1 and RFC 8798 §2, without those that are not recommended.
+    @Test func noUnitIsWrittenThatTheRegistryLacksOrAdvisesAgainst() {
+        let written = SenMLUnit.known.values.map(\.symbol) + SenMLUnit.registered
+        #expect(Set(written).isSubset(of: SenMLUnit.registered))
+        for symbol in ["%", "g", "l", "l/s", "1/min", "beat/min", "beats", "deg", "Bspl", "hPa", "Wh", "ppm", "dBm"] {
+            #expect(!SenMLUnit.registered.contains(symbol))
+        }
+        for (unit, known) in SenMLUnit.known { #expect(known.scale > 0 && known.scale.isFinite, "\(unit)") }
+    }
+
     @Test func eachKindOfValueHasItsOwnField() throws {
         #expect(try text(.readings([reading(.boolean(false))])).hasSuffix(#""n":"climate","vb":false}]"#))
         #expect(try text(.readings([reading(.text("ajar"))])).hasSuffix(#""n":"climate","vs":"ajar"}]"#))
