@@ -170,7 +170,8 @@ let package = Package(
         .testTarget(
             name: "UplinkTests",
             dependencies: [
-                "Uplink", "Pipeline", "Sensing", "Settings", "MQTT", "MQTTWire", "Units", "TestSupport", nioCore,
+                "Uplink", "Pipeline", "Sensing", "Settings", "MQTT", "MQTTWire", "Units", "TestSupport", "Relay", nioCore,
+                nioPosix,
             ],
             exclude: ["Python"], swiftSettings: settings),
         .testTarget(

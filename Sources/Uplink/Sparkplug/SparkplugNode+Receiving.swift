@@ -74,7 +74,8 @@ extension SparkplugNode {
         return command.metrics.prefix(Self.maximumCommands).compactMap { metric in
             guard let name = metric.name else {
                 statistics.ignored += 1
-                return .refused(CommandError(.malformed, "a command without a metric's name; aliases are not used here"))
+                return .refused(
+                    CommandError(.malformed, "a command without a metric's name; aliases are not used here"))
             }
             if device == nil, name == Self.rebirthName {
                 // Also when the births are under way: whoever asks may have begun to listen behind them.

@@ -73,7 +73,8 @@ public struct SparkplugSettings: Sendable, Hashable {
         let devices = Self.devices(settings)
         if settings.has("device"), settings.has("devices") {
             settings.problem(
-                at: "device", message: "stands beside devices", mend: "list its sensors under devices, or leave one out")
+                at: "device", message: "stands beside devices", mend: "list its sensors under devices, or leave one out"
+            )
         }
         guard let group, let node, let devices else { return nil }
         do {
