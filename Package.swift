@@ -175,7 +175,7 @@ let package = Package(
             name: "UplinkTests",
             dependencies: [
                 "Uplink", "Pipeline", "Sensing", "Settings", "MQTT", "MQTTWire", "Units", "TestSupport", "OneNETModel",
-                "StoreForward", nioCore, nioPosix,
+                "StoreForward", "Relay", nioCore, nioPosix,
             ],
             exclude: ["Python"], swiftSettings: settings),
         .testTarget(

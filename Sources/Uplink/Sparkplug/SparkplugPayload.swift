@@ -7,7 +7,7 @@ public import Units
 /// metadata, further properties) are skipped in what is read.
 public struct SparkplugPayload: Sendable, Hashable {
     /// So many metrics are read at most.
-    public static let maximumMetrics = 100_000
+    public static let maximumMetrics = 10_000
 
     /// When it was sent.
     public var time: Timestamp?

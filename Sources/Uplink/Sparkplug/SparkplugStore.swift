@@ -21,7 +21,8 @@ public import Units
 /// lay in the socket when the line was cut is lost, and nobody is told. So a message stays in the queue until its
 /// connection has stood for another `proof`; if the connection ends earlier, the message is given out again on the
 /// next one, as historical. With a `proof` that is longer than the client needs to notice a dead line (keep-alive and
-/// five times its response timeout), nothing is lost; hosts get some values twice, with the same time. What the server
+/// five times its response timeout), nothing is lost, up to 100,000 messages in that time; hosts get some values
+/// twice, with the same time. What the server
 /// or a host drops after it was received, QoS 0 allows, and nothing here can know.
 public final class SparkplugStore: SessionStore {
     private let store: any SessionStore
@@ -154,9 +155,16 @@ public final class SparkplugStore: SessionStore {
 
     private func ring() { bell.withLock { $0 }?() }
 
+    /// Once, however often it is asked for meanwhile.
     private func ring(after delay: Duration) {
+        let isSet = state.withLock { state in
+            defer { state.isBellSet = true }
+            return state.isBellSet
+        }
+        guard !isSet else { return }
         Task { [weak self] in
             try await Task.sleep(for: delay)
+            self?.state.withLock { $0.isBellSet = false }
             self?.ring()
         }
     }
@@ -254,9 +262,10 @@ public final class SparkplugStore: SessionStore {
     public func acknowledge(_ ids: [MessageID]) async throws {
         let isAlarmDue = state.withLock { state in
             let now = clock()
-            for id in ids where state.given.remove(id) != nil { state.unproven.append((id, now)) }
-            defer { state.isAlarmSet = state.isAlarmSet || !state.unproven.isEmpty }
-            return proof > .zero && !state.isAlarmSet && !state.unproven.isEmpty
+            state.written(ids, at: now)
+            guard proof > .zero, !state.isAlarmSet, !state.unproven.isEmpty else { return false }
+            state.isAlarmSet = true
+            return true
         }
         if isAlarmDue { settleLater() }
         try await settle()

@@ -21,7 +21,9 @@ struct SparkplugStream: Sendable {
     /// No messages of ours, which the queue does not know yet either.
     var unsayable: [MessageID] = []
     var lastSynthetic: Int64 = 0
+    /// Somebody will look after `unproven`, or ring the bell.
     var isAlarmSet = false
+    var isBellSet = false
     var statistics = SparkplugStatistics()
 
     /// All that was given out and is not known to have arrived is to be given out again.
@@ -32,6 +34,18 @@ struct SparkplugStream: Sendable {
         waiting.removeAll()
         mustRewind = true
         epoch += 1
+    }
+
+    /// More than this, and the oldest are believed to have arrived.
+    static let maximumUnproven = 100_000
+
+    mutating func written(_ ids: [MessageID], at now: ContinuousClock.Instant) {
+        for id in ids where given.remove(id) != nil { unproven.append((id, now)) }
+        let excess = unproven.count - Self.maximumUnproven
+        if excess > 0 {
+            proven += unproven.prefix(excess).map(\.id)
+            unproven.removeFirst(excess)
+        }
     }
 
     /// - Parameter instant: what was written until then has arrived; nil: all.

@@ -86,21 +86,21 @@ import Musl
 
         #expect(configuration.status.topic.string == "fieldpost/bin-7/status")
         #expect(configuration.status.every == .seconds(300))
-        #expect(configuration.uplink.topic.description == "fieldpost/{device}/{sensor}")
-        #expect(configuration.uplink.qos == .atLeastOnce)
-        #expect(!configuration.uplink.retain)
-        #expect(!configuration.uplink.sequence)
+        #expect(configuration.uplinks[0].topic.description == "fieldpost/{device}/{sensor}")
+        #expect(configuration.uplinks[0].qos == .atLeastOnce)
+        #expect(!configuration.uplinks[0].retain)
+        #expect(!configuration.uplinks[0].sequence)
         #expect(configuration.log.level == .info)
 
         let sensor = try #require(configuration.sensors.first)
         #expect(configuration.sensors.count == 1)
-        #expect(sensor.source.name == "cpu")
-        #expect(sensor.source.every == .seconds(10))
-        #expect(sensor.source.timeout == .seconds(5))
+        #expect(sensor.source?.name == "cpu")
+        #expect(sensor.source?.every == .seconds(10))
+        #expect(sensor.source?.timeout == .seconds(5))
         #expect(sensor.unit == nil)
-        #expect(sensor.topic == configuration.uplink.topic)
-        #expect(sensor.qos == .atLeastOnce)
-        #expect(!sensor.retain)
+        #expect(sensor.topic == nil)
+        #expect(sensor.qos == nil)
+        #expect(sensor.retain == nil)
         #expect(sensor.priority == .normal)
         #expect(sensor.expiry == nil)
     }
@@ -206,24 +206,26 @@ import Musl
 
         #expect(configuration.status.topic.string == "s/bin-0427")
         #expect(configuration.status.every == .seconds(60))
-        #expect(configuration.uplink.qos == .exactlyOnce)
-        #expect(configuration.uplink.retain)
-        #expect(configuration.uplink.sequence)
+        #expect(configuration.uplinks[0].qos == .exactlyOnce)
+        #expect(configuration.uplinks[0].retain)
+        #expect(configuration.uplinks[0].sequence)
         #expect(configuration.log.level == .debug)
 
-        #expect(configuration.sensors.map(\.source.name) == ["b", "a"])
+        #expect(configuration.sensors.map(\.name) == ["b", "a"])
         let own = configuration.sensors[0], inherited = configuration.sensors[1]
-        #expect(own.source.every == .seconds(1))
-        #expect(own.source.timeout == .milliseconds(100))
+        #expect(own.source?.every == .seconds(1))
+        #expect(own.source?.timeout == .milliseconds(100))
         #expect(own.unit == "K")
-        #expect(try own.topic.topic(device: "d", sensor: "s").string == "own/d")
-        #expect(own.qos == .atMostOnce)
-        #expect(!own.retain)
+        let ways = configuration.sensors.map { $0.route(configuration.uplinks[0]) }
+        #expect(try ways[0].topic.topic(device: "d", sensor: "s").string == "own/d")
+        #expect(ways[0].qos == .atMostOnce)
+        #expect(!ways[0].retain)
         #expect(own.priority == .urgent)
         #expect(own.expiry == .seconds(3600))
-        #expect(try inherited.topic.topic(device: "d", sensor: "s", channel: "c").string == "u/s/c")
-        #expect(inherited.qos == .exactlyOnce)
-        #expect(inherited.retain)
+        #expect(inherited.topic == nil)
+        #expect(try ways[1].topic.topic(device: "d", sensor: "s", channel: "c").string == "u/s/c")
+        #expect(ways[1].qos == .exactlyOnce)
+        #expect(ways[1].retain)
     }
 
     @Test(
@@ -316,7 +318,7 @@ import Musl
         let repository = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let (configuration, warnings) = try AgentConfiguration.load(path: "/\(repository)/Config/sensors.toml")
         #expect(warnings == [])
-        let drivers = Set(configuration.sensors.map { type(of: $0.source.driver).name })
+        let drivers = Set(configuration.sensors.compactMap(\.source).map { type(of: $0.driver).name })
         #expect(drivers == Set(AgentDrivers.registry.names))
     }
 
@@ -324,7 +326,7 @@ import Musl
         let repository = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let (configuration, warnings) = try AgentConfiguration.load(path: "/\(repository)/Config/garbage-bins.toml")
         #expect(warnings.isEmpty)
-        #expect(configuration.sensors.map(\.source.name) == ["bin-1", "bin-2", "bin-3", "load", "memory"])
+        #expect(configuration.sensors.map(\.name) == ["bin-1", "bin-2", "bin-3", "load", "memory"])
     }
 
     @Test func `The environment is this process's`() {

@@ -51,6 +51,8 @@ class Host:
 
     def receive(self, topic, raw):
         _, group, verb, *place = topic.split("/")
+        if group == "STATE":
+            return None
         node = f"{group}/{place[0]}"
         where = f"{group}/{'/'.join(place)}"
         if verb == "NDEATH":

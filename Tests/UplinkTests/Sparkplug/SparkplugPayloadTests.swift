@@ -62,6 +62,12 @@ import Units
         #expect(throws: InvalidText.self) { try SparkplugPayload(decoding: bytes[...]) }
     }
 
+    @Test func thereAreNotEndlesslyManyMetrics() {
+        let bytes = (0...SparkplugPayload.maximumMetrics).flatMap { _ in [0x12, 0] as [UInt8] }
+        #expect(throws: InvalidText.self) { try SparkplugPayload(decoding: bytes[...]) }
+        #expect(throws: Never.self) { try SparkplugPayload(decoding: bytes.dropLast(2)) }
+    }
+
     @Test func noBytesTrap() {
         let seed = UInt64.random(in: .min ... .max)
         var generator = SplitMix64(seed: seed)
@@ -108,12 +114,16 @@ import Units
 extension SparkplugPayload {
     static func random(using generator: inout SplitMix64) -> SparkplugPayload {
         var payload = SparkplugPayload()
-        if Bool.random(using: &generator) { payload.time = Timestamp(milliseconds: .random(in: 0 ... .max, using: &generator)) }
-        if Bool.random(using: &generator) { payload.seq = .random(in: 0 ... 255, using: &generator) }
+        if Bool.random(using: &generator) {
+            payload.time = Timestamp(milliseconds: .random(in: 0 ... .max, using: &generator))
+        }
+        if Bool.random(using: &generator) { payload.seq = .random(in: 0...255, using: &generator) }
         payload.metrics = (0..<Int.random(in: 0...4, using: &generator)).map { _ in
             let values: [SparkplugValue?] = [
-                nil, .int(.random(in: 0 ... .max, using: &generator)), .long(.random(in: 0 ... .max, using: &generator)),
-                .float(.random(in: -1e6...1e6, using: &generator)), .double(.random(in: -1e99...1e99, using: &generator)),
+                nil, .int(.random(in: 0 ... .max, using: &generator)),
+                .long(.random(in: 0 ... .max, using: &generator)),
+                .float(.random(in: -1e6...1e6, using: &generator)),
+                .double(.random(in: -1e99...1e99, using: &generator)),
                 .boolean(.random(using: &generator)), .string("grün \(generator.next())"),
                 .bytes(generator.bytes(Int(generator.next() % 200))),
             ]
@@ -121,8 +131,9 @@ extension SparkplugPayload {
                 Bool.random(using: &generator) ? "m/\(generator.next())" : nil,
                 values.randomElement(using: &generator) ?? nil,
                 type: SparkplugType.allCases.randomElement(using: &generator),
-                time: Timestamp(milliseconds: .random(in: 0 ... 1 << 45, using: &generator)),
-                quality: Bool.random(using: &generator) ? SparkplugQuality.allCases.randomElement(using: &generator) : nil,
+                time: Timestamp(milliseconds: .random(in: 0...1 << 45, using: &generator)),
+                quality: Bool.random(using: &generator)
+                    ? SparkplugQuality.allCases.randomElement(using: &generator) : nil,
                 unit: Bool.random(using: &generator) ? "µg/m³" : nil)
             metric.isHistorical = Bool.random(using: &generator)
             if Bool.random(using: &generator) { metric.alias = generator.next() }

@@ -80,7 +80,8 @@ import Units
             read([
                 "group": .string("g"), "devices": .table(table(["a": sensors("s"), "b": sensors("s")])),
             ]).0 == nil)
-        #expect(read(["group": .string("g"), "devices": .table(table(["a+": sensors("s")]))]).1 == [#""a+" holds "+""#])
+        #expect(
+            read(["group": .string("g"), "devices": .table(table(["a+": sensors("s")]))]).1 == [#""a+" holds "+""#])
         #expect(
             read(["group": .string("g"), "devices": .table(table(["a": .integer(1)]))]).1
                 == [#""a" has something else than names of sensors"#])
@@ -121,7 +122,8 @@ import Units
         let (topic, metrics) = try metrics(
             .alarm(
                 AlarmReport(
-                    alarm: "full", sensor: "power", state: .acknowledged, isActive: true, severity: .serious, time: time)))
+                    alarm: "full", sensor: "power", state: .acknowledged, isActive: true, severity: .serious, time: time
+                )))
         #expect(topic == "spBv1.0/g/NDATA/n")
         #expect(metrics.map(\.name) == ["Alarms/full/State", "Alarms/full/Active", "Alarms/full/Severity"])
         #expect(metrics.map(\.value) == [.string("acknowledged"), .boolean(true), .string("serious")])

@@ -1,6 +1,7 @@
 import MQTT
 import MQTTWire
 import NIOCore
+import Pipeline
 import Sensing
 import TestSupport
 import Testing
@@ -132,7 +133,8 @@ private struct Host {
 
         mutating func step() async throws {
             switch Int.random(in: 0..<100, using: &generator) {
-            case 0..<35: try await read(sensors.randomElement(using: &generator) ?? "temp")
+            case 0..<3: try await alarm()
+            case 3..<35: try await read(sensors.randomElement(using: &generator) ?? "temp")
             case 35..<42: try await board.fail(sensors.randomElement(using: &generator) ?? "temp")
             case 42..<62: try await pump(Int.random(in: 1...5, using: &generator))
             case 62..<82: try deliver(Int.random(in: 1...20, using: &generator))
@@ -150,10 +152,25 @@ private struct Host {
         }
 
         mutating func read(_ sensor: String) async throws {
-            let value: Reading.Value = chance(90) ? .number(Double(generator.next() % 100)) : .text("t\(generator.next() % 9)")
+            let value: Reading.Value =
+                chance(90) ? .number(Double(generator.next() % 100)) : .text("t\(generator.next() % 9)")
             let channel = sensor == "level" ? ["low", "high"].randomElement(using: &generator) : nil
             let time = try await board.read(sensor, value, channel: channel)
             told.insert("\(sensor)\(channel.map { "/\($0)" } ?? "") \(SparkplugValue(value)) \(time)")
+        }
+
+        /// Goes before all readings.
+        @discardableResult
+        mutating func alarm() async throws -> Bool {
+            let isActive = chance(50)
+            board.time += 1
+            try await board.report(
+                .alarm(
+                    AlarmReport(
+                        alarm: "full", sensor: "level", state: isActive ? .raised : .cleared, isActive: isActive,
+                        severity: .warning, time: Timestamp(milliseconds: board.time))))
+            told.insert("Alarms/full/Active \(SparkplugValue.boolean(isActive)) \(board.time)")
+            return isActive
         }
 
         /// The client takes what it gets, and writes it.
@@ -228,6 +245,7 @@ private struct Host {
                     }
                 }
             }
+            let isActive = try await alarm()
             if hasHost { try setHost(online: true) }
             for _ in 0..<10 {
                 board.clock.advance(by: .seconds(2))
@@ -238,6 +256,7 @@ private struct Host {
             #expect(host.violations == [])
             #expect(host.isOnline)
             #expect(told.subtracting(host.history) == [], "lost")
+            #expect(host.parts[""]?["Alarms/full/Active"]?.value == .boolean(isActive))
             for (device, names) in ["": ["cpu"], "pump": ["flow"], "boiler": ["temp", "level/low", "level/high"]] {
                 let isDead = !device.isEmpty && names.allSatisfy { expected[$0] == .some(nil) }
                 #expect((host.parts[device] == nil) == isDead, "\(device)")

@@ -72,7 +72,8 @@ import Units
             ])
         // What the birth has said is not said again.
         let data = try SparkplugPayload(decoding: try #require(messages.last).payload)
-        #expect(data.metrics.first?.type == nil && data.metrics.first?.unit == nil && data.metrics.first?.quality == nil)
+        #expect(
+            data.metrics.first?.type == nil && data.metrics.first?.unit == nil && data.metrics.first?.quality == nil)
     }
 
     @Test func aNewMetricIsBornBeforeItIsToldAndNotTooOften() async throws {
@@ -286,7 +287,9 @@ import Units
         try await board.read("bdSeq", .number(1))
         try await board.connect()
         #expect(
-            try await board.said() == ["NBIRTH 0 bdSeq=1 a/1=1.0 a/2=1.0", "NDATA 1 old:a/1=1.0", "NDATA 2 old:a/2=1.0"])
+            try await board.said() == [
+                "NBIRTH 0 bdSeq=1 a/1=1.0 a/2=1.0", "NDATA 1 old:a/1=1.0", "NDATA 2 old:a/2=1.0",
+            ])
         #expect(board.store.statistics.dropped == 3)
         board.clock.advance(by: .seconds(31))
         _ = try await board.said()
@@ -305,3 +308,74 @@ import Units
 }
 
 struct TestFailure: Error {}
+
+/// A queue whose answer comes when the connection that asked has ended: it is not for the next one.
+@Suite struct SparkplugLateAnswerTests {
+    private actor SlowStore: SessionStore {
+        let memory = MemoryStore()
+        var isSlow = false
+        private var asked: CheckedContinuation<Void, Never>?
+        private var waiting: CheckedContinuation<Void, Never>?
+        nonisolated var outlivesProcess: Bool { false }
+
+        func beSlow() { isSlow = true }
+
+        func next(maximumCount: Int, maximumBytes: Int, maximumBacklog: Int) async -> [StoredMessage] {
+            let batch = memory.next(
+                maximumCount: maximumCount, maximumBytes: maximumBytes, maximumBacklog: maximumBacklog)
+            guard isSlow else { return batch }
+            isSlow = false
+            await withCheckedContinuation { continuation in
+                waiting = continuation
+                asked?.resume()
+                asked = nil
+            }
+            return batch
+        }
+
+        func untilAsked() async {
+            if waiting == nil { await withCheckedContinuation { asked = $0 } }
+        }
+
+        func answer() { waiting?.resume() }
+
+        func session() -> StoredSession? { nil }
+        func beginSession(_ name: Int64) {}
+        func note(_ steps: ExchangeSteps) {}
+        func connectionBegan() { memory.connectionBegan() }
+        func append(_ messages: [Message]) throws -> [MessageID] { try memory.append(messages) }
+        func acknowledge(_ ids: [MessageID]) { memory.acknowledge(ids) }
+        func discard(_ ids: [MessageID], because reason: DiscardReason) { memory.acknowledge(ids) }
+        func pendingCount() -> Int { memory.pendingCount() }
+        func rewind() { memory.rewind() }
+    }
+
+    @Test func anAnswerForAnEndedConnectionIsGivenAgain() async throws {
+        let slow = SlowStore()
+        let settings = try SparkplugSettings(group: "g", node: "n")
+        let store = SparkplugStore(slow, settings: settings, proof: .seconds(30))
+        func take() async throws -> [String] {
+            try await store.next(maximumCount: 20, maximumBytes: 9999, maximumBacklog: .max).map {
+                try SparkplugBoard.text($0.message)
+            }
+        }
+        func connect(_ number: Int) async throws {
+            _ = try store.will(connection: number, bdSeq: UInt8(number))
+            try await store.connectionBegan()
+            store.open(connection: number)
+        }
+        let report = Report.readings([Reading(sensor: "a", value: .number(1), time: Timestamp(milliseconds: 1))])
+        _ = try await store.append(try SparkplugProfile(settings).messages(for: report, sequence: 0))
+        try await connect(1)
+        #expect(try await take() == ["NBIRTH 0 bdSeq=1 a=1.0"])
+        await slow.beSlow()
+        async let late = take()
+        await slow.untilAsked()
+        store.connectionEnded()
+        try await connect(2)
+        await slow.answer()
+        #expect(try await late == [])
+        #expect(try await take() == ["NBIRTH 0 bdSeq=2 a=1.0"])
+        #expect(try await take() == ["NDATA 1 old:a=1.0"])
+    }
+}
