@@ -61,7 +61,9 @@ public struct DispatchRule: Sendable, Hashable {
 
     /// In metres; nil where one of the positions is not known, or is too old.
     public func distance(of worker: Worker, to position: Position?, at now: Timestamp) -> Double? {
-        guard let position, let place = worker.position, now - worker.positionAt <= maximumPositionAge else { return nil }
+        guard let position, let place = worker.position, now - worker.positionAt <= maximumPositionAge else {
+            return nil
+        }
         return place.distance(to: position)
     }
 

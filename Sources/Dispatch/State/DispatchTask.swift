@@ -124,7 +124,8 @@ extension DispatchTask {
     /// Nil for what is no task.
     init?(_ json: JSON) {
         guard let id = json["id"]?.string, let device = json["device"]?.string, let alarm = json["alarm"]?.string,
-            let severity = json["severity"]?.string.flatMap(AlarmSeverity.init), let raisedAt = json["raised"]?.timestamp,
+            let severity = json["severity"]?.string.flatMap(AlarmSeverity.init),
+            let raisedAt = json["raised"]?.timestamp,
             let status = json["status"].flatMap(Status.init)
         else { return nil }
         self.id = id
