@@ -9,8 +9,9 @@ import Testing
             (90, 0, -90, 0, 20_015_115), (0, 0, 0, 180, 20_015_115), (90, 17, 90, -120, 0),
             (48.8566, 2.3522, 51.5074, -0.1278, 343_557),
         ] as [(Double, Double, Double, Double, Double)])
-    func distancesAreThoseOfTheSphere(north: Double, east: Double, otherNorth: Double, otherEast: Double, metres: Double)
-    {
+    func distancesAreThoseOfTheSphere(
+        north: Double, east: Double, otherNorth: Double, otherEast: Double, metres: Double
+    ) {
         let one = Position(latitude: north, longitude: east)
         let other = Position(latitude: otherNorth, longitude: otherEast)
         #expect(abs(one.distance(to: other) - metres) <= metres * 0.0005 + 0.001)

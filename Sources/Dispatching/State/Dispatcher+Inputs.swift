@@ -14,9 +14,7 @@ extension Dispatcher {
                 counters.refusedAlarms += 1
                 return
             }
-            set(key, DispatchTask(id: nextID(at: now), notice, position: position, at: now))
-            place(key, at: now, isNew: true)
-            return
+            return leave(DispatchTask(id: nextID(at: now), notice, position: position, at: now), [], at: now)
         }
         if notice.state == .acknowledged, task.acknowledgements == 0 { return close(key, .acknowledged, at: now) }
         let isNews = notice.time != task.noticeTime

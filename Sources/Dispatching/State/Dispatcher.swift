@@ -28,6 +28,8 @@ public struct Dispatcher: Sendable {
     /// What workers were told last of tasks that are not theirs any more, and when it is taken away.
     var farewells: [Farewell: Timestamp] = [:]
     private var lastNumber: Int64 = 0
+    /// Tasks that have just lost whoever had them, or are new.
+    var unplaced: Set<AlarmKey> = []
 
     /// What ``finish()`` gives out.
     var actions: [DispatchAction] = []
@@ -106,6 +108,9 @@ public struct Dispatcher: Sendable {
     /// told it.
     public mutating func resume(at now: Timestamp) -> [DispatchAction] {
         for farewell in farewells.keys.sorted() { forget(farewell) }
+        settle(at: now)
+        // They are among all the others.
+        actions.removeAll { if case .offer = $0 { true } else { false } }
         for (key, task) in tasks.sorted(by: { $0.key < $1.key }) {
             switch task.status {
             case .offered(let offers):
@@ -120,7 +125,6 @@ public struct Dispatcher: Sendable {
             }
             told.insert(key)
         }
-        settle(at: now)
         return finish()
     }
 
@@ -188,14 +192,17 @@ public struct Dispatcher: Sendable {
     mutating func withdraw(_ task: DispatchTask, from worker: String, _ reason: WithdrawalReason, at now: Timestamp) {
         actions.append(.withdraw(task, from: worker, reason: reason))
         let farewell = Farewell(worker: worker, task: task.id)
-        farewells[farewell] = now + settings.farewell
-        unsavedFarewells.insert(farewell)
+        remember(farewell, until: now + settings.farewell)
         let (limit, overflow) = settings.maximumTasks.multipliedReportingOverflow(by: 4)
         if !overflow, farewells.count > limit,
             let oldest = farewells.min(by: { ($0.value, $0.key) < ($1.value, $1.key) })?.key
         {
             forget(oldest)
         }
+    }
+
+    mutating func remember(_ farewell: Farewell, until time: Timestamp) {
+        if farewells.updateValue(time, forKey: farewell) != time { unsavedFarewells.insert(farewell) }
     }
 
     /// Takes away what a worker was told last.

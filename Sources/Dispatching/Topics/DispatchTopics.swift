@@ -19,7 +19,7 @@ public struct DispatchTopics: Sendable, Hashable {
 
     /// - Throws: ``InvalidText`` for what topics cannot begin with.
     public init(prefix: String) throws(InvalidText) {
-        let levels = prefix.split(separator: "/", omittingEmptySubsequences: false)
+        let levels = Self.levels(prefix.utf8[...])
         guard levels.allSatisfy({ !$0.isEmpty }), prefix.utf8.count <= 256,
             !prefix.unicodeScalars.contains(where: { $0 == "+" || $0 == "#" || $0 == "\0" })
         else {
@@ -45,8 +45,7 @@ public struct DispatchTopics: Sendable, Hashable {
     /// - Throws: ``InvalidText``, which names what is wrong in the payload.
     public func input(topic: String, payload: ArraySlice<UInt8>) throws(InvalidText) -> DispatchInput? {
         guard topic.utf8.starts(with: "\(prefix)/".utf8) else { return nil }
-        let levels = topic.dropFirst(prefix.count + 1).split(separator: "/", omittingEmptySubsequences: false)
-            .map(String.init)
+        let levels = Self.levels(topic.utf8.dropFirst(prefix.utf8.count + 1))
         switch levels.count {
         case 3 where levels[0] == "dispatch" && levels[1] == "worker":
             return .worker(try worker(levels[2], payload))
@@ -99,6 +98,11 @@ public struct DispatchTopics: Sendable, Hashable {
         let load = Int(min(max(json["load"]?.number ?? 0, 0), 1000))
         return WorkerNotice(
             worker: name, position: Position(json["position"]), load: load, isOnDuty: isOnDuty, time: Self.time(json))
+    }
+
+    /// Byte by byte: a slash and an accent behind it are one character.
+    private static func levels(_ text: Substring.UTF8View) -> [String] {
+        text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map { String(Substring($0)) }
     }
 
     private static func object(_ payload: ArraySlice<UInt8>) throws(InvalidText) -> JSON {

@@ -56,7 +56,7 @@ import Units
         }
     }
 
-    @Test(arguments: 0..<300 as Range<UInt64>)
+    @Test(arguments: 0..<200 as Range<UInt64>)
     func aLifeIsAsTheModelHasItAlsoOverRestarts(seed: UInt64) throws {
         var generator = SplitMix64(seed: seed)
         let raiseFor = Int.random(in: 0...5, using: &generator), clearFor = Int.random(in: 0...5, using: &generator)
