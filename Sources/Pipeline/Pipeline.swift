@@ -77,7 +77,8 @@ public struct Pipeline: Sendable {
             return sensor
         }
         if let state { restore(state) }
-        due = nextDue()
+        // Something may have become due when the state was saved already.
+        due = earliest(nextDue(), clock)
     }
 
     // MARK: Events
@@ -355,9 +356,9 @@ public struct Pipeline: Sendable {
 extension Pipeline {
     /// What would raise a false alarm, or tell a thing twice, if it were forgotten over a restart.
     public var state: JSON {
-        .object(
+        let sensors = JSON.object(
             indices.sorted { $0.key < $1.key }.compactMap { name, index in
-                let sensor = sensors[index]
+                let sensor = self.sensors[index]
                 let calibrations = sensor.calibrations.map {
                     JSON.members(["channel": $0.channel.map(JSON.string), "offset": .number($0.offset)]) ?? .null
                 }
@@ -369,10 +370,12 @@ extension Pipeline {
                 guard case .object(let members)? = state else { return nil }
                 return JSON.Member(name, .object([JSON.Member("of", .string(fingerprint(of: index)))] + members))
             })
+        return .members(["clock": clock.map { JSON($0) }, "sensors": sensors]) ?? .object([])
     }
 
     private mutating func restore(_ state: JSON) {
-        for member in state.object ?? [] {
+        clock = state["clock"]?.time
+        for member in state["sensors"]?.object ?? [] {
             guard let index = indices[member.name], sensors[index].channels.isEmpty else { continue }
             for calibration in member.value["calibrations"]?.array ?? [] {
                 guard let offset = calibration["offset"]?.finite else { continue }
