@@ -26,9 +26,10 @@ struct ChannelFilters: Sendable {
         rate = settings.rate.map(RateOfChange.init(_:))
         settling = settings.settle.map(Settling.init(_:))
         window = settings.window.map(Window.init(_:))
-        reports = settings.report.map {
-            Array(repeating: ReportByException($0), count: settings.window?.values.count ?? 1)
-        } ?? []
+        reports =
+            settings.report.map {
+                Array(repeating: ReportByException($0), count: settings.window?.values.count ?? 1)
+            } ?? []
     }
 
     /// - Returns: the value as alarms see it; nil if there is none.
@@ -72,18 +73,16 @@ struct ChannelFilters: Sendable {
     }
 
     private func convert(_ number: inout Double, _ reading: inout Reading, _ targets: [MeasurementUnit]) {
-        if let unit = reading.unit.flatMap(MeasurementUnit.named) {
-            for target in targets {
-                guard let converted = target.convert(number, from: unit) else { continue }
-                number = converted
-                reading.unit = target.name
-                return
-            }
+        let unit = reading.unit.flatMap(MeasurementUnit.named)
+        for target in targets {
+            guard let unit, let converted = target.convert(number, from: unit) else { continue }
+            number = converted
+            reading.unit = target.name
+            return
         }
         // Of a sensor with several, not every channel is meant.
         guard channel == nil, reading.quality == .good else { return }
-        let names = targets.map(\.name).joined(separator: ", ")
-        reading.quality = .outOfRange("\(reading.unit ?? "a value without a unit") cannot be converted to \(names)")
+        reading.quality = .outOfRange(MeasurementUnit.refusal(of: reading.unit, targets))
     }
 
     /// - Returns: what uplinks are told of a value that ``filter(_:_:now:)`` or ``settle(at:)`` gave.

@@ -222,8 +222,8 @@ public struct Pipeline: Sendable {
                 (sensors[$1].dependents.count, $0) < (sensors[$0].dependents.count, $1)
             }
         }
-        for index in affected where sensors[index].inputs.contains(where: { $0.map { changed.contains($0.sensor) } ?? false })
-        {
+        for index in affected
+        where sensors[index].inputs.contains(where: { $0.map { changed.contains($0.sensor) } ?? false }) {
             if derive(index, now: now, &output) { changed.insert(index) }
         }
     }
@@ -259,7 +259,9 @@ public struct Pipeline: Sendable {
                 guard let problem = missing(input) else { return .waits }
                 return .fails("input \(name) has no value: \(problem)")
             }
-            if let limit = derived.maximumAge, now.elapsed(since: reading.time) > limit.milliseconds {
+            // As far ahead of the clock, it is from before the clock was set back.
+            if let limit = derived.maximumAge, now.elapsed(since: reading.time).magnitude > limit.milliseconds.magnitude
+            {
                 return .fails("input \(name) has had no new value for \(limit.compact)")
             }
             switch (quality, reading.quality) {
@@ -275,7 +277,8 @@ public struct Pipeline: Sendable {
             let value = try derived.expression.evaluate(values)
             return .gives(
                 Reading(
-                    sensor: sensor.settings.name, value: value, unit: derived.unit, time: time ?? now, quality: quality))
+                    sensor: sensor.settings.name, value: value, unit: derived.unit, time: time ?? now, quality: quality)
+            )
         } catch {
             return .fails(error.description)
         }
@@ -301,8 +304,8 @@ public struct Pipeline: Sendable {
     private func expiry(of index: Int) -> Timestamp? {
         guard sensors[index].failure == nil, let limit = sensors[index].settings.derived?.maximumAge else { return nil }
         var oldest: Timestamp?
-        for case let input? in sensors[index].inputs {
-            guard let reading = newest(of: input) else { return nil }
+        for input in sensors[index].inputs {
+            guard let reading = input.flatMap(newest) else { return nil }
             oldest = earliest(oldest, reading.time)
         }
         return oldest?.later(by: limit.milliseconds).later(by: 1)
@@ -393,6 +396,7 @@ extension Pipeline {
 
     private func fingerprint(of index: Int) -> String {
         let settings = sensors[index].settings
-        return "\(settings.filters.fingerprint) \(settings.derived?.expression.text ?? "") \(settings.derived?.unit ?? "")"
+        return
+            "\(settings.filters.fingerprint) \(settings.derived?.expression.text ?? "") \(settings.derived?.unit ?? "")"
     }
 }

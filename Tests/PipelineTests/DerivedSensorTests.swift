@@ -32,7 +32,8 @@ import Units
 
     @Test func `A derived sensor has filters too`() throws {
         var pipeline = Pipeline(sensors: [
-            try sensor("a"), try sensor("b", ["expression": "a", "scale": 2, "range": [0, 10], "report": ["change": 4]]),
+            try sensor("a"),
+            try sensor("b", ["expression": "a", "scale": 2, "range": [0, 10], "report": ["change": 4]]),
         ])
         #expect(pipeline.accept([number(1, of: "a")], at: noon).told == ["a 1.0", "b 2.0"])
         let output = pipeline.accept([number(2, of: "a")], at: noon)
@@ -48,12 +49,14 @@ import Units
         ])
         let reading = number(3, of: "room.1", channel: "core 0")
         _ = pipeline.accept([reading, number(4, of: "room.1", channel: "core 1")], at: noon)
-        #expect(pipeline.accept([number(1, of: "bin-1", channel: "only")], at: noon).told == ["bin-1.only 1.0", "x 4.0"])
+        #expect(
+            pipeline.accept([number(1, of: "bin-1", channel: "only")], at: noon).told == ["bin-1.only 1.0", "x 4.0"])
     }
 
     @Test func `A channel that the sensor does not have is told with those that it has`() throws {
         var pipeline = Pipeline(sensors: [
-            try sensor("climate"), try sensor("x", ["expression": "climate"]), try sensor("y", ["expression": "climate.hum"]),
+            try sensor("climate"), try sensor("x", ["expression": "climate"]),
+            try sensor("y", ["expression": "climate.hum"]),
         ])
         let readings = [number(3, of: "climate", channel: "t"), number(4, of: "climate", channel: "core 0")]
         #expect(
@@ -111,6 +114,16 @@ import Units
         #expect(pipeline.accept([number(2, at(303), of: "a")], at: at(303)).told == ["a 2.0", "c 4.0"])
     }
 
+    @Test func `An input from before the clock was set back counts as too old`() throws {
+        var pipeline = Pipeline(sensors: [
+            try sensor("a"), try sensor("b"), try sensor("c", ["expression": "a + b", "max_age": "5m"]),
+        ])
+        _ = pipeline.accept([number(1, of: "a"), number(1, of: "b")], at: noon)
+        let back = pipeline.accept([number(2, at(-3600), of: "b")], at: at(-3600))
+        #expect(back.told == ["b 2.0", "c fails: input a has had no new value for 5m"])
+        #expect(pipeline.accept([number(2, at(-3599), of: "a")], at: at(-3599)).told == ["a 2.0", "c 4.0"])
+    }
+
     @Test func `What settles later changes what is derived from it`() throws {
         var pipeline = Pipeline(sensors: [
             try sensor("lid", ["settle": "1s"]), try sensor("shut", ["expression": "not lid"]),
@@ -125,7 +138,8 @@ import Units
             try sensor("a", ["expression": "b + 1"]), try sensor("b", ["expression": "c"]),
             try sensor("c", ["expression": "a"]), try sensor("self", ["expression": "self + 1"]),
             try sensor("behind", ["expression": "a + level"]), try sensor("level"),
-            try sensor("typo", ["expression": "1 + levle"]), try sensor("bin-1"), try sensor("dash", ["expression": "bin-1"]),
+            try sensor("typo", ["expression": "1 + levle"]), try sensor("bin-1"),
+            try sensor("dash", ["expression": "bin-1"]),
         ]
         let findings = Pipeline.check(sensors).map { "\($0.sensor) \($0.message): \($0.mend ?? "")" }
         #expect(

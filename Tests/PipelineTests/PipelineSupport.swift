@@ -73,7 +73,9 @@ extension Pipeline {
 
 /// Where a method's own name hides the function.
 enum Pipelines {
-    static func at(_ seconds: Double) -> Timestamp { Timestamp(milliseconds: noon.milliseconds + Int64(seconds * 1000)) }
+    static func at(_ seconds: Double) -> Timestamp {
+        Timestamp(milliseconds: noon.milliseconds + Int64(seconds * 1000))
+    }
 }
 
 extension Reading {

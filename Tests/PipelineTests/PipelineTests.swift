@@ -48,7 +48,8 @@ import Units
 
         var plain = Pipeline(sensors: [try sensor("s")])
         plain.calibrate("s", channel: "a", by: 1)
-        #expect(plain.accept([number(1, channel: "a"), number(1, channel: "b")], at: noon).told == ["s.a 2.0", "s.b 1.0"])
+        #expect(
+            plain.accept([number(1, channel: "a"), number(1, channel: "b")], at: noon).told == ["s.a 2.0", "s.b 1.0"])
     }
 
     // MARK: State
@@ -57,7 +58,8 @@ import Units
         [:], ["median": 5, "report": ["change": 3, "silence": "2m"]], ["average": 4, "range": [-10, 10]],
         ["average": "20s", "report": ["percent": 20]], ["rate": "1m", "counter": true],
         ["window": ["every": "1m", "values": ["min", "max", "mean", "last", "count"], "empty": true]],
-        ["settle": "5s", "report": ["silence": "1m"]], ["settle": "5s", "window": ["every": "1m", "values": ["mean", "count"]]],
+        ["settle": "5s", "report": ["silence": "1m"]],
+        ["settle": "5s", "window": ["every": "1m", "values": ["mean", "count"]]],
         ["convert": "°F", "window": ["every": "30s", "values": ["mean"]], "report": ["change": 2]],
     ]
 
@@ -75,7 +77,9 @@ import Units
         var now = 0.0
         for step in 0..<600 {
             now += Double.random(in: 0...5, using: &random).rounded()
-            if Int.random(in: 0..<100, using: &random) == 0 { now += [-3600.0, 3600].randomElement(using: &random) ?? 0 }
+            if Int.random(in: 0..<100, using: &random) == 0 {
+                now += [-3600.0, 3600].randomElement(using: &random) ?? 0
+            }
             let index = Int.random(in: 0..<Self.options.count, using: &random)
             let reading =
                 index == 6 || index == 7
@@ -88,7 +92,8 @@ import Units
             func event(_ pipeline: inout Pipeline) -> PipelineOutput {
                 switch kind {
                 case 0: return pipeline.fail("s\(index)", reason: "gone", at: at(now))
-                case 1: pipeline.calibrate("s\(index)", channel: nil, by: now.truncatingRemainder(dividingBy: 3))
+                case 1:
+                    pipeline.calibrate("s\(index)", channel: nil, by: now.truncatingRemainder(dividingBy: 3))
                     return PipelineOutput()
                 case 2...4: return pipeline.advance(to: at(now))
                 default: return pipeline.accept([reading], at: at(now))
@@ -101,6 +106,8 @@ import Units
                 #expect(split.state.text == text, "seed \(seed)")
             }
             #expect(event(&whole) == event(&split), "seed \(seed), step \(step)")
+            // Who waits until it is due does not wait in vain for ever.
+            if 2...4 ~= kind { #expect(whole.due.map { $0 > at(now) } ?? true, "seed \(seed), step \(step)") }
         }
     }
 
@@ -121,12 +128,16 @@ import Units
         var pipeline = Pipeline(sensors: try Self.sensors())
         for second in 0..<200 {
             let index = second % Self.options.count
-            let value: Reading = index > 5 ? boolean(second % 4 < 2, at(Double(second)), of: "s\(index)") : number(1, at(Double(second)), of: "s\(index)")
+            let value: Reading =
+                index > 5
+                ? boolean(second % 4 < 2, at(Double(second)), of: "s\(index)")
+                : number(1, at(Double(second)), of: "s\(index)")
             _ = pipeline.accept([value], at: at(Double(second)))
         }
         let state = pipeline.state
         let garbage: [JSON] = [
-            .null, .boolean(true), .number(-1), .number(1e308), .number(.nan), .integer(.max), .integer(.min), "x", [], [:],
+            .null, .boolean(true), .number(-1), .number(1e308), .number(.nan), .integer(.max), .integer(.min), "x", [],
+            [:],
             .number(0.5),
         ]
         func spoiled(_ json: JSON) -> JSON {

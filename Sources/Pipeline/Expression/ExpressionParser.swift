@@ -20,7 +20,9 @@ struct ExpressionParser {
         mend: "derive a sensor from a part of it, and use that one")
 
     static func isPlainName(_ name: String) -> Bool {
-        guard let first = name.first, isLetter(first), constants[name] == nil, !operators.contains(name) else { return false }
+        guard let first = name.first, isLetter(first), constants[name] == nil, !operators.contains(name) else {
+            return false
+        }
         return name.allSatisfy { isLetter($0) || isDigit($0) }
     }
 
@@ -169,7 +171,8 @@ struct ExpressionParser {
         guard let function = Expression.Function(rawValue: name) else {
             index = start
             throw wrong(
-                "there is no function \"\(name)\"", mend: Expression.Function.allCases.map(\.rawValue).suggest(for: name)
+                "there is no function \"\(name)\"",
+                mend: Expression.Function.allCases.map(\.rawValue).suggest(for: name)
             )
         }
         index += 1
@@ -294,7 +297,8 @@ struct ExpressionParser {
     private mutating func descend() throws(InvalidText) {
         depth += 1
         if depth > Expression.maximumDepth {
-            throw wrong("this is nested deeper than \(Expression.maximumDepth)", mend: "derive a sensor from a part of it")
+            throw wrong(
+                "this is nested deeper than \(Expression.maximumDepth)", mend: "derive a sensor from a part of it")
         }
     }
 

@@ -52,8 +52,8 @@ public struct FilterSettings: Sendable, Hashable {
 
     private static let long = Duration.seconds(30 * 86400)
 
-    /// Reads the filters' keys of a `[[sensor]]` table. To be called when the driver has read its own. Nil after a
-    /// problem.
+    /// Reads the filters' keys of a `[[sensor]]` table. To be called when the driver, or ``DerivedSensor``, has
+    /// read its own. Nil after a problem.
     public init?(_ settings: SettingsReader) {
         let errors = settings.problems.errors.count
         if !settings.isAsked("scale") {
@@ -66,7 +66,8 @@ public struct FilterSettings: Sendable, Hashable {
         median = settings.integer("median", in: MovingMedian.lengths)
         if let median, median.isMultiple(of: 2) {
             settings.problem(
-                at: "median", message: "\(median) values have no middle one", mend: "write \(median - 1) or \(median + 1)")
+                at: "median", message: "\(median) values have no middle one",
+                mend: "write \(median - 1) or \(median + 1)")
         }
         if settings.isInteger("average") {
             average = settings.integer("average", in: MovingAverage.counts).map { .count($0) }
@@ -92,10 +93,17 @@ public struct FilterSettings: Sendable, Hashable {
         for (index, unit) in convert.enumerated() {
             if let other = convert[..<index].first(where: { $0.dimension == unit.dimension }) {
                 settings.problem(
-                    at: "convert", message: "\"\(other.name)\" and \"\(unit.name)\" are both units of \(unit.dimension)",
+                    at: "convert",
+                    message: "\"\(other.name)\" and \"\(unit.name)\" are both units of \(unit.dimension)",
                     mend: "keep one of them")
             }
         }
+        // Most units are known only when the sensor is read; one that the table names is known now.
+        guard !convert.isEmpty, settings.isAsked("unit"), let name = settings.string("unit") else { return }
+        if let unit = MeasurementUnit.named(name), convert.contains(where: { $0.dimension == unit.dimension }) {
+            return
+        }
+        settings.problem(at: "convert", message: MeasurementUnit.refusal(of: name, convert))
     }
 
     private mutating func readRange(_ settings: SettingsReader) {

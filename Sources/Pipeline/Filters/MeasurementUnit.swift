@@ -44,8 +44,16 @@ public struct MeasurementUnit: Sendable, Hashable {
         return (value - other.zero) * (other.numerator * denominator) / (other.denominator * numerator) + zero
     }
 
-    /// The units of a dimension, for those who have to choose one.
-    static func names(of dimension: String) -> [String] { all.filter { $0.dimension == dimension }.map(\.name) }
+    /// Why what is in `unit` becomes none of `targets`, and what it could become.
+    static func refusal(of unit: String?, _ targets: [MeasurementUnit]) -> String {
+        let wanted = targets.map(\.name).joined(separator: ", ")
+        guard let unit else { return "a value without a unit cannot be converted to \(wanted)" }
+        guard let known = named(unit) else {
+            return "\(unit) cannot be converted to \(wanted): it is a unit that is not known"
+        }
+        let possible = all.filter { $0.dimension == known.dimension && $0.name != known.name }.map(\.name)
+        return "\(unit) cannot be converted to \(wanted): possible are \(possible.joined(separator: ", "))"
+    }
 
     private static let byName = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
 
@@ -63,7 +71,8 @@ public struct MeasurementUnit: Sendable, Hashable {
         .init("°F", "temperature", 5, 9, zero: 32),
         .init("m", "length", 1, 1), .init("µm", "length", 1, 1e6), .init("mm", "length", 1, 1000),
         .init("cm", "length", 1, 100), .init("km", "length", 1000, 1), .init("in", "length", 254, 10_000),
-        .init("ft", "length", 3048, 10_000), .init("yd", "length", 9144, 10_000), .init("mi", "length", 1_609_344, 1000),
+        .init("ft", "length", 3048, 10_000), .init("yd", "length", 9144, 10_000),
+        .init("mi", "length", 1_609_344, 1000),
         .init("nmi", "length", 1852, 1),
         .init("Pa", "pressure", 1, 1), .init("hPa", "pressure", 100, 1), .init("kPa", "pressure", 1000, 1),
         .init("MPa", "pressure", 1e6, 1), .init("bar", "pressure", 1e5, 1), .init("psi", "pressure", 6894.757293168, 1),
@@ -71,7 +80,8 @@ public struct MeasurementUnit: Sendable, Hashable {
         .init("atm", "pressure", 101_325, 1),
         .init("m/s", "speed", 1, 1), .init("km/h", "speed", 10, 36), .init("mph", "speed", 44704, 100_000),
         .init("kn", "speed", 1852, 3600), .init("ft/s", "speed", 3048, 10_000), .init("mm/s", "speed", 1, 1000),
-        .init("kg", "mass", 1, 1), .init("g", "mass", 1, 1000), .init("mg", "mass", 1, 1e6), .init("t", "mass", 1000, 1),
+        .init("kg", "mass", 1, 1), .init("g", "mass", 1, 1000), .init("mg", "mass", 1, 1e6),
+        .init("t", "mass", 1000, 1),
         .init("lb", "mass", 45_359_237, 1e8), .init("oz", "mass", 45_359_237, 16e8),
         .init("m³", "volume", 1, 1), .init("L", "volume", 1, 1000), .init("mL", "volume", 1, 1e6),
         .init("cm³", "volume", 1, 1e6), .init("gal", "volume", 3_785_411_784, 1e12),
@@ -81,7 +91,8 @@ public struct MeasurementUnit: Sendable, Hashable {
         .init("MW", "power", 1e6, 1),
         .init("1", "ratio", 1, 1), .init("%", "ratio", 1, 100), .init("‰", "ratio", 1, 1000),
         .init("ppm", "ratio", 1, 1e6), .init("ppb", "ratio", 1, 1e9),
-        .init("s", "time", 1, 1), .init("ns", "time", 1, 1e9), .init("µs", "time", 1, 1e6), .init("ms", "time", 1, 1000),
+        .init("s", "time", 1, 1), .init("ns", "time", 1, 1e9), .init("µs", "time", 1, 1e6),
+        .init("ms", "time", 1, 1000),
         .init("min", "time", 60, 1), .init("h", "time", 3600, 1), .init("d", "time", 86_400, 1),
         .init("B", "data", 1, 1), .init("bit", "data", 1, 8), .init("kB", "data", 1000, 1), .init("MB", "data", 1e6, 1),
         .init("GB", "data", 1e9, 1), .init("TB", "data", 1e12, 1), .init("KiB", "data", 1024, 1),

@@ -43,7 +43,9 @@ struct Window: Sendable {
         if let start, isOutside(reading.time, start) { told = close() }
         if start == nil {
             start = reading.time.floored(to: options.every)
-            if let closed, closed > reading.time, closed.elapsed(since: reading.time) <= options.every { start = closed }
+            if let closed, closed > reading.time, closed.elapsed(since: reading.time) <= options.every {
+                start = closed
+            }
         }
         add(reading)
         return told

@@ -15,15 +15,19 @@ import Units
         return try expression.evaluate(expression.references.map { values[$0.text] ?? .number(0) })
     }
 
-    @Test(arguments: [
-        ("1 + 2 * 3", 7), ("(1 + 2) * 3", 9), ("10 - 4 - 3", 3), ("24 / 4 / 2", 3), ("2 ^ 3 ^ 2", 512), ("-2 ^ 2", -4),
-        ("2 ^ -1", 0.5), ("7 % 3", 1), ("-7 % 3", -1), ("--3", 3), ("+3", 3), ("1.5e2", 150), (".5", 0.5), ("1e-3", 0.001),
-        ("100 * (a - b) / a", 100.0 / 3), ("min(a, b, 5)", 4), ("max(a, b)", 6), ("abs(b - a)", 2), ("round(2.5)", 3),
-        ("round(-2.5)", -3), ("round(3.14159, 2)", 3.14), ("round(1250, -2)", 1300), ("floor(-1.5)", -2),
-        ("ceil(1.2)", 2), ("sqrt(a + 3)", 3), ("clamp(a, 0, 5)", 5), ("clamp(-1, 0, 5)", 0), ("ln(exp(2))", 2),
-        ("if(a > b, a, b)", 6), ("if(0, 1 / 0, 2)", 2), ("yes + yes", 2), ("c.x * 3", 6), ("'core 0' / 2", 25),
-        ("if (a == 6, 1, 0)", 1), ("pi", Double.pi), ("\t a\n", 6), ("e", 0), ("round(1.5, 400)", 1.5),
-    ] as [(String, Double)])
+    @Test(
+        arguments: [
+            ("1 + 2 * 3", 7), ("(1 + 2) * 3", 9), ("10 - 4 - 3", 3), ("24 / 4 / 2", 3), ("2 ^ 3 ^ 2", 512),
+            ("-2 ^ 2", -4),
+            ("2 ^ -1", 0.5), ("7 % 3", 1), ("-7 % 3", -1), ("--3", 3), ("+3", 3), ("1.5e2", 150), (".5", 0.5),
+            ("1e-3", 0.001),
+            ("100 * (a - b) / a", 100.0 / 3), ("min(a, b, 5)", 4), ("max(a, b)", 6), ("abs(b - a)", 2),
+            ("round(2.5)", 3),
+            ("round(-2.5)", -3), ("round(3.14159, 2)", 3.14), ("round(1250, -2)", 1300), ("floor(-1.5)", -2),
+            ("ceil(1.2)", 2), ("sqrt(a + 3)", 3), ("clamp(a, 0, 5)", 5), ("clamp(-1, 0, 5)", 0), ("ln(exp(2))", 2),
+            ("if(a > b, a, b)", 6), ("if(0, 1 / 0, 2)", 2), ("yes + yes", 2), ("c.x * 3", 6), ("'core 0' / 2", 25),
+            ("if (a == 6, 1, 0)", 1), ("pi", Double.pi), ("\t a\n", 6), ("e", 0), ("round(1.5, 400)", 1.5),
+        ] as [(String, Double)])
     func `Numbers`(_ row: (text: String, value: Double)) throws {
         guard case .number(let number) = try result(row.text) else {
             Issue.record("no number")
@@ -32,18 +36,22 @@ import Units
         #expect(abs(number - row.value) < 1e-9)
     }
 
-    @Test(arguments: [
-        ("a > b", true), ("a <= b", false), ("a == 6", true), ("a != 6", false), ("not yes", false), ("not a < b", true),
-        ("a > b and b > a", false), ("a > b or 1 / 0 > 1", true), ("false and 1 / 0", false), ("yes", true),
-        ("true or false and false", true), ("not not a", true), ("if(yes, true, 0)", true), ("android or orchid", false),
-        ("1 + 1 == 2", true),
-    ] as [(String, Bool)])
+    @Test(
+        arguments: [
+            ("a > b", true), ("a <= b", false), ("a == 6", true), ("a != 6", false), ("not yes", false),
+            ("not a < b", true),
+            ("a > b and b > a", false), ("a > b or 1 / 0 > 1", true), ("false and 1 / 0", false), ("yes", true),
+            ("true or false and false", true), ("not not a", true), ("if(yes, true, 0)", true),
+            ("android or orchid", false),
+            ("1 + 1 == 2", true),
+        ] as [(String, Bool)])
     func `Booleans`(_ row: (text: String, value: Bool)) throws {
         #expect(try result(row.text) == .boolean(row.value))
     }
 
     @Test(arguments: [
-        ("a / (b - 4)", "division by zero"), ("a % 0", "division by zero"), ("sqrt(-1)", "sqrt(-1.0) is no finite number"),
+        ("a / (b - 4)", "division by zero"), ("a % 0", "division by zero"),
+        ("sqrt(-1)", "sqrt(-1.0) is no finite number"),
         ("ln(0)", "ln(0.0) is no finite number"), ("10 ^ 400", "10.0 ^ 400.0 is no finite number"),
         ("exp(1e9)", "exp(1000000000.0) is no finite number"), ("state + 1", "state is a text, not a number"),
         ("1e308 * 10", "1e+308 * 10.0 is no finite number"),
@@ -103,7 +111,8 @@ import Units
     @Test func `No text makes it trap`() {
         var random = SplitMix64(seed: 20_261_121)
         let tokens = [
-            "a", "b.c", "'x y'", "1", "2.5", "0", "1e308", "(", ")", ",", "+", "-", "*", "/", "%", "^", "<", "==", "and",
+            "a", "b.c", "'x y'", "1", "2.5", "0", "1e308", "(", ")", ",", "+", "-", "*", "/", "%", "^", "<", "==",
+            "and",
             "or", "not", "if(", "min(", "round(", "sqrt(", "clamp(", " ", ".", "'", "é", "\u{1F600}", "=", "true",
         ]
         var parsed = 0

@@ -16,29 +16,39 @@ import Units
         #expect(filterProblems([:]) == [])
     }
 
-    @Test(arguments: [
-        (["scale": 0], "scale: 0 would make every value the same"),
-        (["convert": "°D"], "convert: \"°D\" is no known unit: did you mean \"°C\"?"),
-        (["convert": ["°C", "K"]], "convert: \"°C\" and \"K\" are both units of temperature: keep one of them"),
-        (["range": [4, 0]], "range: is not a lower and an upper end: write them as in [0, 400]"),
-        (["range": 4], "range: is not a lower and an upper end"),
-        (["implausible": "drop"], "implausible: nothing says what is plausible: add range = [lowest, highest]"),
-        (["range": [0, 1], "implausible": "dorp"], "implausible: \"dorp\" is not possible: did you mean \"drop\"?"),
-        (["median": 4], "median: 4 values have no middle one: write 3 or 5"),
-        (["median": 101], "median: 101 is out of range"),
-        (["average": 1], "average: 1 is out of range"),
-        (["average": "60"], "average: \"60\" has no unit"),
-        (["counter": true], "counter: is for a rate of change: add rate = \"1m\""),
-        (["settle": 500], "settle: 500 has no unit"),
-        (["window": ["values": "min"]], "window.every: is missing"),
-        (["window": ["every": "1m"]], "window.values: is missing: possible are min, max"),
-        (["window": ["every": "1m", "values": ["maen"]]], "window.values: \"maen\" is not possible: did you mean \"mean\"?"),
-        (["window": ["every": "1m", "values": []]], "window.values: is empty"),
-        (["window": ["every": "1m", "values": "min", "empty": true]], "window.empty: an empty window has a count only"),
-        (["window": "1m"], "window: is a string: expected is a table"),
-        (["report": ["change": -1]], "report.change: -1 is out of range"),
-        (["report": ["chnage": 1]], "report.chnage: unknown key: did you mean \"change\"?"),
-    ] as [(JSON, String)])
+    @Test(
+        arguments: [
+            (["scale": 0], "scale: 0 would make every value the same"),
+            (["convert": "°D"], "convert: \"°D\" is no known unit: did you mean \"°C\"?"),
+            (["convert": ["°C", "K"]], "convert: \"°C\" and \"K\" are both units of temperature: keep one of them"),
+            (["range": [4, 0]], "range: is not a lower and an upper end: write them as in [0, 400]"),
+            (["range": 4], "range: is not a lower and an upper end"),
+            (["implausible": "drop"], "implausible: nothing says what is plausible: add range = [lowest, highest]"),
+            (
+                ["range": [0, 1], "implausible": "dorp"],
+                "implausible: \"dorp\" is not possible: did you mean \"drop\"?"
+            ),
+            (["median": 4], "median: 4 values have no middle one: write 3 or 5"),
+            (["median": 101], "median: 101 is out of range"),
+            (["average": 1], "average: 1 is out of range"),
+            (["average": "60"], "average: \"60\" has no unit"),
+            (["counter": true], "counter: is for a rate of change: add rate = \"1m\""),
+            (["settle": 500], "settle: 500 has no unit"),
+            (["window": ["values": "min"]], "window.every: is missing"),
+            (["window": ["every": "1m"]], "window.values: is missing: possible are min, max"),
+            (
+                ["window": ["every": "1m", "values": ["maen"]]],
+                "window.values: \"maen\" is not possible: did you mean \"mean\"?"
+            ),
+            (["window": ["every": "1m", "values": []]], "window.values: is empty"),
+            (
+                ["window": ["every": "1m", "values": "min", "empty": true]],
+                "window.empty: an empty window has a count only"
+            ),
+            (["window": "1m"], "window: is a string: expected is a table"),
+            (["report": ["change": -1]], "report.change: -1 is out of range"),
+            (["report": ["chnage": 1]], "report.chnage: unknown key: did you mean \"change\"?"),
+        ] as [(JSON, String)])
     func `A mistake is told with its mend`(_ row: (options: JSON, problem: String)) throws {
         let problems = filterProblems(row.options)
         #expect(problems.count == 1)
@@ -59,6 +69,19 @@ import Units
         settings.finish()
         #expect(settings.problems.all == [])
         #expect(filters == FilterSettings())
+    }
+
+    @Test(
+        arguments: [
+            ("%", ["convert: % cannot be converted to K: possible are 1, ‰, ppm, ppb"]),
+            ("bins", ["convert: bins cannot be converted to K: it is a unit that is not known"]), ("°F", []),
+        ] as [(String, [String])])
+    func `A unit that the table itself names is checked`(_ row: (unit: String, problems: [String])) {
+        let settings = sensorTable(["expression": "a", "unit": .string(row.unit), "convert": "K"])
+        _ = DerivedSensor(settings)
+        #expect((FilterSettings(settings) == nil) == !row.problems.isEmpty)
+        settings.finish()
+        #expect(settings.problems.all.map { String("\($0)".dropFirst(5)) } == row.problems)
     }
 
     @Test func `A derived sensor's table`() throws {

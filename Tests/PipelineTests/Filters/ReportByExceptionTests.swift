@@ -29,7 +29,9 @@ import Units
 
     @Test func `Booleans and texts are told when they change`() throws {
         var pipeline = try Pipeline(["report": ["change": 5]])
-        let values: [Reading.Value] = [.boolean(true), .boolean(true), .boolean(false), .text("a"), .text("a"), .text("b")]
+        let values: [Reading.Value] = [
+            .boolean(true), .boolean(true), .boolean(false), .text("a"), .text("a"), .text("b"),
+        ]
         let told = values.flatMap { pipeline.accept([Reading(sensor: "s", value: $0, time: noon)], at: noon).told }
         #expect(told == ["s true", "s false", "s a", "s b"])
     }
@@ -70,7 +72,9 @@ import Units
         #expect(pipeline.accept(1, at: -86390).told == ["s 1.0"])
     }
 
-    @Test(arguments: [1, 2, 3, 4] as [UInt64]) func `What is told never differs from what is by the band or more`(_ seed: UInt64) throws {
+    @Test(arguments: [1, 2, 3, 4] as [UInt64]) func `What is told never differs from what is by the band or more`(
+        _ seed: UInt64
+    ) throws {
         var random = SplitMix64(seed: seed)
         let change = Double.random(in: 0.1...5, using: &random)
         var pipeline = try Pipeline(["report": ["change": .number(change), "silence": "1m"]])

@@ -20,7 +20,8 @@ import Units
         (8, "Mbit/s", "MB/s", 1), (60, "rpm", "Hz", 1), (180, "°", "rad", Double.pi), (1, "degC", "K", 274.15),
         (1500, "μg/m³", "mg/m³", 1.5), (60, "L/min", "m³/h", 3.6),
     ])
-    func `Units of one dimension are converted`(_ row: (value: Double, from: String, to: String, result: Double)) throws {
+    func `Units of one dimension are converted`(_ row: (value: Double, from: String, to: String, result: Double)) throws
+    {
         var pipeline = try Pipeline(["convert": .string(row.to)])
         let reading = try #require(pipeline.accept(row.value, at: 0, unit: row.from).values.first)
         #expect(abs(try #require(reading.number) - row.result) <= abs(row.result) * 1e-12)
@@ -31,8 +32,11 @@ import Units
     @Test func `What cannot be converted is marked where it is the only value, and stays where others are`() throws {
         var pipeline = try Pipeline(["convert": ["°F", "bar"], "median": 3])
         let only = pipeline.accept(50, at: 0, unit: "%").values
-        #expect(only.map(\.quality) == [.outOfRange("% cannot be converted to °F, bar")])
-        #expect(pipeline.accept(50, at: 1).values.map(\.quality.reason) == ["a value without a unit cannot be converted to °F, bar"])
+        #expect(only.map(\.quality) == [.outOfRange("% cannot be converted to °F, bar: possible are 1, ‰, ppm, ppb")])
+        #expect(
+            pipeline.accept(50, at: 1).values.map(\.quality.reason) == [
+                "a value without a unit cannot be converted to °F, bar"
+            ])
         let several = pipeline.accept(
             [
                 number(10, channel: "t", unit: "°C"), number(50, channel: "h", unit: "%"),
