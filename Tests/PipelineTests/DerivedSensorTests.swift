@@ -27,7 +27,7 @@ import Units
             try sensor("d", ["expression": "b + c"]), try sensor("c", ["expression": "a + b"]),
             try sensor("b", ["expression": "2 * a"]), try sensor("a"),
         ])
-        #expect(pipeline.accept([number(1, of: "a")], at: noon).told == ["a 1.0", "b 2.0", "c 3.0", "d 5.0"])
+        #expect(pipeline.accept([number(1, of: "a")], at: start).told == ["a 1.0", "b 2.0", "c 3.0", "d 5.0"])
     }
 
     @Test func `A derived sensor has filters too`() throws {
@@ -35,11 +35,11 @@ import Units
             try sensor("a"),
             try sensor("b", ["expression": "a", "scale": 2, "range": [0, 10], "report": ["change": 4]]),
         ])
-        #expect(pipeline.accept([number(1, of: "a")], at: noon).told == ["a 1.0", "b 2.0"])
-        let output = pipeline.accept([number(2, of: "a")], at: noon)
+        #expect(pipeline.accept([number(1, of: "a")], at: start).told == ["a 1.0", "b 2.0"])
+        let output = pipeline.accept([number(2, of: "a")], at: start)
         #expect(output.told == ["a 2.0"])
         #expect(output.seen == ["a 2.0", "b 4.0"])
-        #expect(pipeline.accept([number(6, of: "a")], at: noon).told == ["a 6.0", "b 12.0 ?"])
+        #expect(pipeline.accept([number(6, of: "a")], at: start).told == ["a 6.0", "b 12.0 ?"])
     }
 
     @Test func `Channels, quoted names, and names with dots`() throws {
@@ -48,9 +48,9 @@ import Units
             try sensor("x", ["expression": "room.'1'.'core 0' + 'bin-1'"]),
         ])
         let reading = number(3, of: "room.1", channel: "core 0")
-        _ = pipeline.accept([reading, number(4, of: "room.1", channel: "core 1")], at: noon)
+        _ = pipeline.accept([reading, number(4, of: "room.1", channel: "core 1")], at: start)
         #expect(
-            pipeline.accept([number(1, of: "bin-1", channel: "only")], at: noon).told == ["bin-1.only 1.0", "x 4.0"])
+            pipeline.accept([number(1, of: "bin-1", channel: "only")], at: start).told == ["bin-1.only 1.0", "x 4.0"])
     }
 
     @Test func `A channel that the sensor does not have is told with those that it has`() throws {
@@ -60,7 +60,7 @@ import Units
         ])
         let readings = [number(3, of: "climate", channel: "t"), number(4, of: "climate", channel: "core 0")]
         #expect(
-            pipeline.accept(readings, at: noon).told == [
+            pipeline.accept(readings, at: start).told == [
                 "climate.t 3.0", "climate.core 0 4.0",
                 "x fails: input climate has no value: the sensor's channels are t, 'core 0'",
                 "y fails: input climate.hum has no value: the sensor's channels are t, 'core 0'",
@@ -71,7 +71,7 @@ import Units
         var pipeline = Pipeline(sensors: [
             try sensor("a"), try sensor("b", ["expression": "a + 1"]), try sensor("c", ["expression": "b + 1"]),
         ])
-        _ = pipeline.accept([number(1, of: "a")], at: noon)
+        _ = pipeline.accept([number(1, of: "a")], at: start)
         #expect(
             pipeline.fail("a", reason: "no echo", at: at(1)).told == [
                 "a fails: no echo", "b fails: input a fails: no echo", "c fails: input b fails: input a fails: no echo",
@@ -85,25 +85,25 @@ import Units
         var pipeline = Pipeline(sensors: [
             try sensor("a", ["range": [0, 10]]), try sensor("b"), try sensor("c", ["expression": "a + b"]),
         ])
-        _ = pipeline.accept([number(1, of: "b", quality: .stale("old"))], at: noon)
-        #expect(pipeline.accept([number(1, of: "a")], at: noon).values.last?.quality == .stale("input b: old"))
+        _ = pipeline.accept([number(1, of: "b", quality: .stale("old"))], at: start)
+        #expect(pipeline.accept([number(1, of: "a")], at: start).values.last?.quality == .stale("input b: old"))
         #expect(
-            pipeline.accept([number(11, of: "a")], at: noon).values.last?.quality
+            pipeline.accept([number(11, of: "a")], at: start).values.last?.quality
                 == .outOfRange("input a: 11.0 is not within 0.0 to 10.0"))
     }
 
     @Test func `A division by zero is a failure until there is a value again`() throws {
         var pipeline = Pipeline(sensors: [try sensor("a"), try sensor("b", ["expression": "1 / a"])])
-        #expect(pipeline.accept([number(0, of: "a")], at: noon).told == ["a 0.0", "b fails: division by zero"])
-        #expect(pipeline.accept([number(0, of: "a")], at: noon).told == ["a 0.0"])
-        #expect(pipeline.accept([number(2, of: "a")], at: noon).told == ["a 2.0", "b 0.5"])
+        #expect(pipeline.accept([number(0, of: "a")], at: start).told == ["a 0.0", "b fails: division by zero"])
+        #expect(pipeline.accept([number(0, of: "a")], at: start).told == ["a 0.0"])
+        #expect(pipeline.accept([number(2, of: "a")], at: start).told == ["a 2.0", "b 0.5"])
     }
 
     @Test func `An input that has become too old counts as failed`() throws {
         var pipeline = Pipeline(sensors: [
             try sensor("a"), try sensor("b"), try sensor("c", ["expression": "a + b", "max_age": "5m"]),
         ])
-        _ = pipeline.accept([number(1, of: "a")], at: noon)
+        _ = pipeline.accept([number(1, of: "a")], at: start)
         #expect(pipeline.due == nil)
         _ = pipeline.accept([number(1, at(100), of: "b")], at: at(100))
         #expect(pipeline.due == at(300.001))
@@ -118,7 +118,7 @@ import Units
         var pipeline = Pipeline(sensors: [
             try sensor("a"), try sensor("b"), try sensor("c", ["expression": "a + b", "max_age": "5m"]),
         ])
-        _ = pipeline.accept([number(1, of: "a"), number(1, of: "b")], at: noon)
+        _ = pipeline.accept([number(1, of: "a"), number(1, of: "b")], at: start)
         let back = pipeline.accept([number(2, at(-3600), of: "b")], at: at(-3600))
         #expect(back.told == ["b 2.0", "c fails: input a has had no new value for 5m"])
         #expect(pipeline.accept([number(2, at(-3599), of: "a")], at: at(-3599)).told == ["a 2.0", "c 4.0"])
@@ -128,7 +128,7 @@ import Units
         var pipeline = Pipeline(sensors: [
             try sensor("lid", ["settle": "1s"]), try sensor("shut", ["expression": "not lid"]),
         ])
-        #expect(pipeline.accept([boolean(false, of: "lid")], at: noon).told == ["lid false", "shut true"])
+        #expect(pipeline.accept([boolean(false, of: "lid")], at: start).told == ["lid false", "shut true"])
         #expect(pipeline.accept([boolean(true, at(1), of: "lid")], at: at(1)).told == [])
         #expect(pipeline.advance(to: at(2)).told == ["lid true", "shut false"])
     }
@@ -152,7 +152,7 @@ import Units
                 "dash at character 1 of the expression: there is no sensor \"bin\": if \"bin-1\" is meant, write 'bin-1'",
             ])
         var pipeline = Pipeline(sensors: sensors)
-        #expect(pipeline.accept([number(1, of: "level")], at: noon).told == ["level 1.0"])
+        #expect(pipeline.accept([number(1, of: "level")], at: start).told == ["level 1.0"])
         #expect(Pipeline.check([try sensor("level"), try sensor("x", ["expression": "level"])]) == [])
     }
 }

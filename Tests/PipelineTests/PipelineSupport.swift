@@ -4,10 +4,10 @@ import Settings
 import Testing
 import Units
 
-let noon = Timestamp(milliseconds: 1_795_262_400_000)
+let start = Timestamp(milliseconds: 1_795_262_400_000)
 
-/// So many seconds after noon.
-func at(_ seconds: Double) -> Timestamp { Timestamp(milliseconds: noon.milliseconds + Int64(seconds * 1000)) }
+/// So many seconds after the start.
+func at(_ seconds: Double) -> Timestamp { Timestamp(milliseconds: start.milliseconds + Int64(seconds * 1000)) }
 
 /// What a table of a configuration says, written as JSON.
 func sensorTable(_ options: JSON) -> SettingsReader {
@@ -51,13 +51,13 @@ func sensor(_ name: String, _ options: JSON = [:]) throws -> PipelineSensor {
 }
 
 func number(
-    _ value: Double, _ time: Timestamp = noon, of sensor: String = "s", channel: String? = nil, unit: String? = nil,
+    _ value: Double, _ time: Timestamp = start, of sensor: String = "s", channel: String? = nil, unit: String? = nil,
     quality: Quality = .good
 ) -> Reading {
     Reading(sensor: sensor, channel: channel, value: .number(value), unit: unit, time: time, quality: quality)
 }
 
-func boolean(_ value: Bool, _ time: Timestamp = noon, of sensor: String = "s") -> Reading {
+func boolean(_ value: Bool, _ time: Timestamp = start, of sensor: String = "s") -> Reading {
     Reading(sensor: sensor, value: .boolean(value), time: time)
 }
 
@@ -74,7 +74,7 @@ extension Pipeline {
 /// Where a method's own name hides the function.
 enum Pipelines {
     static func at(_ seconds: Double) -> Timestamp {
-        Timestamp(milliseconds: noon.milliseconds + Int64(seconds * 1000))
+        Timestamp(milliseconds: start.milliseconds + Int64(seconds * 1000))
     }
 }
 

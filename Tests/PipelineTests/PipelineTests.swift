@@ -8,16 +8,18 @@ import Units
     @Test func `Without filters all goes through as it is`() throws {
         var pipeline = Pipeline(sensors: [try sensor("s")])
         let readings = [number(1, channel: "a", unit: "V"), number(2, channel: "b", quality: .stale("old"))]
-        #expect(pipeline.accept(readings, at: noon) == PipelineOutput(reports: [.readings(readings)], values: readings))
-        #expect(pipeline.accept([], at: noon) == PipelineOutput())
+        #expect(
+            pipeline.accept(readings, at: start) == PipelineOutput(reports: [.readings(readings)], values: readings))
+        #expect(pipeline.accept([], at: start) == PipelineOutput())
         let stranger = [number(1, of: "stranger")]
-        #expect(pipeline.accept(stranger, at: noon) == PipelineOutput(reports: [.readings(stranger)], values: stranger))
+        #expect(
+            pipeline.accept(stranger, at: start) == PipelineOutput(reports: [.readings(stranger)], values: stranger))
         #expect(pipeline.due == nil)
     }
 
     @Test func `Channels have filters of their own`() throws {
         var pipeline = try Pipeline(["median": 3, "report": ["change": 2]])
-        _ = pipeline.accept([number(1, channel: "a"), number(100, channel: "b")], at: noon)
+        _ = pipeline.accept([number(1, channel: "a"), number(100, channel: "b")], at: start)
         let output = pipeline.accept([number(1, channel: "a"), number(110, channel: "b")], at: at(1))
         #expect(output.seen == ["s.a 1.0", "s.b 105.0"])
         #expect(output.told == ["s.b 105.0"])
@@ -25,7 +27,7 @@ import Units
 
     @Test func `Channels beyond the limit are dropped, and counted`() throws {
         var pipeline = try Pipeline(["median": 3])
-        let output = pipeline.accept((0..<300).map { number(1, channel: "\($0)") }, at: noon)
+        let output = pipeline.accept((0..<300).map { number(1, channel: "\($0)") }, at: start)
         #expect(output.values.count == Pipeline.maximumChannels)
         #expect(pipeline.dropped == 44)
     }
@@ -49,7 +51,7 @@ import Units
         var plain = Pipeline(sensors: [try sensor("s")])
         plain.calibrate("s", channel: "a", by: 1)
         #expect(
-            plain.accept([number(1, channel: "a"), number(1, channel: "b")], at: noon).told == ["s.a 2.0", "s.b 1.0"])
+            plain.accept([number(1, channel: "a"), number(1, channel: "b")], at: start).told == ["s.a 2.0", "s.b 1.0"])
     }
 
     // MARK: State
@@ -161,7 +163,7 @@ import Units
 
     @Test func `No time makes it trap`() throws {
         var pipeline = Pipeline(sensors: try Self.sensors())
-        let times = [.min, -1, 0, noon.milliseconds, .max].map(Timestamp.init(milliseconds:))
+        let times = [.min, -1, 0, start.milliseconds, .max].map(Timestamp.init(milliseconds:))
         for time in times {
             for now in times {
                 for index in Self.options.indices {
@@ -173,6 +175,6 @@ import Units
                 _ = pipeline.state
             }
         }
-        #expect(pipeline.accept([number(1, of: "s0")], at: noon).seen.first == "s0 1.0")
+        #expect(pipeline.accept([number(1, of: "s0")], at: start).seen.first == "s0 1.0")
     }
 }

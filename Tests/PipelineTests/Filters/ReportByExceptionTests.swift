@@ -32,7 +32,7 @@ import Units
         let values: [Reading.Value] = [
             .boolean(true), .boolean(true), .boolean(false), .text("a"), .text("a"), .text("b"),
         ]
-        let told = values.flatMap { pipeline.accept([Reading(sensor: "s", value: $0, time: noon)], at: noon).told }
+        let told = values.flatMap { pipeline.accept([Reading(sensor: "s", value: $0, time: start)], at: start).told }
         #expect(told == ["s true", "s false", "s a", "s b"])
     }
 
@@ -51,7 +51,7 @@ import Units
 
     @Test func `Silence ends also where no reading comes, but not while the sensor fails`() throws {
         var pipeline = try Pipeline(["report": ["silence": "15m"]])
-        #expect(pipeline.accept([boolean(true)], at: noon).told == ["s true"])
+        #expect(pipeline.accept([boolean(true)], at: start).told == ["s true"])
         #expect(pipeline.due == at(900))
         #expect(pipeline.advance(to: at(899)).told == [])
         let output = pipeline.advance(to: at(900))

@@ -8,7 +8,7 @@ import Units
 
     init() throws {
         pipeline = try Pipeline(["settle": "500ms"])
-        #expect(pipeline.accept([boolean(false)], at: noon).told == ["s false"])
+        #expect(pipeline.accept([boolean(false)], at: start).told == ["s false"])
     }
 
     mutating func say(_ value: Bool, _ seconds: Double) -> [String] {

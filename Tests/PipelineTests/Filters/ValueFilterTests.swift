@@ -9,7 +9,7 @@ import Units
     @Test func `A number is scaled exactly, and then shifted`() throws {
         var pipeline = try Pipeline(["scale": 0.001, "offset": -5])
         #expect(pipeline.accept(25080, at: 0).numbers == [25.08 - 5])
-        #expect(pipeline.accept([boolean(true, of: "s")], at: noon).seen == ["s true"])
+        #expect(pipeline.accept([boolean(true, of: "s")], at: start).seen == ["s true"])
     }
 
     @Test(arguments: [
@@ -41,7 +41,7 @@ import Units
             [
                 number(10, channel: "t", unit: "°C"), number(50, channel: "h", unit: "%"),
                 number(1000, channel: "p", unit: "hPa"),
-            ], at: noon)
+            ], at: start)
         #expect(several.seen == ["s.t 50.0 °F", "s.h 50.0 %", "s.p 1.0 bar"])
     }
 

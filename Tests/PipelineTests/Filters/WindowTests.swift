@@ -27,8 +27,25 @@ import Units
 
     @Test func `A reading behind the window ends it too`() throws {
         var pipeline = try Pipeline(["window": ["every": "1m", "values": "last"]])
-        _ = pipeline.accept([number(1, channel: "t")], at: noon)
+        _ = pipeline.accept([number(1, channel: "t")], at: start)
         #expect(pipeline.accept([number(2, at(61), channel: "t")], at: at(61)).told == ["s.t.last 1.0"])
+    }
+
+    @Test func `A reading that comes when its window was told counts in the next`() throws {
+        var pipeline = try Pipeline(["window": ["every": "1m", "values": ["last", "count"]]])
+        _ = pipeline.accept(1, at: 10)
+        #expect(pipeline.advance(to: at(60)).told == ["s.last 1.0", "s.count 1.0"])
+        #expect(pipeline.accept([number(2, at(59))], at: at(60.1)).told == [])
+        #expect(pipeline.due == at(120))
+        #expect(pipeline.accept([number(3, at(119))], at: at(119)).told == [])
+        #expect(pipeline.advance(to: at(120)).told == ["s.last 3.0", "s.count 2.0"])
+    }
+
+    @Test func `A window of a time that is to come again ends at once`() throws {
+        var pipeline = try Pipeline(["window": ["every": "1m", "values": ["last", "count"]]])
+        _ = pipeline.accept(1, at: 3610)
+        #expect(pipeline.accept(2, at: 10).told == ["s.last 1.0", "s.count 1.0"])
+        #expect(pipeline.advance(to: at(60)).told == ["s.last 2.0", "s.count 1.0"])
     }
 
     @Test func `Empty windows are told only if asked, and one for many`() throws {
