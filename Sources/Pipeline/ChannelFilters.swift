@@ -73,18 +73,16 @@ struct ChannelFilters: Sendable {
     }
 
     private func convert(_ number: inout Double, _ reading: inout Reading, _ targets: [MeasurementUnit]) {
-        if let unit = reading.unit.flatMap(MeasurementUnit.named) {
-            for target in targets {
-                guard let converted = target.convert(number, from: unit) else { continue }
-                number = converted
-                reading.unit = target.name
-                return
-            }
+        let unit = reading.unit.flatMap(MeasurementUnit.named)
+        for target in targets {
+            guard let unit, let converted = target.convert(number, from: unit) else { continue }
+            number = converted
+            reading.unit = target.name
+            return
         }
         // Of a sensor with several, not every channel is meant.
         guard channel == nil, reading.quality == .good else { return }
-        let names = targets.map(\.name).joined(separator: ", ")
-        reading.quality = .outOfRange("\(reading.unit ?? "a value without a unit") cannot be converted to \(names)")
+        reading.quality = .outOfRange(MeasurementUnit.refusal(of: reading.unit, targets))
     }
 
     /// - Returns: what uplinks are told of a value that ``filter(_:_:now:)`` or ``settle(at:)`` gave.

@@ -77,7 +77,8 @@ public struct Pipeline: Sendable {
             return sensor
         }
         if let state { restore(state) }
-        due = nextDue()
+        // Something may have become due when the state was saved already.
+        due = earliest(nextDue(), clock)
     }
 
     // MARK: Events
@@ -258,7 +259,9 @@ public struct Pipeline: Sendable {
                 guard let problem = missing(input) else { return .waits }
                 return .fails("input \(name) has no value: \(problem)")
             }
-            if let limit = derived.maximumAge, now.elapsed(since: reading.time) > limit.milliseconds {
+            // As far ahead of the clock, it is from before the clock was set back.
+            if let limit = derived.maximumAge, now.elapsed(since: reading.time).magnitude > limit.milliseconds.magnitude
+            {
                 return .fails("input \(name) has had no new value for \(limit.compact)")
             }
             switch (quality, reading.quality) {
@@ -301,8 +304,8 @@ public struct Pipeline: Sendable {
     private func expiry(of index: Int) -> Timestamp? {
         guard sensors[index].failure == nil, let limit = sensors[index].settings.derived?.maximumAge else { return nil }
         var oldest: Timestamp?
-        for case let input? in sensors[index].inputs {
-            guard let reading = newest(of: input) else { return nil }
+        for input in sensors[index].inputs {
+            guard let reading = input.flatMap(newest) else { return nil }
             oldest = earliest(oldest, reading.time)
         }
         return oldest?.later(by: limit.milliseconds).later(by: 1)
@@ -356,9 +359,9 @@ public struct Pipeline: Sendable {
 extension Pipeline {
     /// What would raise a false alarm, or tell a thing twice, if it were forgotten over a restart.
     public var state: JSON {
-        .object(
+        let sensors = JSON.object(
             indices.sorted { $0.key < $1.key }.compactMap { name, index in
-                let sensor = sensors[index]
+                let sensor = self.sensors[index]
                 let calibrations = sensor.calibrations.map {
                     JSON.members(["channel": $0.channel.map(JSON.string), "offset": .number($0.offset)]) ?? .null
                 }
@@ -370,10 +373,12 @@ extension Pipeline {
                 guard case .object(let members)? = state else { return nil }
                 return JSON.Member(name, .object([JSON.Member("of", .string(fingerprint(of: index)))] + members))
             })
+        return .members(["clock": clock.map { JSON($0) }, "sensors": sensors]) ?? .object([])
     }
 
     private mutating func restore(_ state: JSON) {
-        for member in state.object ?? [] {
+        clock = state["clock"]?.time
+        for member in state["sensors"]?.object ?? [] {
             guard let index = indices[member.name], sensors[index].channels.isEmpty else { continue }
             for calibration in member.value["calibrations"]?.array ?? [] {
                 guard let offset = calibration["offset"]?.finite else { continue }

@@ -26,8 +26,9 @@ public struct Expression: Sendable, Hashable {
     public static let maximumLength = 2000
     /// How deep parentheses, functions and signs may be nested.
     public static let maximumDepth = 32
-    /// How many operators with two sides it may have.
-    public static let maximumOperators = 128
+    /// How many operators with two sides it may have: a chain of them is as deep as it is long, and threads may have as
+    /// little as 128 KiB of stack.
+    public static let maximumOperators = 64
 
     /// A name in an expression.
     public struct Reference: Sendable, Hashable {

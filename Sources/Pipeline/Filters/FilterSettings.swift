@@ -52,8 +52,8 @@ public struct FilterSettings: Sendable, Hashable {
 
     private static let long = Duration.seconds(30 * 86400)
 
-    /// Reads the filters' keys of a `[[sensor]]` table. To be called when the driver has read its own. Nil after a
-    /// problem.
+    /// Reads the filters' keys of a `[[sensor]]` table. To be called when the driver, or ``DerivedSensor``, has
+    /// read its own. Nil after a problem.
     public init?(_ settings: SettingsReader) {
         let errors = settings.problems.errors.count
         if !settings.isAsked("scale") {
@@ -98,6 +98,12 @@ public struct FilterSettings: Sendable, Hashable {
                     mend: "keep one of them")
             }
         }
+        // Most units are known only when the sensor is read; one that the table names is known now.
+        guard !convert.isEmpty, settings.isAsked("unit"), let name = settings.string("unit") else { return }
+        if let unit = MeasurementUnit.named(name), convert.contains(where: { $0.dimension == unit.dimension }) {
+            return
+        }
+        settings.problem(at: "convert", message: MeasurementUnit.refusal(of: name, convert))
     }
 
     private mutating func readRange(_ settings: SettingsReader) {

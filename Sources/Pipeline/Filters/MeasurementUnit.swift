@@ -44,8 +44,16 @@ public struct MeasurementUnit: Sendable, Hashable {
         return (value - other.zero) * (other.numerator * denominator) / (other.denominator * numerator) + zero
     }
 
-    /// The units of a dimension, for those who have to choose one.
-    static func names(of dimension: String) -> [String] { all.filter { $0.dimension == dimension }.map(\.name) }
+    /// Why what is in `unit` becomes none of `targets`, and what it could become.
+    static func refusal(of unit: String?, _ targets: [MeasurementUnit]) -> String {
+        let wanted = targets.map(\.name).joined(separator: ", ")
+        guard let unit else { return "a value without a unit cannot be converted to \(wanted)" }
+        guard let known = named(unit) else {
+            return "\(unit) cannot be converted to \(wanted): it is a unit that is not known"
+        }
+        let possible = all.filter { $0.dimension == known.dimension && $0.name != known.name }.map(\.name)
+        return "\(unit) cannot be converted to \(wanted): possible are \(possible.joined(separator: ", "))"
+    }
 
     private static let byName = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
 
