@@ -95,7 +95,7 @@ let package = Package(
         // Who goes where: alarms and the people who see to them. (A module of the system is called Dispatch.)
         .target(
             name: "Dispatching",
-            dependencies: ["Pipeline", "Sensing", "Settings", "Units", "Database", "SQLite", logging],
+            dependencies: ["Pipeline", "Settings", "Units", "Database", "SQLite"],
             swiftSettings: settings),
 
         // Both together.

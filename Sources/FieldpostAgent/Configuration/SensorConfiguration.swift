@@ -35,7 +35,7 @@ extension AgentConfiguration {
         public var homeAssistant = HomeAssistantEntity()
 
         /// How its readings travel where an uplink has it.
-        func route(_ uplink: Uplink) -> Route {
+        public func route(_ uplink: Uplink) -> Route {
             Route(
                 topic: topic ?? uplink.topic, qos: qos ?? uplink.qos, retain: retain ?? uplink.retain,
                 priority: priority, expiry: expiry, includesSequence: uplink.sequence,

@@ -61,7 +61,7 @@ import Units
                                 (try? node.connected(at: Timestamp.now())) ?? []
                             }
                             for message in messages { try? await client.publishNow(message) }
-                        case .disconnected: await self.store.connectionEnded()
+                        case .disconnected: self.store.connectionEnded()
                         case .connectFailed(_, let failure, _): self.failures.withLock { $0.append("\(failure)") }
                         }
                     }
