@@ -328,7 +328,7 @@ import Uplink
         #expect(lines.count == 101)
         #expect(
             lines.first
-                == "bins.toml:1:1: k0: unknown key: known here are also bridge, device, listener, log, queue, server, status, uplink"
+                == "bins.toml:1:1: k0: unknown key: known here are also alarm, bridge, commands, device, listener, log, queue, server, status, uplink"
         )
         #expect(lines.last == "bins.toml: and 4900 more")
     }

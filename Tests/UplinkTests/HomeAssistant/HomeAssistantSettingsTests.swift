@@ -10,7 +10,7 @@ import Units
         #expect(none == HomeAssistantSettings() && none.discoveryPrefix == "homeassistant")
         let table = settingsTable([
             "discovery_prefix": .string("ha/discovery"), "birth_topic": .string("ha/status"),
-            "name": .string("Cold store"),
+            "device_name": .string("Cold store"),
             "model": .string("Raspberry Pi 4"), "manufacturer": .string("Raspberry Pi"), "area": .string("Cellar"),
             "expire": .boolean(false), "diagnostics": .boolean(false),
         ])
