@@ -42,7 +42,10 @@ class Host:
 
     def metric(self, metric, properties):
         text = f"{'old:' if metric.is_historical else ''}{metric.name}="
-        text += "null" if metric.is_null else json.dumps(metric.value, ensure_ascii=False)
+        value = metric.value
+        if isinstance(value, str) and len(value) > 100:
+            value = f"{len(value)} characters"
+        text += "null" if metric.is_null else json.dumps(value, ensure_ascii=False)
         if properties.get("engUnit"):
             text += properties["engUnit"]
         if properties.get("Quality", 192) != 192:
