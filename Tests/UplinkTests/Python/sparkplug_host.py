@@ -118,8 +118,9 @@ def publish(client, topic, payload, retain=False):
 
 def command(client):
     topic, name, kind, value = sys.argv[3:7]
-    metric = psp.Metric(timestamp=psp.get_current_timestamp(), name=name, datatype=psp.DataType[kind], value=json.loads(value))
-    payload = (psp.NCmd if "/NCMD/" in topic else psp.DCmd)(timestamp=psp.get_current_timestamp(), metrics=(metric,))
+    now = psp.get_current_timestamp()
+    metric = psp.Metric(timestamp=now, name=name, datatype=psp.DataType[kind], value=json.loads(value))
+    payload = (psp.NCmd if "/NCMD/" in topic else psp.DCmd)(timestamp=now, metrics=(metric,))
     publish(client, topic, payload.encode(include_dtypes=True))
 
 
