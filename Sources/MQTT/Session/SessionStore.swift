@@ -129,8 +129,7 @@ public protocol SessionStore: Sendable {
     /// For stores whose messages are of QoS 0. False unless a store says otherwise.
     nonisolated var isBoundToConnection: Bool { get }
 
-    /// The connection has ended. Called on the client's event loop, once for each ``connectionBegan()`` or a few times
-    /// more.
+    /// The connection has ended. Called on the client's event loop, also while its ``connectionBegan()`` is under way.
     nonisolated func connectionEnded()
 }
 

@@ -21,9 +21,13 @@ public import Units
 /// lay in the socket when the line was cut is lost, and nobody is told. So a message stays in the queue until its
 /// connection has stood for another `proof`; if the connection ends earlier, the message is given out again on the
 /// next one, as historical. With a `proof` that is longer than the client needs to notice a dead line (keep-alive and
-/// five times its response timeout), nothing is lost, up to 100,000 messages in that time; hosts get some values
-/// twice, with the same time. What the server
-/// or a host drops after it was received, QoS 0 allows, and nothing here can know.
+/// five times its response timeout), nothing is lost, up to 100,000 messages in that time; hosts get some values twice,
+/// with the same time. Rows stay in the queue that much longer. What the server or a host drops after it was received,
+/// QoS 0 allows, and nothing here can know.
+///
+/// The births have what this process has read; a queue that an earlier process has left is told as history, of metrics
+/// that are null until they are read again. Births are not repeated within `rebirth_wait`: what needs one waits so long,
+/// and what stands behind it too.
 public final class SparkplugStore: SessionStore {
     private let store: any SessionStore
     private let settings: SparkplugSettings

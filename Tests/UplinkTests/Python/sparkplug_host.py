@@ -42,7 +42,10 @@ class Host:
 
     def metric(self, metric, properties):
         text = f"{'old:' if metric.is_historical else ''}{metric.name}="
-        text += "null" if metric.is_null else json.dumps(metric.value, ensure_ascii=False)
+        value = metric.value
+        if isinstance(value, str) and len(value) > 100:
+            value = f"{len(value)} characters"
+        text += "null" if metric.is_null else json.dumps(value, ensure_ascii=False)
         if properties.get("engUnit"):
             text += properties["engUnit"]
         if properties.get("Quality", 192) != 192:
@@ -115,8 +118,9 @@ def publish(client, topic, payload, retain=False):
 
 def command(client):
     topic, name, kind, value = sys.argv[3:7]
-    metric = psp.Metric(timestamp=psp.get_current_timestamp(), name=name, datatype=psp.DataType[kind], value=json.loads(value))
-    payload = (psp.NCmd if "/NCMD/" in topic else psp.DCmd)(timestamp=psp.get_current_timestamp(), metrics=(metric,))
+    now = psp.get_current_timestamp()
+    metric = psp.Metric(timestamp=now, name=name, datatype=psp.DataType[kind], value=json.loads(value))
+    payload = (psp.NCmd if "/NCMD/" in topic else psp.DCmd)(timestamp=now, metrics=(metric,))
     publish(client, topic, payload.encode(include_dtypes=True))
 
 

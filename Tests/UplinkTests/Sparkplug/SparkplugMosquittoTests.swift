@@ -230,6 +230,44 @@ private actor Edge {
         }
     }
 
+    /// What the sockets had not taken yet belongs to the connection that ended, with its numbers.
+    @Test func whatWasNotWrittenIsNumberedAnew() async throws {
+        try await PythonHost.install()
+        try await withMosquitto { broker in
+            let relay = try await TCPRelay.start(port: broker.port)
+            let host = try await PythonHost.listen(port: broker.port)
+            let edge = Edge(settings, port: relay.port, memory: MemoryStore(), counter: .init(), version: .v5)
+            try await edge.report("long", .text("short"))
+            await edge.start()
+            try await host.output.line(containing: "NDATA 1 old:long=")
+            for round in 1...4 {
+                let sent = await relay.counters
+                for length in 1...40 {
+                    try await edge.report("long", .text(String(repeating: "x", count: 200_000 + 100 * round + length)))
+                }
+                try await eventually("bytes on their way") { await relay.counters != sent }
+                await relay.cut()
+                try await relay.mend()
+                let births = round + 1
+                try await host.output.wait(timeout: .seconds(30)) { lines in
+                    lines.count { $0.hasPrefix("NBIRTH") } >= births
+                        && lines.contains { $0.hasSuffix("long=\"\(200_040 + 100 * round) characters\"") }
+                }
+            }
+            let lines = await host.output.lines
+            for round in 1...4 {
+                for length in 1...40 {
+                    let text = "long=\"\(200_000 + 100 * round + length) characters\""
+                    #expect(lines.contains { $0.hasSuffix(text) }, "\(text)")
+                }
+            }
+            #expect(lines.filter { $0.contains("GAP") || $0.contains("ERROR") || $0.contains("offline") } == [])
+            await edge.stop()
+            await relay.stop()
+            await host.kill()
+        }
+    }
+
     @Test func thePrimaryHostsStateIsHeeded() async throws {
         try await PythonHost.install()
         let settings = try SparkplugSettings(
