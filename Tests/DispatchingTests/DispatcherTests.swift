@@ -162,6 +162,40 @@ private final class Day {
         day.answer(7, "bo", .declined, ["withdraw bo: declined", "unassigned"])
     }
 
+    @Test func whoHasLeftCannotTakeIt() {
+        let day = Day(settings)
+        day.hear(0, .worker("bo", 300))
+        day.hear(0, .alarm(.raised), ["offer bo"])
+        day.hear(1, .worker("bo", onDuty: false), ["withdraw bo: off duty", "unassigned"])
+        day.answer(2, "bo", .accepted)
+        day.hear(3, .worker("bo", 300), ["offer bo"])
+        day.answer(4, "bo", .accepted, ["confirm bo", "acknowledge bin/full by bo"])
+    }
+
+    @Test func nobodyIsHeardOfFromTheFuture() {
+        let day = Day(settings)
+        day.hear(0, .worker("early", 1, time: noon(100_000)))
+        day.hear(901, .worker("bo", 4000))
+        day.hear(901, .alarm(.raised), ["offer bo"])
+        day.advance(1001, ["withdraw bo: no answer", "offer early"])
+    }
+
+    @Test func whoSaysThatHeIsFromTheFutureIsSilentFromNowOn() {
+        let day = Day(settings)
+        day.hear(0, .worker("early", 1, time: noon(100_000)))
+        day.hear(7201, .alarm(.raised), ["unassigned"])
+    }
+
+    @Test func aNewConnectionTellsWhatIsSo() {
+        var dispatcher = Dispatcher(settings, at: noon(0))
+        _ = dispatcher.accept(.worker("anna", 900), at: noon(0))
+        _ = dispatcher.accept(.worker("bo", 300), at: noon(0))
+        _ = dispatcher.accept(.alarm(.raised), at: noon(0))
+        #expect(brief(dispatcher.resume(at: noon(99))) == ["offer bo"])
+        #expect(brief(dispatcher.resume(at: noon(100))) == ["withdraw bo: no answer", "offer anna"])
+        #expect(brief(dispatcher.resume(at: noon(101))) == ["forget bo", "offer anna"])
+    }
+
     @Test func whoIsSilentForLongIsReplaced() {
         let day = Day(settings)
         day.hear(0, .worker("bo", 300))

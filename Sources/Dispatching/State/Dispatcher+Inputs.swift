@@ -47,9 +47,8 @@ extension Dispatcher {
             }
         }
         expected[name] = nil
-        // Nobody is known from the future.
-        let time = min(notice.time ?? now, now)
-        workers[name] = Worker(name: name, position: notice.position, load: notice.load, heardAt: time)
+        workers[name] = Worker(
+            name: name, position: notice.position, load: notice.load, heardAt: notice.time ?? now)
     }
 
     mutating func take(_ answer: DispatchInput.Answer, of worker: String, to old: DispatchTask, at now: Timestamp) {

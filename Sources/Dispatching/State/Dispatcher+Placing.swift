@@ -11,7 +11,10 @@ extension Dispatcher {
             if time <= now { forget(farewell) } else { remember(farewell, until: latest) }
         }
         // A clock that was set back must not keep anybody waiting.
-        for (name, worker) in workers where worker.heardAt > now { workers[name]?.heardAt = now }
+        for (name, worker) in workers where worker.heardAt > now {
+            workers[name]?.heardAt = now
+            workers[name]?.positionAt = min(worker.positionAt, now)
+        }
         for (name, time) in expected where time > now { expected[name] = now }
 
         // All that ends makes room before anything is offered.
