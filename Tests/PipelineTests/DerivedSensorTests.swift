@@ -133,6 +133,16 @@ import Units
         #expect(pipeline.advance(to: at(2)).told == ["lid true", "shut false"])
     }
 
+    @Test func `What settles at once is derived from in order`() throws {
+        var pipeline = Pipeline(sensors: [
+            try sensor("d", ["expression": "c + a"]), try sensor("c", ["expression": "b + a"]),
+            try sensor("a", ["settle": "1s"]), try sensor("b", ["settle": "1s"]),
+        ])
+        _ = pipeline.accept([boolean(false, of: "a"), boolean(false, of: "b")], at: start)
+        _ = pipeline.accept([boolean(true, at(1), of: "a"), boolean(true, at(1), of: "b")], at: at(1))
+        #expect(pipeline.advance(to: at(2)).told == ["a true", "b true", "c 2.0", "d 3.0"])
+    }
+
     @Test func `Circles and unknown names are found, and never have a value`() throws {
         let sensors = [
             try sensor("a", ["expression": "b + 1"]), try sensor("b", ["expression": "c"]),

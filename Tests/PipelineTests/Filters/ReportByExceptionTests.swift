@@ -49,6 +49,15 @@ import Units
         #expect(pipeline.fail("s", reason: "gone", at: at(8)).told == ["s fails: gone"])
     }
 
+    @Test func `After a failure, each channel is told`() throws {
+        var pipeline = try Pipeline(["report": ["change": 5]])
+        let readings = [number(1, channel: "a"), number(2, channel: "b")]
+        #expect(pipeline.accept(readings, at: start).told == ["s.a 1.0", "s.b 2.0"])
+        #expect(pipeline.accept(readings, at: start).told == [])
+        _ = pipeline.fail("s", reason: "gone", at: start)
+        #expect(pipeline.accept(readings, at: start).told == ["s.a 1.0", "s.b 2.0"])
+    }
+
     @Test func `Silence ends also where no reading comes, but not while the sensor fails`() throws {
         var pipeline = try Pipeline(["report": ["silence": "15m"]])
         #expect(pipeline.accept([boolean(true)], at: start).told == ["s true"])

@@ -108,6 +108,12 @@ import Units
         #expect(pipeline.accept(10.5, at: 60, unit: "mm").told == ["s 0.5 mm/min"])
     }
 
+    @Test func `Of two values of one instant, the change since the first counts`() throws {
+        var pipeline = try Pipeline(["rate": "1m"])
+        #expect([10.0, 11].flatMap { pipeline.accept($0, at: 0).numbers } == [])
+        #expect(pipeline.accept(14, at: 60).numbers == [4])
+    }
+
     @Test(arguments: [("1s", "mm/s"), ("1h", "mm/h"), ("1d", "mm/d"), ("10s", "mm/10s")])
     func `A rate's unit names its time`(_ row: (per: String, unit: String)) throws {
         var pipeline = try Pipeline(["rate": .string(row.per)])
