@@ -14,6 +14,9 @@ want mosquitto has_program mosquitto
 want mosquitto-clients has_program mosquitto_sub
 want python3-paho-mqtt test -e /usr/lib/python3/dist-packages/paho/mqtt/client.py
 want python3-pymodbus test -e /usr/lib/python3/dist-packages/pymodbus/__init__.py
+want python3-cbor2 test -e /usr/lib/python3/dist-packages/cbor2/__init__.py
+want python3-jinja2 test -e /usr/lib/python3/dist-packages/jinja2/__init__.py
+want python3-pip test -e /usr/lib/python3/dist-packages/pip/__init__.py
 want python3-serial-asyncio test -e /usr/lib/python3/dist-packages/serial_asyncio/__init__.py
 want nodejs has_program node
 want node-mqtt test -e /usr/share/nodejs/mqtt/package.json

@@ -21,7 +21,7 @@ public struct AlarmReport: Sendable, Hashable {
     /// Whether the condition holds. One that is latched stays raised without it until it is acknowledged.
     public var isActive: Bool
     public var severity: AlarmSeverity
-    /// The value that changed the state; nil where none did: an acknowledgement, the passing of time.
+    /// The value that changed the state, or the latest one where time did; nil where none had to do with it.
     public var value: Reading.Value?
     public var unit: String?
     /// When the state changed.
