@@ -36,18 +36,26 @@ files=$(mktemp -d /dev/shm/sensors.XXXXXX)
 trap 'rm -rf "$files"; clean' EXIT
 for ((i = 0; i < sensors; i++)); do printf "%s.5" "$i" >"$files/$i"; done
 
-agent() { # NAME DURABILITY
+agent() { # NAME DURABILITY [KEYS of each sensor [ALARMS of how many sensors]]
     mkdir -p "$folder/$1"
     {
         printf '[device]\nid = "%s"\n[broker]\nservers = ["mqtt://127.0.0.1:%s"]\n' "$1" "$port"
         printf '[queue]\ndurability = "%s"\n' "$2"
         for ((i = 0; i < sensors; i++)); do
-            printf '[[sensor]]\nname = "s%s"\ndriver = "file"\npath = "%s"\nevery = "1s"\n' "$i" "$files/$i"
+            printf '[[sensor]]\nname = "s%s"\ndriver = "file"\npath = "%s"\nevery = "1s"\n%s\n' "$i" "$files/$i" "${3:-}"
+            if ((i < ${4:-0})); then
+                printf '[[alarm]]\nname = "a%s"\nsensor = "s%s"\nraise_above = 1e6\nclear_below = 1e5\n' "$i" "$i"
+            fi
         done
     } >"$folder/$1/agent.toml"
 }
 agent strict strict
 agent relaxed relaxed
+# Every value goes through all of these, and every sensor has an alarm.
+agent filters strict 'scale = 2
+range = [-1e5, 1e5]
+median = 5
+average = 10' "$sensors"
 {
     printf 'BaseDir "%s"\nPIDFile "%s/collectd.pid"\nInterval 1\nHostname "collectd"\n' "$folder" "$folder"
     printf 'TypesDB "/usr/share/collectd/types.db"\nLoadPlugin table\nLoadPlugin mqtt\n'
@@ -84,6 +92,7 @@ measure() {
 
 for ((round = 0; round < rounds; round++)); do
     measure strict 'fieldpost/strict/+' "$fieldpost" run --config "$folder/strict/agent.toml"
+    measure filters 'fieldpost/filters/+' "$fieldpost" run --config "$folder/filters/agent.toml"
     measure relaxed 'fieldpost/relaxed/+' "$fieldpost" run --config "$folder/relaxed/agent.toml"
     measure collectd 'collectd/#' collectd -f -C "$folder/collectd.conf"
 done
@@ -94,7 +103,8 @@ of() { awk -v c="$2" '{ print $c }' "$folder/$1.result" | median; }
 echo
 echo "$sensors sensors, a reading a second, one Mosquitto, medians of $rounds rounds of $seconds s"
 printf '%-28s %10s %12s %12s %14s %8s\n' '' 'messages/s' '% of a core' 'RSS MB' 'anonymous MB' 'CPU ratio'
-for row in 'strict:fieldpost, strict queue' 'relaxed:fieldpost, relaxed queue' 'collectd:collectd, no queue'; do
+for row in 'strict:fieldpost, strict queue' 'filters:with filters and alarms' \
+    'relaxed:fieldpost, relaxed queue' 'collectd:collectd, no queue'; do
     name=${row%%:*}
     awk -v n="${row#*:}" -v m="$(of "$name" 1)" -v c="$(of "$name" 2)" -v r="$(of "$name" 3)" -v a="$(of "$name" 4)" \
         -v peer="$(of collectd 2)" -v pm="$(of collectd 1)" \

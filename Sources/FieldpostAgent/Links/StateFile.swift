@@ -26,7 +26,9 @@ actor StateFile {
     private var members: [String: JSON] = [:]
     private var written = ""
     private var isFailing = false
+    /// The present write, and the one that follows it, which takes up all that has changed until it begins.
     private var saving: Task<Void, Never>?
+    private var waiting: Task<Void, Never>?
 
     /// Reads what is there. Nothing is no error.
     init(path: String, logger: Logger) {
@@ -54,12 +56,14 @@ actor StateFile {
 
     /// Writes what has changed, durably. Comes back when it is on disk, or cannot be.
     func save() async {
+        if let waiting { return await waiting.value }
         let previous = saving
         let task = Task {
             await previous?.value
+            (saving, waiting) = (waiting, nil)
             await write()
         }
-        saving = task
+        waiting = task
         await task.value
     }
 
