@@ -101,7 +101,7 @@ public struct Pipeline: Sendable {
         return output
     }
 
-    /// A sensor has no value. Told once, until it has one again.
+    /// A sensor has no value. Told once for each reason, until it has one again.
     public mutating func fail(_ sensor: String, reason: String, at now: Timestamp) -> PipelineOutput {
         var output = PipelineOutput()
         notice(now)
@@ -197,11 +197,11 @@ public struct Pipeline: Sendable {
         return sensors[index].channels.count - 1
     }
 
-    /// - Returns: whether it did not fail before.
+    /// - Returns: whether it did not fail before, or for another reason.
     private mutating func begin(
         failure reason: String, of index: Int, now: Timestamp, _ output: inout PipelineOutput
     ) -> Bool {
-        let isNew = sensors[index].failure == nil
+        let isNew = sensors[index].failure != reason
         sensors[index].failure = reason
         if isNew {
             output.reports.append(.failure(sensor: sensors[index].settings.name, reason: reason, time: now))

@@ -77,12 +77,13 @@ public actor Agent {
         await processing.begin()
         let reading = Task { await read(runner, into: processing, assembly) }
         let guarding = Task { await assembly.guardOutputs(of: runner, logger) }
+        let following = Task { if let manager, let server = host?.server { await manager.follow(server) } }
         let obeying = Task { if let center { await center.begin() } }
         await manager?.ready(await vitalParts(group.next(), assembly.links[0].outbox, runner))
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
-        let working: [Task<Void, Never>] = [reading, guarding, obeying]
+        let working: [Task<Void, Never>] = [reading, guarding, obeying, following]
         for task in working { task.cancel() }
         for task in working { await task.value }
         // What was read last is still under way.
