@@ -44,7 +44,7 @@ import Units
         #expect(pipeline.accept(5, at: 3).told == ["s 5.0"])
         #expect(pipeline.accept(5, at: 4, unit: "m").told == ["s 5.0 m"])
         #expect(pipeline.fail("s", reason: "gone", at: at(5)).told == ["s fails: gone"])
-        #expect(pipeline.fail("s", reason: "still gone", at: at(6)).told == [])
+        #expect(pipeline.fail("s", reason: "gone", at: at(6)).told == [])
         #expect(pipeline.accept(5, at: 7, unit: "m").told == ["s 5.0 m"])
         #expect(pipeline.fail("s", reason: "gone", at: at(8)).told == ["s fails: gone"])
     }
