@@ -83,12 +83,12 @@ struct Scene: Sendable {
 
     private func goDark(_ outcome: inout Outcome) async throws {
         let cut = ContinuousClock.now
-        let (before, answers) = await (watcher.statusCount, watcher.answers)
+        let (before, answers) = await (watcher.wills, watcher.answers)
         await relay.stall()
         demonstration.say("CABLE", "cut: nothing passes any more, and neither side is told")
         await park.fill(lateBin, to: 90, within: .seconds(2))
         let will = Task {
-            try await demonstration.until("the will") { await watcher.statusCount > before }
+            try await demonstration.until("the will") { await watcher.wills > before }
             return cut.duration(to: .now)
         }
         defer { will.cancel() }
@@ -103,7 +103,7 @@ struct Scene: Sendable {
                 hasAlarm = true
                 demonstration.say("queue", "an alarm is among them: \(DemoConfiguration.alarm(of: lateBin))")
             }
-            if !isKnown, await watcher.statusCount > before {
+            if !isKnown, await watcher.wills > before {
                 isKnown = true
                 light = .now.advanced(by: Act.darkness)
             }

@@ -9,9 +9,9 @@ actor Watcher {
     private var narrator = Narrator()
     /// The latest value of each sensor, as people read it.
     private var latest: [String: String] = [:]
-    /// The state that was heard of the board last, and how many statuses there were.
+    /// The state that was heard of the board last, and how often the broker said that it was gone.
     private(set) var state: (name: String, reason: String?) = ("", nil)
-    private(set) var statusCount = 0
+    private(set) var wills = 0
     /// The broker has taken the subscription: nothing from now on is missed.
     private(set) var isWatching = false
     private let say: @Sendable (Narrator.Line) -> Void
@@ -30,7 +30,7 @@ actor Watcher {
         let payload = (try? JSONReader.value(Array(message.payload.readableBytesView)[...])) ?? .null
         if topic.hasSuffix("/status") {
             state = (payload["state"]?.string ?? "?", payload["reason"]?.string)
-            statusCount += 1
+            if state.reason == "connection lost" { wills += 1 }
         } else if let number = payload["seq"]?.number.flatMap({ Int(exactly: $0) }) {
             ledger.take(number, topic: topic, mayBeRepeated: message.qos != .exactlyOnce)
             // Alarms have no place among the values.
