@@ -38,10 +38,11 @@ actor DemoPark {
     static func path(of bin: String, in folder: String) -> String { "\(folder)/\(bin).distance" }
 
     /// Lets time pass, until cancelled.
+    ///
+    /// - Throws: ``DemonstrationError`` if the files cannot be written.
     func run() async throws {
         var last = ContinuousClock.now
-        while true {
-            try await Task.sleep(for: Self.step)
+        while (try? await Task.sleep(for: Self.step)) != nil {
             let now = ContinuousClock.now
             let seconds = last.duration(to: now) / .seconds(1)
             last = now

@@ -66,36 +66,45 @@ public struct Demonstration: Sendable {
         // What is published before that reaches nobody, and would count as lost.
         try await until("somebody who watches at the broker") { await watcher.isWatching }
         let working = DemoWorker.all.map { worker in Task { await worker.work(port: broker.port, in: park) } }
-        let filling = Task { try await park.run() }
         async let running: Void = agent.run {
             for await reason in ending { return reason }
             return .stopped
         }
 
-        let scene = Scene(
+        let story = Story(
             demonstration: self, relay: relay, watcher: watcher, park: park, queue: configuration.queue.path)
-        let story = Task {
-            let outcome = try await scene.tell()
-            if keepRunning { await goOn(broker, park) }
-            return outcome
+        let telling = Task {
+            try await withThrowingTaskGroup(of: Story.Outcome?.self) { tasks in
+                tasks.addTask {
+                    try await park.run()
+                    return nil
+                }
+                tasks.addTask {
+                    let outcome = try await story.tell()
+                    if keepRunning { await goOn(broker, park) }
+                    return outcome
+                }
+                defer { tasks.cancelAll() }
+                for try await outcome in tasks where outcome != nil { return outcome }
+                return nil
+            }
         }
         let showing = Task { try await showValues(watcher) }
         let interrupting = Task {
             for await _ in signals {
-                story.cancel()
+                telling.cancel()
                 break
             }
         }
-        var outcome: Scene.Outcome?
+        var outcome: Story.Outcome?
         var failure: (any Error)?
         do {
-            outcome = try await story.value
+            outcome = try await telling.value
         } catch {
             failure = error
         }
         interrupting.cancel()
         showing.cancel()
-        filling.cancel()
 
         // The cable is mended for the goodbye, also when the story was left early.
         try? await relay.mend()
@@ -135,7 +144,7 @@ public struct Demonstration: Sendable {
         }
     }
 
-    private func summary(_ outcome: Scene.Outcome, _ watcher: Watcher, _ queue: OutboxStatus) async -> Bool {
+    private func summary(_ outcome: Story.Outcome, _ watcher: Watcher, _ queue: OutboxStatus) async -> Bool {
         // What could not be sent any more when the agent was stopped stays in the queue, and is no loss.
         let last = Int(queue.nextSequence) - 1 - queue.queued
         let account = await watcher.account(of: last, answers: watcher.answers)

@@ -6,7 +6,7 @@ internal import StoreForward
 internal import Units
 
 /// The story, act by act. It moves the park and the cable; whether anything came of it, the watcher says.
-struct Scene: Sendable {
+struct Story: Sendable {
     let demonstration: Demonstration
     let relay: TCPRelay
     let watcher: Watcher
