@@ -62,7 +62,7 @@ output=$(fieldpost 30 read --config Config/garbage-bins.toml 2>&1) && status=0 |
 memory=$(grep -oE 'memory.*' <<<"$output" || true)
 check "fieldpost read" "$(verdict test "$status" -eq 0 -a -n "$memory")" "exit $status, $memory"
 
-output=$(fieldpost 120 demo 2>&1) && status=0 || status=$?
+output=$(fieldpost 300 demo 2>&1) && status=0 || status=$?
 check "fieldpost demo" "$(verdict test "$status" -eq 0)" "exit $status, $(tail -n 1 <<<"$output")"
 
 make_authority trusted

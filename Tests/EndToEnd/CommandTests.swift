@@ -227,25 +227,6 @@ import Testing
         _ = directory
     }
 
-    @Test func theDemonstrationKeepsItsPromises() async throws {
-        let demo = try await Program.start(Program.built("fieldpost"), ["demo"])
-        let ending = try await demo.wait(timeout: .seconds(90))
-        let lines = await demo.output.lines
-        let told = (lines + (await demo.errors.lines)).joined(separator: "\n")
-        #expect(ending == .exited(0), "\(told)")
-        #expect(lines.last == "Nothing was lost.")
-        #expect(lines.contains { $0.contains("<- the will") })
-        #expect(lines.contains { $0.contains("readings wait in queue.db") })
-    }
-
-    @Test func theDemonstrationCanBeInterrupted() async throws {
-        let demo = try await Program.start(Program.built("fieldpost"), ["demo", "--keep-running"])
-        try await demo.output.line(containing: "values", timeout: .seconds(30))
-        demo.send(SIGINT)
-        #expect(try await demo.wait(timeout: .seconds(10)) == .exited(0))
-        #expect(await demo.output.lines.contains { $0.contains("offline: stopped") })
-    }
-
     @Test(arguments: [["--help"], ["run", "--help"], ["queue", "--help"], ["help", "check"]])
     func helpIsHelp(arguments: [String]) async throws {
         let result = try await runProgram(Program.built("fieldpost"), arguments)

@@ -87,19 +87,23 @@ public actor DispatchStore {
         guard !unsaved.isEmpty else { return }
         do {
             guard let connection else { throw closed }
-            try connection.transaction {
-                let writing = try connection.prepare("INSERT OR REPLACE INTO record VALUES (?1, ?2)")
-                let deletion = try connection.prepare("DELETE FROM record WHERE name = ?1")
-                for (name, value) in unsaved {
-                    let statement = value == nil ? deletion : writing
-                    try statement.bind(name, at: 1)
-                    if let value { try statement.bind(value.text, at: 2) }
-                    try statement.run()
-                }
-            }
+            try Self.write(unsaved, to: connection)
             unsaved = [:]
         } catch {
             throw told(error)
+        }
+    }
+
+    private static func write(_ changes: [String: JSON?], to connection: Connection) throws {
+        try connection.transaction {
+            let writing = try connection.prepare("INSERT OR REPLACE INTO record VALUES (?1, ?2)")
+            let deletion = try connection.prepare("DELETE FROM record WHERE name = ?1")
+            for (name, value) in changes {
+                let statement = value == nil ? deletion : writing
+                try statement.bind(name, at: 1)
+                if let value { try statement.bind(value.text, at: 2) }
+                try statement.run()
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 public enum DemonstrationError: Error, Sendable, CustomStringConvertible {
     case brokerFailed
     case noFolder(reason: String)
+    case noProgram(reason: String)
     /// What did not happen.
     case inVain(String)
 
@@ -9,6 +10,7 @@ public enum DemonstrationError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .brokerFailed: "the broker did not start; what it says stands above"
         case .noFolder(let reason): "no temporary folder: \(reason); set TMPDIR to a folder that can be written to"
+        case .noProgram(let reason): "/proc/self/exe, which this program is: \(reason); is /proc mounted?"
         case .inVain(let what): "waited in vain for \(what)"
         }
     }

@@ -5,42 +5,49 @@ internal import Units
 
 /// Somebody at the broker who sees what arrives: a client of its own, on the broker's side of the cable.
 actor Watcher {
-    /// The numbers of the readings that came; all up to the first gap are only counted.
-    private var through = 0
-    private var beyond: Set<Int> = []
-    private var highest = 0
-    private var outOfOrder = 0
-    private var repeated = 0
-    /// The latest value of each topic, as people read it.
+    private var ledger = ArrivalLedger()
+    private var narrator = Narrator()
+    /// The latest value of each sensor, as people read it.
     private var latest: [String: String] = [:]
-    /// The latest that was heard of the board, and how many statuses there were.
-    private(set) var status = ""
-    private(set) var statusCount = 0
+    /// The state that was heard of the board last, and how often the broker said that it was gone.
+    private(set) var state: (name: String, reason: String?) = ("", nil)
+    private(set) var wills = 0
     /// The broker has taken the subscription: nothing from now on is missed.
     private(set) var isWatching = false
-    private let heard: @Sendable (_ status: String) -> Void
+    private let say: @Sendable (Narrator.Line) -> Void
 
-    init(heard: @escaping @Sendable (_ status: String) -> Void) { self.heard = heard }
+    init(say: @escaping @Sendable (Narrator.Line) -> Void) { self.say = say }
 
     func watch(_ client: MQTTClient) async throws {
-        try await client.subscribe([Subscription(filter: TopicFilter("fieldpost/#"), qos: .exactlyOnce)])
+        try await client.subscribe(
+            [Subscription(filter: TopicFilter("fieldpost/#"), qos: .exactlyOnce)], timeout: .seconds(60))
         isWatching = true
         for await message in client.messages { take(message) }
     }
 
     private func take(_ message: ReceivedMessage) {
-        let payload = String(buffer: message.payload)
-        if message.topic.string.hasSuffix("/status") {
-            status = payload
-            statusCount += 1
-            heard(payload)
-        } else if let number = Self.member("seq", of: payload).flatMap({ Int($0) }) {
-            count(number)
-            let value = Self.member("value", of: payload) ?? "?"
-            let unit = Self.member("unit", of: payload).map { " \($0)" } ?? ""
-            let sensor = message.topic.string.split(separator: "/").last.map(String.init) ?? ""
-            latest[sensor] = value + unit
+        let topic = message.topic.string
+        let payload = (try? JSONReader.value(Array(message.payload.readableBytesView)[...])) ?? .null
+        if topic.hasSuffix("/status") {
+            state = (payload["state"]?.string ?? "?", payload["reason"]?.string)
+            if state.reason == "connection lost" { wills += 1 }
+        } else if let number = payload["seq"]?.number.flatMap({ Int(exactly: $0) }) {
+            ledger.take(number, topic: topic, mayBeRepeated: message.qos != .exactlyOnce)
+            // Alarms have no place among the values.
+            if let sensor = topic.split(separator: "/").dropFirst(2).first, payload["state"] == nil {
+                let unit = payload["unit"]?.string.map { " \($0)" } ?? ""
+                latest[String(sensor)] = Self.text(payload["value"]) + unit
+            }
+        } else if topic.hasPrefix("fieldpost/\(DemoConfiguration.device)/command/"), topic.hasSuffix("/response") {
+            ledger.takeAnswer()
         }
+        for line in narrator.take(topic, payload, at: .now()) { say(line) }
+    }
+
+    private static func text(_ value: JSON?) -> String {
+        // Nobody wants to read more digits.
+        if let number = value?.number { return JSON.number((number * 100).rounded() / 100).text }
+        return value?.text ?? "?"
     }
 
     /// The values that came since the last call.
@@ -49,34 +56,19 @@ actor Watcher {
         return latest
     }
 
-    /// A member of one of our own flat payloads, without quotation marks.
-    static func member(_ name: String, of payload: String) -> String? {
-        guard let name = payload.range(of: "\"\(name)\":") else { return nil }
-        let rest = payload[name.upperBound...]
-        if rest.first == "\"" { return String(rest.dropFirst().prefix { $0 != "\"" }) }
-        return String(rest.prefix { $0 != "," && $0 != "}" })
-    }
+    /// Whether something was heard.
+    func knows(_ event: Narrator.Event) -> Bool { narrator.events[event] != nil }
 
-    private func count(_ number: Int) {
-        guard number > through, beyond.insert(number).inserted else {
-            repeated += 1
-            return
-        }
-        if number < highest { outOfOrder += 1 }
-        highest = max(highest, number)
-        while beyond.remove(through + 1) != nil { through += 1 }
-    }
+    /// All that was heard, and how often.
+    var events: [Narrator.Event: Int] { narrator.events }
 
-    /// What a summary says of the numbers 1 to `last`.
-    func account(of last: Int) -> Account {
-        let arrived = min(through, last) + beyond.count { $0 <= last }
-        return Account(arrived: arrived, missing: last - arrived, outOfOrder: outOfOrder, repeated: repeated)
-    }
+    var workers: Set<String> { narrator.workers }
 
-    struct Account: Sendable, Hashable {
-        var arrived = 0
-        var missing = 0
-        var outOfOrder = 0
-        var repeated = 0
-    }
+    /// When an alarm was raised last, as its board says, and when that came.
+    func times(of alarm: String) -> (raised: Timestamp, heard: Timestamp)? { narrator.alarms[alarm] }
+
+    /// The answers to commands that came by now: they are messages without a number.
+    var answers: Int { ledger.answers }
+
+    func account(of last: Int, answers: Int) -> ArrivalLedger.Account { ledger.account(of: last, answers: answers) }
 }

@@ -25,6 +25,9 @@ extension AgentConfiguration {
         let profile: any Profile
         switch uplink.profile {
         case .plain, .homeAssistant:
+            // It counts alarms too: without their numbers there would be gaps where nothing was given up.
+            var alarmRoute = Route.alarm
+            alarmRoute.includesSequence = uplink.sequence
             profile = PlainProfile(
                 device: device.id,
                 routes: Dictionary(
@@ -32,6 +35,7 @@ extension AgentConfiguration {
                 defaultRoute: Route(
                     topic: uplink.topic, qos: uplink.qos, retain: uplink.retain, includesSequence: uplink.sequence,
                     format: uplink.payload),
+                alarmRoute: alarmRoute,
                 alarmMessages: Dictionary(
                     alarms.compactMap { alarm in alarm.message.map { (alarm.name, $0) } },
                     uniquingKeysWith: { first, _ in first }),

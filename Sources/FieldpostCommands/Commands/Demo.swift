@@ -3,11 +3,12 @@ import FieldpostAgent
 
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Three garbage bins and this machine's own sensors, a cut cable, the will, the recovery.",
+        abstract: "Garbage bins that workers are sent to empty, a cut cable, the will, the recovery: the whole story.",
         discussion: """
-            Needs nothing: it starts a broker (fieldpost broker, a process of its own) on a free port, an agent that \
-            reaches it through a relay, and somebody who watches at the broker. After some seconds the cable is cut. Takes \
-            some 20 seconds.
+            Needs nothing: it starts a broker and a dispatcher (fieldpost broker and fieldpost dispatch, processes of their \
+            own), an agent that reaches the broker through a relay, three workers, and somebody who watches at the broker. \
+            Three simulated bins fill; one raises its alarm, a worker is sent and empties it; then the cable is cut while \
+            another one fills. Takes some 30 seconds.
             """)
 
     @Flag(help: "Go on until Ctrl-C.")
