@@ -19,11 +19,16 @@ extension AgentConfiguration {
         let uplinkReader = UplinkReader(
             device: device.id, isPublic: surroundings.isPublic, stateDirectory: surroundings.stateDirectory)
         var uplinks = uplinkReader.uplinks(root)
+        var promotedQueue: Queue?
         if server == nil, !root.has("broker") {
             if let index = uplinks.firstIndex(where: { $0.broker != nil }), uplinks.allSatisfy({ $0.broker != nil }) {
                 // The first one's connection is the agent's, which has its queue and its name.
                 broker = uplinks[index].broker ?? Broker(nil, device: device.id, isPublic: false)
-                uplinks[index].broker = nil
+                let silent = Queue(
+                    nil, stateDirectory: surroundings.stateDirectory, version: broker.version,
+                    name: "queue-\(uplinks[index].name).db")
+                promotedQueue = uplinks[index].queue.flatMap { $0 == silent ? nil : $0 }
+                (uplinks[index].broker, uplinks[index].queue) = (nil, nil)
             } else {
                 root.require(
                     "broker",
@@ -37,6 +42,14 @@ extension AgentConfiguration {
         }
         self.uplinks = uplinks
         queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory, version: broker.version)
+        if let promotedQueue {
+            if root.has("queue") {
+                root.problem(
+                    at: "queue", message: "stands beside the [uplink.queue] of the only connection, or the first",
+                    mend: "leave one of them out")
+            }
+            queue = promotedQueue
+        }
         let status = Status(root.table("status"), device: device.id, broker: broker)
         bridges = BridgeRule.read(root, device: device.id, server: server, broker: broker)
 
@@ -77,7 +90,7 @@ extension AgentConfiguration {
                 sensors.first { $0.name == name }.map(\.isOutput)
             }
         }
-        uplinkReader.check(uplinks, bridges: !bridges.isEmpty, root)
+        uplinkReader.check(uplinks, (broker, queue), bridges: !bridges.isEmpty, root)
         for uplink in uplinks {
             for name in (uplink.sensors ?? []).sorted() where owners[name] == nil {
                 root.problem(
