@@ -87,7 +87,7 @@ import Testing
 
     @Test func readShowsWhatAlarmsAndUplinksSee() async throws {
         let directory = try TemporaryDirectory()
-        _ = try directory.write("345\n", to: "echo")
+        _ = try directory.write("460\n", to: "echo")
         let station = try Station(
             port: 1883,
             rest: """
@@ -103,7 +103,7 @@ import Testing
                 name = "fill"
                 expression = "100 * (0.92 - echo) / 0.92"
                 unit = "%"
-                range = [0, 50]
+                range = [0, 40]
                 [[sensor]]
                 name = "filling"
                 driver = "file"
@@ -119,12 +119,12 @@ import Testing
                 """)
         let fill = try await fieldpost("read", "--config", station.file, "fill")
         #expect(fill.ending == .exited(0))
-        #expect(fill.output == ["fill  62.5 % (out of range: 62.5 is not within 0.0 to 50.0)"])
+        #expect(fill.output == ["fill  50 % (out of range: 50 is not within 0 to 40)"])
         let all = try await fieldpost("read", "--config", station.file)
         #expect(all.ending == .exited(1))
         #expect(
             all.output.map { $0.prefix { $0 != "/" } } == [
-                "echo     0.345 m", "fill     62.5 % (out of range: 62.5 is not within 0.0 to 50.0)",
+                "echo     0.46 m", "fill     50 % (out of range: 50 is not within 0 to 40)",
                 "filling  nothing yet: its filters want a second value, or have left this one out",
                 "sum      failed: input gone fails: ", "gone     failed: ",
             ])

@@ -83,7 +83,8 @@ extension AgentConfiguration {
         let needed = Pipeline.inputs(of: names, among: processing)
         let read = sensors.filter { needed.contains($0.name) }
         let units = Dictionary(
-            read.compactMap { sensor in sensor.unit.map { (sensor.name, $0) } }, uniquingKeysWith: { first, _ in first })
+            read.compactMap { sensor in sensor.unit.map { (sensor.name, $0) } }, uniquingKeysWith: { first, _ in first }
+        )
         var pipeline = Pipeline(sensors: processing)
         var entries = Dictionary(
             names.map { ($0, ReadReport.Entry(sensor: $0)) }, uniquingKeysWith: { first, _ in first })
