@@ -186,8 +186,7 @@ let package = Package(
             name: "FieldpostAgentTests",
             dependencies: [
                 "FieldpostAgent", "Uplink", "Pipeline", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTServer",
-                "MQTTWire",
-                "OpenSSLTransport", "SQLite", "Units", "TestSupport", "Relay", nioCore, logging,
+                "MQTTWire", "OpenSSLTransport", "SQLite", "Units", "TestSupport", "Relay", nioCore, logging,
             ],
             swiftSettings: settings),
         .testTarget(
