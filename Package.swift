@@ -185,8 +185,8 @@ let package = Package(
         .testTarget(
             name: "FieldpostAgentTests",
             dependencies: [
-                "FieldpostAgent", "Uplink", "Pipeline", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTServer", "MQTTWire",
-                "OpenSSLTransport", "SQLite", "Units", "TestSupport", "Relay", nioCore, logging,
+                "FieldpostAgent", "Uplink", "Pipeline", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTServer",
+                "MQTTWire", "OpenSSLTransport", "SQLite", "Units", "TestSupport", "Relay", nioCore, logging,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -203,8 +203,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "TestSupport", "Relay", "MQTT", "MQTTWire", "Units", subprocess, nioCore, nioPosix, "fieldpost",
-                "well-agent",
+                "TestSupport", "Relay", "MQTT", "MQTTWire", "OneNETModel", "Units", subprocess, nioCore, nioPosix,
+                "fieldpost", "well-agent",
             ],
             exclude: ["Python"], swiftSettings: settings),
         // A program of somebody else's, with a driver of his own.

@@ -57,7 +57,8 @@ struct ChannelFilters: Sendable {
             reading.value = .number(number)
             if let range = settings.range, !range.contains(number) {
                 if settings.dropsImplausible { return nil }
-                reading.quality = .outOfRange("\(number) is not within \(range.lowerBound) to \(range.upperBound)")
+                let (low, high) = (JSON.text(of: range.lowerBound), JSON.text(of: range.upperBound))
+                reading.quality = .outOfRange("\(JSON.text(of: number)) is not within \(low) to \(high)")
             }
             guard reading.quality == .good else { return reading }
             if let middle = median?(number) { number = middle }

@@ -10,6 +10,14 @@ extension Pipeline {
     /// What is wrong with the derived sensors among these: unknown names, and circles. No sensor's channels are known
     /// before it is read.
     public static func check(_ sensors: [PipelineSensor]) -> [PipelineFinding] { SensorGraph(sensors).findings }
+
+    /// These sensors, and all that they are derived from.
+    public static func inputs(of names: [String], among sensors: [PipelineSensor]) -> Set<String> {
+        let graph = SensorGraph(sensors)
+        let wanted = Set(names.compactMap { graph.indices[$0] })
+        let origins = sensors.indices.filter { wanted.contains($0) || !wanted.isDisjoint(with: graph.dependents[$0]) }
+        return Set(origins.map { sensors[$0].name })
+    }
 }
 
 /// Which sensor is derived from which.

@@ -85,6 +85,54 @@ import Testing
         #expect(none.errors.first?.contains("there are load, gone") == true)
     }
 
+    @Test func readShowsWhatAlarmsAndUplinksSee() async throws {
+        let directory = try TemporaryDirectory()
+        _ = try directory.write("460\n", to: "echo")
+        let station = try Station(
+            port: 1883,
+            rest: """
+                [[sensor]]
+                name = "echo"
+                driver = "file"
+                path = "\(directory.path)/echo"
+                unit = "mm"
+                convert = "m"
+                range = [0.02, 4]
+                window = { every = "1h", values = ["mean"] }
+                [[sensor]]
+                name = "fill"
+                expression = "100 * (0.92 - echo) / 0.92"
+                unit = "%"
+                range = [0, 40]
+                [[sensor]]
+                name = "filling"
+                driver = "file"
+                path = "\(directory.path)/echo"
+                rate = "1h"
+                [[sensor]]
+                name = "sum"
+                expression = "fill + gone"
+                [[sensor]]
+                name = "gone"
+                driver = "file"
+                path = "/no/such/file"
+                """)
+        let fill = try await fieldpost("read", "--config", station.file, "fill")
+        #expect(fill.ending == .exited(0))
+        #expect(fill.output == ["fill  50 % (out of range: 50 is not within 0 to 40)"])
+        let all = try await fieldpost("read", "--config", station.file)
+        #expect(all.ending == .exited(1))
+        #expect(
+            all.output.map { $0.prefix { $0 != "/" } } == [
+                "echo     0.46 m", "fill     50 % (out of range: 50 is not within 0 to 40)",
+                "filling  nothing yet: its filters want a second value, or have left this one out",
+                "sum      failed: input gone fails: ", "gone     failed: ",
+            ])
+        let json = try await fieldpost("read", "--config", station.file, "--json", "filling", "sum")
+        #expect("value".value(in: json.output.first ?? "") == "null")
+        #expect(json.output.last?.hasPrefix(#"{"sensor":"sum","error":"input gone fails: /no/such/file"#) == true)
+    }
+
     @Test func theQueueOfAnAgentThatNeverRan() async throws {
         let station = try Station(port: 1883)
         let result = try await fieldpost("queue", "status", "--config", station.file)

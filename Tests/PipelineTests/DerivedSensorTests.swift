@@ -89,7 +89,7 @@ import Units
         #expect(pipeline.accept([number(1, of: "a")], at: start).values.last?.quality == .stale("input b: old"))
         #expect(
             pipeline.accept([number(11, of: "a")], at: start).values.last?.quality
-                == .outOfRange("input a: 11.0 is not within 0.0 to 10.0"))
+                == .outOfRange("input a: 11 is not within 0 to 10"))
     }
 
     @Test func `A division by zero is a failure until there is a value again`() throws {

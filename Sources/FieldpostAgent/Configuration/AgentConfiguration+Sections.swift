@@ -92,7 +92,7 @@ extension AgentConfiguration {
         }
         uplinkReader.check(uplinks, (broker, queue), bridges: !bridges.isEmpty, root)
         for uplink in uplinks {
-            for name in (uplink.sensors ?? []).sorted() where owners[name] == nil {
+            for name in (uplink.sensors ?? []).union(uplink.profile.namedSensors).sorted() where owners[name] == nil {
                 root.problem(
                     at: "uplink", message: "\"\(uplink.name)\" names the sensor \"\(name)\", which is not there",
                     mend: owners.keys.nearest(to: name).map { "did you mean \"\($0)\"?" })

@@ -45,6 +45,19 @@ extension AgentConfiguration {
             /// "sparkplug": Sparkplug B 3.0, on a connection of its own.
             case sparkplug(SparkplugSettings)
 
+            /// The sensors that its own keys name: outputs, and what belongs to which device.
+            var namedSensors: Set<String> {
+                switch self {
+                case .plain, .senml, .homeAssistant: []
+                case .sparkplug(let settings): Set(settings.sensorsOfDevices)
+                case .oneNET(let settings):
+                    settings.subDevices.reduce(into: Set(settings.outputs.values.map(\.sensor))) { names, device in
+                        names.formUnion(device.sensors)
+                        names.formUnion(device.outputs.values.map(\.sensor))
+                    }
+                }
+            }
+
             /// Whether readings go as plain ones do.
             var isPlain: Bool {
                 switch self {

@@ -40,6 +40,12 @@ public struct DispatchConfiguration: Sendable {
         return document.root.has("dispatch") || document.root.has("place")
     }
 
+    /// For whom it is, in a few words.
+    public var summary: String {
+        let places = dispatch.places.count
+        return "dispatch for prefix \"\(dispatch.topics.prefix)\", \(places) place\(places == 1 ? "" : "s")"
+    }
+
     private init(
         dispatch: DispatchSettings, broker: AgentConfiguration.Broker, log: AgentConfiguration.Log, path: String
     ) {

@@ -17,7 +17,9 @@ struct Check: ParsableCommand {
             """
     )
 
-    @Argument(help: "The configuration file, an agent's or a broker's.", completion: .file(extensions: ["toml"]))
+    @Argument(
+        help: "The configuration file: an agent's, a broker's, or one for fieldpost dispatch.",
+        completion: .file(extensions: ["toml"]))
     var file: String?
 
     @Option(
@@ -41,6 +43,9 @@ struct Check: ParsableCommand {
 
     func run() throws {
         if forUpdate, let file {
+            if DispatchConfiguration.isMeant(byFile: file) {
+                throw ValidationError("--for-update is for agents and brokers; \(file) is for fieldpost dispatch")
+            }
             let report = UpdateCheck.run(file: file)
             for line in report.lines(asJSON: json) { Console.print(line) }
             if !report.isGood { throw ExitCode.negative }
@@ -48,7 +53,11 @@ struct Check: ParsableCommand {
         }
         do {
             if let file {
-                try BrokerConfiguration.isAlone(inFile: file) ? checkBroker(file) : checkAgent(file)
+                if DispatchConfiguration.isMeant(byFile: file) {
+                    try checkDispatch(file)
+                } else {
+                    try BrokerConfiguration.isAlone(inFile: file) ? checkBroker(file) : checkAgent(file)
+                }
             } else if let mosquittoConf {
                 try checkMosquitto(mosquittoConf)
             }
@@ -80,6 +89,17 @@ struct Check: ParsableCommand {
         for warning in warnings { Console.print(warning) }
         try check(configuration, file)
         Console.print("\(file): good: a broker")
+    }
+
+    private func checkDispatch(_ file: String) throws {
+        let (configuration, warnings) = try DispatchConfiguration.read(file: file, secrets: .checked)
+        for warning in warnings { Console.print(warning) }
+        for line in configuration.broker.hiddenFiles() { Console.print("\(file): warning: \(line)") }
+        if let problem = configuration.broker.trustProblem() {
+            Console.print("\(file): \(problem)")
+            throw ExitCode.negative
+        }
+        Console.print("\(file): good: \(configuration.summary)")
     }
 
     private func checkMosquitto(_ file: String) throws {

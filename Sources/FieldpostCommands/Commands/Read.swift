@@ -5,7 +5,11 @@ import Settings
 struct Read: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Reads sensors once and prints what they say; publishes nothing.",
-        discussion: "Exit code 1 if a sensor gave no value.")
+        discussion: """
+            Values are those that alarms and uplinks see: behind scale, units, ranges and expressions, and before windows \
+            and reports by exception keep back what is no news. What a sensor is derived from is read for it too. A rate \
+            of change has none at one read. Exit code 1 if a sensor failed.
+            """)
 
     @OptionGroup var options: ConfigurationOption
 

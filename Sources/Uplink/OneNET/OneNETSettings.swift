@@ -8,7 +8,7 @@ public import Units
 ///
 ///     [[uplink]]
 ///     profile = "onenet"
-///     servers = ["mqtts://mqttstls.heclouds.com:8883"]
+///     broker = { servers = ["mqtts://mqttstls.heclouds.com:8883"], tls = { ca_file = "onenet-ca.pem" } }
 ///     product = "123456"                      # the product's id
 ///     device = "bin-0427"                     # the device's name there; default: the board's id
 ///     key_file = "/etc/fieldpost/onenet.key"  # the device's access key, Base64; or key = "…"

@@ -3,6 +3,7 @@ import Logging
 import MQTT
 import MQTTWire
 import OpenSSLTransport
+import Pipeline
 import Sensing
 import Settings
 import StoreForward
@@ -322,11 +323,16 @@ import Musl
         #expect(drivers == Set(AgentDrivers.registry.names))
     }
 
-    @Test func `The example is right`() throws {
+    @Test func `The example's bins have a depth, a fill and an alarm`() throws {
         let repository = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let (configuration, warnings) = try AgentConfiguration.load(path: "/\(repository)/Config/garbage-bins.toml")
         #expect(warnings.isEmpty)
-        #expect(configuration.sensors.map(\.name) == ["bin-1", "bin-2", "bin-3", "load", "memory"])
+        #expect(
+            configuration.sensors.map(\.name) == [
+                "distance-1", "bin-1", "distance-2", "bin-2", "bin-3", "load", "memory",
+            ])
+        #expect(configuration.sensors.filter { $0.source == nil }.map(\.name) == ["bin-1", "bin-2"])
+        #expect(configuration.alarms.map(\.sensor) == ["bin-1", "bin-2", "bin-3"])
     }
 
     @Test func `The environment is this process's`() {

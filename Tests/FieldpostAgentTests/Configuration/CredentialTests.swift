@@ -84,4 +84,46 @@ import Testing
     @Test func whoHasNoUseForSecretsIsNotBotheredWithThem() throws {
         #expect(try read([:], .ignored).warnings.isEmpty)
     }
+
+    @Test func `An uplink's own connection is looked at as well`() throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write(
+            """
+            [broker]
+            servers = ["mqtt://broker.example"]
+            [[uplink]]
+            [[uplink]]
+            profile = "sparkplug"
+            group = "Plant 1"
+            broker = { servers = ["mqtts://scada.example"], tls = { ca_file = "ca.pem" } }
+            """, to: "bins.toml")
+        let (configuration, _) = try AgentConfiguration.load(path: file, environment: [:])
+        #expect(
+            configuration.trustProblem()?.hasPrefix("uplink \"sparkplug\": broker.tls: \(directory.path)/ca.pem ")
+                == true,
+            "\(configuration.trustProblem() ?? "")")
+    }
+
+    @Test func `Sensors that a platform's keys name have to be there`() throws {
+        for keys in [
+            "profile = \"sparkplug\"\ngroup = \"a\"\ndevices = { pump = [\"flwo\"] }",
+            "profile = \"onenet\"\nproduct = \"1\"\nkey = \"MDEy\"\noutputs = { Flow = \"flwo\" }",
+        ] {
+            let text = """
+                broker = { servers = ["mqtt://broker.example"] }
+                [[sensor]]
+                name = "flow"
+                driver = "simulated"
+                kind = "sine"
+                [uplink]
+                \(keys)
+                """
+            let error = #expect(throws: ConfigurationErrors.self) {
+                try AgentConfiguration.read(text.utf8, path: "bins.toml")
+            }
+            #expect(
+                "\(try #require(error))".contains(
+                    "names the sensor \"flwo\", which is not there: did you mean \"flow\"?"))
+        }
+    }
 }
