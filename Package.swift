@@ -203,7 +203,7 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "TestSupport", "Relay", "MQTT", "MQTTWire", "Units", subprocess, nioCore, nioPosix, "fieldpost",
+                "TestSupport", "OneNETModel", "Relay", "MQTT", "MQTTWire", "Units", subprocess, nioCore, nioPosix, "fieldpost",
                 "well-agent",
             ],
             exclude: ["Python"], swiftSettings: settings),
