@@ -77,15 +77,21 @@ public actor Agent {
         let delivering = Task { await processing.run { reports in await Self.hand(reports, to: links) } }
         await processing.begin()
         let reading = Task { await read(runner, into: processing, assembly) }
-        let guarding = Task { await assembly.guardOutputs(of: runner, logger) }
+        let guarding = Task { [configuration, logger] in
+            await OutputGuard(configuration.sensors, logger: logger) { _ = try await runner.makeSafe($0) }
+                .run(assembly.reach.changes)
+        }
         let obeying = Task { if let center { await center.begin() } }
         await manager?.ready(await vitalParts(group.next(), assembly.links[0].outbox, runner))
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
         let working: [Task<Void, Never>] = [reading, guarding, obeying]
+        center?.queue.close()
         for task in working { task.cancel() }
         for task in working { await task.value }
+        // Who has asked is answered.
+        await center?.queue.settle(within: Grace.commands)
         // What was read last is still under way.
         delivering.cancel()
         await delivering.value
@@ -97,6 +103,7 @@ public actor Agent {
         for task in listening + connecting { task.cancel() }
         for task in listening + connecting { await task.value }
         for link in links { await link.outbox.close() }
+        await state.finish()
         await manager?.pause()
         try? await group.shutdownGracefully()
     }

@@ -67,6 +67,13 @@ actor Board {
         hasNews = false
         let queue = try? await outbox.status()
         hasToldOfBacklog = (queue?.queued ?? 0) > backlog
+        return present(queue)
+    }
+
+    /// The same for somebody who asks; the others have yet to be told.
+    func answer() async -> Message { present(try? await outbox.status()) }
+
+    private func present(_ queue: OutboxStatus?) -> Message {
         let overruns = (runner?.counters ?? []).map { (sensor: $0.sensor, count: $0.counters.overruns) }
         return presence.online(
             queue, bridge?.current, overruns: overruns.filter { $0.count > 0 }.sorted { $0.count > $1.count })

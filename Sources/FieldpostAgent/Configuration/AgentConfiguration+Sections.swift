@@ -103,7 +103,7 @@ extension AgentConfiguration {
                 sensors.first { $0.name == name }.map(\.isOutput)
             }
         }
-        uplinkReader.check(uplinks, bridges: !bridges.isEmpty, root)
+        uplinkReader.check(uplinks, (broker, queue), bridges: !bridges.isEmpty, root)
         if !root.has("sensor"), bridges.isEmpty {
             root.warning(at: "sensor", message: "there is none", mend: "write one under [[sensor]]")
         }

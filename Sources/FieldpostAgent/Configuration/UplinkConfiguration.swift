@@ -181,7 +181,11 @@ struct UplinkReader {
     }
 
     /// Looks whether the uplinks of one connection get on with each other.
-    func check(_ uplinks: [AgentConfiguration.Uplink], bridges: Bool, _ root: SettingsReader) {
+    func check(
+        _ uplinks: [AgentConfiguration.Uplink], _ main: (AgentConfiguration.Broker, AgentConfiguration.Queue),
+        bridges: Bool, _ root: SettingsReader
+    ) {
+        checkConnections(uplinks, main, root)
         let shared = uplinks.filter { $0.broker == nil }
         if let loner = shared.first(where: { !$0.profile.isSociable }) {
             if shared.count > 1 {
@@ -203,6 +207,34 @@ struct UplinkReader {
                 at: "uplink",
                 message: "\"\(twin.name)\" and \"\(uplink.name)\" would both send each reading to \(uplink.topic)",
                 mend: #"leave one of them out ("homeassistant" sends what "plain" does), or give it another topic"#)
+        }
+    }
+
+    /// Two connections in one queue, or under one name at one broker, would put each other out.
+    private func checkConnections(
+        _ uplinks: [AgentConfiguration.Uplink], _ main: (AgentConfiguration.Broker, AgentConfiguration.Queue),
+        _ root: SettingsReader
+    ) {
+        var others = [(name: "[broker]", broker: main.0, queue: main.1)]
+        for uplink in uplinks {
+            guard let broker = uplink.broker, let queue = uplink.queue else { continue }
+            for other in others {
+                if other.queue.path == queue.path {
+                    root.problem(
+                        at: "uplink", message: "\"\(uplink.name)\" has the queue of \(other.name), \(queue.path)",
+                        mend: "give it its own, as path under [uplink.queue], or leave the path out")
+                }
+                let places = Set(other.broker.servers.map(\.place))
+                if other.broker.clientID == broker.clientID,
+                    broker.servers.contains(where: { places.contains($0.place) })
+                {
+                    root.problem(
+                        at: "uplink",
+                        message: "\"\(uplink.name)\" and \(other.name) go to one server as \"\(broker.clientID)\"",
+                        mend: "give one of them another client_id: a server lets only one stay")
+                }
+            }
+            others.append(("\"\(uplink.name)\"", broker, queue))
         }
     }
 
@@ -249,4 +281,9 @@ struct UplinkReader {
     private enum Kind: String, CaseIterable {
         case plain, senml, homeassistant, onenet, sparkplug
     }
+}
+
+extension Endpoint {
+    /// Where it is, however it is spoken to.
+    fileprivate var place: String { "\(host.lowercased()):\(port)" }
 }

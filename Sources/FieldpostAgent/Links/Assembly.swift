@@ -14,6 +14,7 @@ struct Assembly: Sendable {
     let links: [Link]
     /// How often the agent was started, this time counted.
     let boot: Int64
+    let reach = Reach()
     /// Of the links that go by Fieldpost's own manners.
     private let boards: [(board: Board, link: Int)]
     private let configuration: AgentConfiguration
@@ -33,11 +34,14 @@ struct Assembly: Sendable {
         for plan in configuration.linkPlans {
             let isFirst = links.isEmpty
             let outbox: Outbox
+            var opened: Outbox?
             do {
                 outbox = try await Outbox.open(path: plan.queue.path, options: plan.queue.options, logger: logger)
+                opened = outbox
                 if isFirst { boot = try await outbox.increment(counter: "boot") }
             } catch {
                 for link in links { await link.outbox.close() }
+                await opened?.close()
                 throw .queue("\(error)")
             }
             let link = await Self.link(
@@ -45,7 +49,9 @@ struct Assembly: Sendable {
                 eventLoop,
                 isFirst: isFirst, logger)
             if let board = link.board { boards.append((board, links.count)) }
-            links.append(link.link)
+            var reachable = link.link
+            reachable.reach = reach
+            links.append(reachable)
         }
         (self.links, self.boards, self.boot) = (links, boards, boot)
     }
@@ -136,7 +142,7 @@ struct Assembly: Sendable {
     /// What the agent says of itself.
     func status() async -> JSON {
         guard let board = boards.first?.board else { return .null }
-        let bytes = await board.online().payload.readableBytesView
+        let bytes = await board.answer().payload.readableBytesView
         return (try? JSONReader.value(Array(bytes)[...])) ?? .null
     }
 
@@ -146,51 +152,11 @@ struct Assembly: Sendable {
             case let manner as BoardManner:
                 manner.serve(
                     CommandDesk(
-                        settings: settings, center: center, link: link.name, outbox: link.outbox, logger: logger))
+                        settings: settings, center: center, link: link.name, outbox: link.outbox,
+                        reserved: configuration.ownTopics, allowance: CommandDesk.Allowance(), logger: logger))
             case let manner as OneNETManner: manner.serve(center)
             case let manner as SparkplugManner: manner.serve(center)
             default: break
-            }
-        }
-    }
-
-    // MARK: Outputs
-
-    /// Brings outputs into their safe state when nobody can command them any more; until cancelled.
-    func guardOutputs(of runner: SensorRunner, _ logger: Logger) async {
-        let outputs = configuration.sensors.filter { $0.safeAfter != nil }
-        guard !outputs.isEmpty else { return }
-        let links = links
-        await withDiscardingTaskGroup { tasks in
-            for output in outputs {
-                tasks.addTask {
-                    guard let patience = output.safeAfter else { return }
-                    let step = min(max(patience / 10, .milliseconds(50)), .seconds(1))
-                    var alone: ContinuousClock.Instant?
-                    var isSafe = false
-                    while (try? await Task.sleep(for: step)) != nil {
-                        var isConnected = false
-                        for link in links where await link.client.isConnected { isConnected = true }
-                        if isConnected {
-                            (alone, isSafe) = (nil, false)
-                            continue
-                        }
-                        let since = alone ?? .now
-                        alone = since
-                        guard !isSafe, since.duration(to: .now) >= patience else { continue }
-                        do {
-                            _ = try await runner.makeSafe(output.name)
-                            isSafe = true
-                            logger.notice(
-                                "an output is in its safe state: there is no connection",
-                                metadata: ["sensor": "\(output.name)", "for": "\(patience.compact)"])
-                        } catch {
-                            logger.warning(
-                                "an output is not in its safe state",
-                                metadata: ["sensor": "\(output.name)", "reason": "\(error)"])
-                        }
-                    }
-                }
             }
         }
     }

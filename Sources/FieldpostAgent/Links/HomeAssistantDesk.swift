@@ -37,6 +37,7 @@ actor HomeAssistantDesk {
     func connected(_ client: MQTTClient) async { await tell(homeAssistant.begin(), client) }
 
     func take(_ message: ReceivedMessage, _ client: MQTTClient) async {
+        guard homeAssistant.subscriptions.contains(where: { $0.matches(message.topic) }) else { return }
         var generator = SystemRandomNumberGenerator()
         let messages = homeAssistant.receive(
             message.topic.string, message.payload.readableBytesView, at: .now, using: &generator)

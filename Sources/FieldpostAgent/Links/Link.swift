@@ -15,6 +15,8 @@ struct Link: Sendable {
     let manner: any LinkManner
     let profiles: [any Profile]
     let logger: Logger
+    /// Who wants to know whether anybody can be reached.
+    var reach: Reach?
     /// Puts messages into the queue that are built of the number of the first.
     private let append: @Sendable (@Sendable (Int64) -> [Message]) async throws -> Void
     private let allowance = Allowance()
@@ -90,7 +92,20 @@ struct Link: Sendable {
     func run() async {
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await manner.run(client) }
-            tasks.addTask { for await event in client.events { await manner.notice(event, client) } }
+            // What a manner does about one event may take its time, in which others come.
+            let (events, relay) = AsyncStream<ClientEvent>.makeStream(bufferingPolicy: .bufferingNewest(256))
+            tasks.addTask {
+                for await event in client.events {
+                    switch event {
+                    case .connected: reach?.set(name, true)
+                    case .disconnected: reach?.set(name, false)
+                    case .connectFailed: break
+                    }
+                    relay.yield(event)
+                }
+                relay.finish()
+            }
+            tasks.addTask { for await event in events { await manner.notice(event, client) } }
         }
         stage.leave()
     }

@@ -1,3 +1,4 @@
+internal import MQTTWire
 internal import Pipeline
 internal import Uplink
 
@@ -18,6 +19,24 @@ extension AgentConfiguration {
             return LinkPlan(name: uplink.name, broker: broker, queue: queue, uplinks: [uplink])
         }
         return [shared] + others
+    }
+
+    /// Where the agent's status, its readings and its alarms go, as far as that is known before the first reading.
+    var ownTopics: Set<TopicName> {
+        var topics: Set = [status.topic]
+        for uplink in uplinks where uplink.profile.isPlain {
+            for sensor in sensors {
+                if let topic = try? sensor.route(uplink).topic.topic(device: device.id, sensor: sensor.name) {
+                    topics.insert(topic)
+                }
+            }
+        }
+        for alarm in alarms {
+            if let topic = try? TopicTemplate.alarm.topic(device: device.id, sensor: alarm.sensor, alarm: alarm.name) {
+                topics.insert(topic)
+            }
+        }
+        return topics
     }
 
     /// What an uplink makes of reports.

@@ -92,23 +92,31 @@ final class OneNETManner: LinkManner {
     }
 
     private func obey(_ request: OneNETNode.Request, _ client: MQTTClient) {
-        Task {
+        guard let center = center.withLock({ $0 }) else {
+            let error = CommandError(.forbidden, "[commands] is not in the configuration")
+            return answer(request, request.commands.isEmpty ? [] : [.failure(error)], client)
+        }
+        let time = ContinuousClock.now
+        let isQueued = center.queue.add(to: request.commands.lazy.compactMap(\.lane).first) {
             var outcomes: [Result<JSON, CommandError>] = []
             for command in request.commands {
                 do throws(CommandError) {
-                    guard let center = center.withLock({ $0 }) else {
-                        throw CommandError(.forbidden, "[commands] is not in the configuration")
-                    }
-                    outcomes.append(.success(.object(try await center.result(of: CommandText(command)))))
+                    outcomes.append(.success(.object(try await center.result(of: CommandText(command), since: time))))
                 } catch {
                     outcomes.append(.failure(error))
                     break
                 }
             }
-            let answers = node.withLock { [outcomes] in
-                $0.finished(request, outcomes, at: .now, time: .now())
-            }
-            for answer in answers { publish(answer, client) }
+            self.answer(request, outcomes, client)
+        }
+        if !isQueued { answer(request, [.failure(CommandError(.busy, "too many commands are under way"))], client) }
+    }
+
+    private func answer(
+        _ request: OneNETNode.Request, _ outcomes: [Result<JSON, CommandError>], _ client: MQTTClient
+    ) {
+        for answer in node.withLock({ $0.finished(request, outcomes, at: .now, time: .now()) }) {
+            publish(answer, client)
         }
     }
 
@@ -119,8 +127,10 @@ final class OneNETManner: LinkManner {
 
     /// There is no will: the platform goes by the keep-alive.
     func sayGoodbye(_ reason: StopReason, _ client: MQTTClient) async -> Bool {
-        for message in node.withLock({ $0.farewell(at: .now()) }) {
-            try? await client.publishNow(message, timeout: Grace.goodbye)
+        // There may be many sub-devices.
+        let end = ContinuousClock.now + Grace.status
+        for message in node.withLock({ $0.farewell(at: .now()) }) where .now < end {
+            try? await client.publishNow(message, timeout: min(Grace.goodbye, end - .now))
         }
         return true
     }

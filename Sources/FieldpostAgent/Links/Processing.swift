@@ -13,6 +13,7 @@ actor Processing {
     private static let alarmsName = "alarms"
     /// State that may be lost is written so often.
     private static let saveInterval = Duration.seconds(300)
+    private static let longestRest = Duration.seconds(10)
 
     private var pipeline: Pipeline
     private var alarms: AlarmBoard
@@ -27,6 +28,8 @@ actor Processing {
     private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     private let timer = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     private var isOver = false
+    /// Until when ``watchTime()`` rests, if it does.
+    private var rest: Timestamp?
     /// Alarms of an earlier run that were not clear.
     private var forgotten: [JSON.Member]
 
@@ -57,37 +60,43 @@ actor Processing {
     // MARK: What comes
 
     func accept(_ readings: [Reading], at now: Timestamp = .now()) async {
-        await take(pipeline.accept(readings, at: now))
+        await hand(over: judged(pipeline.accept(readings, at: now)))
     }
 
     func fail(_ sensor: String, reason: String, at now: Timestamp = .now()) async {
-        await take(pipeline.fail(sensor, reason: reason, at: now), at: now)
+        var reports = judged(pipeline.fail(sensor, reason: reason, at: now))
+        // The pipeline tells it once; after a restart an alarm has to hear that it still is so.
+        reports += alarms.fail(sensor: sensor, reason: reason, at: now).map(Report.alarm)
+        await hand(over: reports)
     }
 
-    private func take(_ output: PipelineOutput, at now: Timestamp = .now()) async {
+    /// What the pipeline tells, and what alarms make of it.
+    private func judged(_ output: PipelineOutput) -> [Report] {
         for value in output.values { remember(value) }
         var reports = output.reports
-        for report in reports {
+        for report in output.reports {
             guard case .failure(let sensor, let reason, let time) = report else { continue }
             reports += alarms.fail(sensor: sensor, reason: reason, at: time).map(Report.alarm)
         }
-        reports += alarms.accept(output.values).map(Report.alarm)
-        await hand(over: reports)
+        return reports + alarms.accept(output.values).map(Report.alarm)
     }
 
     private func remember(_ reading: Reading) {
         let index = last[reading.sensor]?.firstIndex { $0.channel == reading.channel }
         if let index {
             last[reading.sensor]?[index] = reading
-        } else {
+        } else if last[reading.sensor]?.count ?? 0 < Pipeline.maximumChannels {
             last[reading.sensor, default: []].append(reading)
         }
     }
 
     private func hand(over reports: [Report]) async {
-        timer.continuation.yield()
-        if alarms.stateChanges != alarmChanges { await saveAlarms() }
-        guard !reports.isEmpty, !isOver else { return }
+        if let rest, let due, due < rest { timer.continuation.yield() }
+        guard !isOver else {
+            if alarms.stateChanges != alarmChanges { await save() }
+            return
+        }
+        guard !reports.isEmpty else { return }
         gathered += reports
         bell.continuation.yield()
         await withCheckedContinuation { waiters.append($0) }
@@ -117,10 +126,14 @@ actor Processing {
     func calibrate(_ sensor: String, channel: String?, to target: Double?) async throws(CommandError) -> Double? {
         guard let target else {
             _ = pipeline.calibrate(sensor, channel: channel, by: nil)
-            await savePipeline()
+            // What is known was corrected: it is nothing to go by any more.
+            last[sensor]?.removeAll { $0.channel == channel }
+            await save()
             return nil
         }
-        guard let present = last[sensor]?.first(where: { $0.channel == channel }) else {
+        guard let index = last[sensor]?.firstIndex(where: { $0.channel == channel }),
+            let present = last[sensor]?[index]
+        else {
             let channels = (last[sensor] ?? []).compactMap(\.channel)
             throw CommandError(
                 .failed,
@@ -135,7 +148,9 @@ actor Processing {
         guard pipeline.calibrate(sensor, channel: channel, by: offset) else {
             throw CommandError(.malformed, "\(target) is too far off")
         }
-        await savePipeline()
+        // Who corrects it twice before it is read again does not correct it by twice as much.
+        last[sensor]?[index].value = .number(target)
+        await save()
         return offset
     }
 
@@ -148,64 +163,74 @@ actor Processing {
         await withDiscardingTaskGroup { tasks in
             tasks.addTask { await self.watchTime() }
             tasks.addTask {
-                while (try? await Task.sleep(for: Self.saveInterval)) != nil { await self.savePipeline() }
+                while (try? await Task.sleep(for: Self.saveInterval)) != nil { await self.save() }
             }
             for await _ in bell.stream { await deliverGathered(deliver) }
+            // Whoever waits for a delivery waits for this one, the tasks above among them.
+            isOver = true
+            await deliverGathered(deliver)
             tasks.cancelAll()
         }
-        isOver = true
-        await deliverGathered(deliver)
-        await savePipeline()
+        await save()
     }
 
     private func deliverGathered(_ deliver: @Sendable ([Report]) async -> Void) async {
         let (reports, waiters) = (gathered, waiters)
         gathered = []
         self.waiters = []
+        // What the world is told has to hold after a restart too.
+        if alarms.stateChanges != alarmChanges { await save() }
         if !reports.isEmpty { await deliver(reports) }
         for waiter in waiters { waiter.resume() }
     }
 
+    /// When time alone changes something.
+    private var due: Timestamp? { [pipeline.due, alarms.due].compactMap(\.self).min() }
+
     /// Windows that end, silences, alarms whose time has come.
     private func watchTime() async {
-        var rings = timer.stream.makeAsyncIterator()
         while !Task.isCancelled {
-            guard let due = [pipeline.due, alarms.due].compactMap(\.self).min() else {
-                await rings.next(isolation: self)
-                continue
-            }
             let now = Timestamp.now()
-            if due > now {
-                // The clock may be set meanwhile.
-                try? await Task.sleep(for: min(due - now, .seconds(10)))
+            guard let due, due <= now else {
+                await rest(at: now)
                 continue
             }
-            var output = pipeline.advance(to: now)
-            for value in output.values { remember(value) }
-            output.reports += alarms.accept(output.values).map(Report.alarm)
-            output.reports += alarms.advance(to: now).map(Report.alarm)
-            if output.reports.isEmpty,
-                alarms.due.map({ $0 <= now }) ?? false || pipeline.due.map({ $0 <= now }) ?? false
-            {
+            let reports = judged(pipeline.advance(to: now)) + alarms.advance(to: now).map(Report.alarm)
+            if reports.isEmpty, self.due.map({ $0 <= now }) ?? false {
                 // Never in a loop without a breath.
                 try? await Task.sleep(for: .milliseconds(100))
             }
-            await hand(over: output.reports)
+            await hand(over: reports)
         }
+    }
+
+    /// Until something is due, or will be earlier than it seemed.
+    private func rest(at now: Timestamp) async {
+        // The clock may be set meanwhile.
+        let pause = due.map { min($0 - now, Self.longestRest) }
+        rest = due ?? Timestamp(milliseconds: .max)
+        let alarm = pause.map { pause in
+            Task { [timer] in
+                try await Task.sleep(for: pause)
+                timer.continuation.yield()
+            }
+        }
+        var rings = timer.stream.makeAsyncIterator()
+        await rings.next(isolation: self)
+        rest = nil
+        alarm?.cancel()
     }
 
     // MARK: Over a restart
 
-    private func saveAlarms() async {
+    private func save() async {
         alarmChanges = alarms.stateChanges
-        await state.set(Self.alarmsName, alarms.state)
-        await state.set(Self.pipelineName, pipeline.state)
-        await state.save()
-    }
-
-    private func savePipeline() async {
-        await state.set(Self.alarmsName, alarms.state)
-        await state.set(Self.pipelineName, pipeline.state)
+        let (raised, filters) = (alarms.state, pipeline.state)
+        await state.set(Self.alarmsName, raised)
+        // It tells the time too, which alone is not worth a write.
+        if await state[Self.pipelineName]?["sensors"] != filters["sensors"] {
+            await state.set(Self.pipelineName, filters)
+        }
         await state.save()
     }
 }

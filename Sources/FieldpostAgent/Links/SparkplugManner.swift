@@ -72,13 +72,15 @@ final class SparkplugManner: LinkManner {
         guard let center = center.withLock({ $0 }) else {
             return tell("a command was not done", "[commands] is not in the configuration")
         }
-        Task {
+        let time = ContinuousClock.now
+        let isQueued = center.queue.add(to: command.lane) {
             do throws(CommandError) {
-                _ = try await center.result(of: CommandText(command))
+                _ = try await center.result(of: CommandText(command), since: time)
             } catch {
-                tell("a command was not done", "\(error)")
+                self.tell("a command was not done", "\(error)")
             }
         }
+        if !isQueued { tell("a command was not done", "too many are under way") }
     }
 
     func sayGoodbye(_ reason: StopReason, _ client: MQTTClient) async -> Bool {

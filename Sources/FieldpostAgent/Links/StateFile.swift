@@ -17,22 +17,23 @@ internal import Musl
 /// damaged file is moved aside.
 actor StateFile {
     private static let limit = 16 << 20
-    /// Changes that may wait are written so often.
-    private static let interval = Duration.seconds(300)
-
     private let path: String
     private let pool: BlockingPool
     private let logger: Logger
     private var members: [String: JSON] = [:]
     private var written = ""
     private var isFailing = false
+    private var isClosed = false
     private var saving: Task<Void, Never>?
+    /// The one that waits for `saving`, if there is one.
+    private var next: Task<Void, Never>?
 
     /// Reads what is there. Nothing is no error.
     init(path: String, logger: Logger) {
         self.path = path
         self.logger = logger
-        pool = BlockingPool(queueLimit: 64)
+        // One write at a time: one that hangs must not come back and replace what was written after it.
+        pool = BlockingPool(width: 1, stuckLimit: 0, queueLimit: 4)
         do {
             let bytes = try SmallFile(path: path, limit: Self.limit).bytes
             let state = try JSONReader.value(Array(bytes)[...])
@@ -41,10 +42,10 @@ actor StateFile {
         } catch {
             guard access(path, F_OK) == 0 else { return }
             let aside = "\(path).damaged"
-            rename(path, aside)
+            let isMoved = rename(path, aside) == 0
             logger.error(
-                "the state of an earlier run cannot be read, and was moved aside: alarms and filters begin anew",
-                metadata: ["file": "\(path)", "moved-to": "\(aside)", "reason": "\(error)"])
+                "the state of an earlier run cannot be read: alarms and filters begin anew",
+                metadata: ["file": "\(path)", "moved-to": isMoved ? "\(aside)" : "nowhere", "reason": "\(error)"])
         }
     }
 
@@ -54,20 +55,33 @@ actor StateFile {
 
     /// Writes what has changed, durably. Comes back when it is on disk, or cannot be.
     func save() async {
+        // Whoever still waits takes along what has changed since.
+        if let next { return await next.value }
         let previous = saving
         let task = Task {
             await previous?.value
-            await write()
+            next = nil
+            await writeChanges()
         }
-        saving = task
+        (saving, next) = (task, task)
         await task.value
     }
 
-    private func write() async {
+    /// Saves for the last time: another agent may have the file from now on.
+    func finish() async {
+        await save()
+        isClosed = true
+    }
+
+    private func writeChanges() async {
+        guard !isClosed else { return }
         let text = JSON.object(members.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value) }).text
         guard text != written else { return }
         let path = path
         do {
+            guard text.utf8.count <= Self.limit else {
+                throw StateFileError(action: "write", path: path, code: EFBIG)
+            }
             try await pool.run(timeout: .seconds(30)) { try Self.replace(path, with: text) }
             written = text
             if isFailing { logger.notice("the state is on disk again", metadata: ["file": "\(path)"]) }
@@ -85,13 +99,15 @@ actor StateFile {
     /// Under another name first, and to the disk, before it takes the old one's place: rename(2) is atomic.
     private static func replace(_ path: String, with text: String) throws {
         let temporary = "\(path).new"
-        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+        // What a crash has left there may be another user's.
+        unlink(temporary)
+        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
         guard file >= 0 else { throw StateFileError(action: "create", path: temporary, code: errno) }
         do {
             defer { close(file) }
             var bytes = Array(text.utf8)[...]
             while !bytes.isEmpty {
-                let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+                let count = bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else { throw StateFileError(action: "write", path: temporary, code: errno) }
                 bytes = bytes.dropFirst(count)

@@ -11,6 +11,7 @@ actor CommandCenter {
         var text: CommandText
         /// Ids are the asker's own.
         var asker: String
+        var time = ContinuousClock.now
     }
 
     /// So many commands may be under way.
@@ -29,6 +30,8 @@ actor CommandCenter {
     private var waiting: [String: [CheckedContinuation<JSON?, Never>]] = [:]
     private var allowance = LogAllowance()
     private(set) var counts = Counts()
+    /// Through which all commands come.
+    nonisolated let queue = CommandQueue()
 
     struct Counts: Sendable, Hashable {
         var done = 0
@@ -64,10 +67,14 @@ actor CommandCenter {
 
     /// Intervals that an earlier run was told hold on.
     func begin() async {
+        guard settings.allowed.contains(.interval) else { return }
         for member in await state[Self.intervalsName]?.object ?? [] {
             guard let facts = world.sensors[member.name], !facts.isDerived, let text = member.value.string,
                 let every = try? Duration(parsing: text)
             else { continue }
+            logger.notice(
+                "a sensor keeps the interval that a command gave it",
+                metadata: ["sensor": "\(member.name)", "every": "\(every.compact)"])
             try? await world.runner.setInterval(of: member.name, to: every)
         }
     }
@@ -75,23 +82,45 @@ actor CommandCenter {
     /// - Returns: the answer: `{"ok":true, …}` or `{"ok":false,"error":"forbidden","message":"…"}`, with the id where one was
     ///   said.
     func answer(_ request: Request) async -> JSON {
-        guard let id = request.text.id else { return await perform(request.text, nil) }
+        let text = request.text
+        guard let id = text.id else {
+            do throws(CommandError) {
+                return done(try await result(of: text, since: request.time), nil)
+            } catch {
+                return refused(text, error)
+            }
+        }
         let key = "\(request.asker) \(id)"
-        switch ledger.admit(key) {
+        switch ledger.admit(key, of: text.command) {
         case .done(let answer):
             counts.repeated += 1
             return answer ?? Self.unknownAnswer(id)
         case .underWay:
             counts.repeated += 1
             return await withCheckedContinuation { waiting[key, default: []].append($0) } ?? Self.unknownAnswer(id)
+        case .taken: return refused(text, CommandError(.malformed, "the id came before, with another command"))
         case .new: break
         }
+        let end: ContinuousClock.Instant
+        do throws(CommandError) {
+            end = try admit(text, since: request.time)
+        } catch {
+            // Nothing was begun: the same may come again under this id, and be done.
+            ledger.forget(key)
+            return refused(text, error)
+        }
+        defer { underWay -= 1 }
         // At most once: that it was begun has to be known before it is.
-        if request.text.command.changesSomething {
+        if text.command.changesSomething {
             await state.set(Self.stateName, ledger.state)
             await state.save()
         }
-        let answer = await perform(request.text, id)
+        let answer: JSON
+        do throws(CommandError) {
+            answer = done(try await perform(text.command, until: end), id)
+        } catch {
+            answer = refused(text, error)
+        }
         ledger.finish(key, answer)
         await state.set(Self.stateName, ledger.state)
         for waiter in waiting.removeValue(forKey: key) ?? [] { waiter.resume(returning: answer) }
@@ -105,49 +134,60 @@ actor CommandCenter {
         ]
     }
 
-    private func perform(_ text: CommandText, _ id: String?) async -> JSON {
-        let named = id.map { [JSON.Member("id", .string($0))] } ?? []
-        do throws(CommandError) {
-            let result = try await result(of: text)
-            counts.done += 1
-            return .object([JSON.Member("ok", true)] + named + result)
-        } catch {
-            if error.kind == .failed || error.kind == .timedOut { counts.failed += 1 } else { counts.refused += 1 }
-            if let omitted = allowance.admit(at: .now) {
-                logger.warning(
-                    "a command was not done",
-                    metadata: [
-                        "command": "\(text.command.name.rawValue)", "reason": "\(error)", "left-out": "\(omitted)",
-                    ])
-            }
-            return .object(
-                [JSON.Member("ok", false)] + named
-                    + [
-                        JSON.Member("error", .string(error.kind.rawValue)),
-                        JSON.Member("message", .string(error.message)),
-                    ])
+    private func done(_ result: [JSON.Member], _ id: String?) -> JSON {
+        counts.done += 1
+        return .object([JSON.Member("ok", true)] + (id.map { [JSON.Member("id", .string($0))] } ?? []) + result)
+    }
+
+    private func refused(_ text: CommandText, _ error: CommandError) -> JSON {
+        if error.kind == .failed || error.kind == .timedOut { counts.failed += 1 } else { counts.refused += 1 }
+        if let omitted = allowance.admit(at: .now) {
+            logger.warning(
+                "a command was not done",
+                metadata: [
+                    "command": "\(text.command.name.rawValue)", "reason": "\(error)", "left-out": "\(omitted)",
+                ])
         }
+        return .object(
+            [JSON.Member("ok", false)] + (text.id.map { [JSON.Member("id", .string($0))] } ?? [])
+                + [
+                    JSON.Member("error", .string(error.kind.rawValue)),
+                    JSON.Member("message", .string(error.message)),
+                ])
     }
 
     /// Does a command that platforms have their own words for.
     ///
+    /// - Parameter time: when it came.
     /// - Throws: ``CommandError``.
-    func result(of text: CommandText) async throws(CommandError) -> [JSON.Member] {
+    func result(of text: CommandText, since time: ContinuousClock.Instant = .now) async throws(CommandError)
+        -> [JSON.Member]
+    {
+        let end = try admit(text, since: time)
+        defer { underWay -= 1 }
+        return try await perform(text.command, until: end)
+    }
+
+    /// Looks whether it may be done; if so it counts as under way.
+    ///
+    /// - Returns: until when it is to be done.
+    private func admit(
+        _ text: CommandText, since time: ContinuousClock.Instant
+    ) throws(CommandError) -> ContinuousClock.Instant {
         try check(text.command)
+        var end = time + settings.patience
         let now = Timestamp.now()
-        var patience = settings.patience
         if let deadline = text.deadline, now.isPlausible {
             guard deadline > now else {
                 throw CommandError(.timedOut, "the command came after its deadline, \(deadline.iso8601)")
             }
-            patience = min(patience, deadline - now)
+            end = min(end, .now + (deadline - now))
         }
         guard underWay < Self.limit else {
             throw CommandError(.busy, "\(Self.limit) commands are under way; ask again when one is done")
         }
         underWay += 1
-        defer { underWay -= 1 }
-        return try await perform(text.command, within: patience)
+        return end
     }
 
     private func check(_ command: RemoteCommand) throws(CommandError) {
@@ -181,13 +221,19 @@ actor CommandCenter {
 
     private func facts(_ sensor: String) throws(CommandError) -> SensorFacts {
         if let facts = world.sensors[sensor] { return facts }
-        let mend = world.sensors.keys.sorted().nearest(to: sensor).map { "; did you mean \"\($0)\"?" } ?? ""
-        throw CommandError(.unknown, "there is no sensor \"\(sensor)\"\(mend)")
+        // Whoever says something very long has not mistyped a name.
+        let meant = sensor.utf8.count <= 128 ? world.sensors.keys.sorted().nearest(to: sensor) : nil
+        let mend = meant.map { "; did you mean \"\($0)\"?" } ?? ""
+        throw CommandError(.unknown, "there is no sensor \"\(sensor.prefix(128))\"\(mend)")
     }
 
     private func perform(
-        _ command: RemoteCommand, within patience: Duration
+        _ command: RemoteCommand, until end: ContinuousClock.Instant
     ) async throws(CommandError) -> [JSON.Member] {
+        let patience = end - .now
+        guard patience > .zero else {
+            throw CommandError(.timedOut, "its time was up before it could be begun; it was not done")
+        }
         switch command {
         case .read(let sensor): return try await read(sensor, within: patience)
         case .set(let sensor, let channel, let value):

@@ -1,4 +1,5 @@
 internal import Units
+internal import Uplink
 
 /// Which commands came, by who asked and under which id, so that none is done twice; and what was answered, so that who has
 /// not heard the answer can ask again.
@@ -8,6 +9,8 @@ struct CommandLedger: Sendable {
         case underWay
         /// It came before, and was answered so; nil: by an earlier process, of which no answer is known.
         case done(JSON?)
+        /// The id came before, with another command.
+        case taken
     }
 
     /// The last so many are known.
@@ -15,11 +18,11 @@ struct CommandLedger: Sendable {
     /// Longer answers are not kept.
     private static let answerLimit = 4096
 
-    private enum Entry: Sendable {
-        case underWay
-        case done(JSON?)
-
-        var isDone: Bool { if case .done = self { true } else { false } }
+    private struct Entry: Sendable {
+        /// Tells commands apart.
+        var mark: String?
+        var isDone = false
+        var answer: JSON?
     }
 
     private var entries: [String: Entry] = [:]
@@ -30,18 +33,18 @@ struct CommandLedger: Sendable {
     init(state: JSON? = nil) {
         for element in (state?.array ?? []).suffix(Self.limit) {
             guard let id = element["id"]?.string, entries[id] == nil else { continue }
-            entries[id] = .done(element["answer"])
+            entries[id] = Entry(mark: element["of"]?.string, isDone: true, answer: element["answer"])
             order.append(id)
         }
     }
 
-    mutating func admit(_ id: String) -> Admission {
-        switch entries[id] {
-        case .underWay: return .underWay
-        case .done(let answer): return .done(answer)
-        case nil: break
+    mutating func admit(_ id: String, of command: RemoteCommand) -> Admission {
+        let mark = Self.mark(of: command)
+        if let entry = entries[id] {
+            guard entry.mark ?? mark == mark else { return .taken }
+            return entry.isDone ? .done(entry.answer) : .underWay
         }
-        entries[id] = .underWay
+        entries[id] = Entry(mark: mark)
         order.append(id)
         if order.count > Self.limit, let index = order.firstIndex(where: { entries[$0]?.isDone == true }) {
             entries[order.remove(at: index)] = nil
@@ -50,8 +53,14 @@ struct CommandLedger: Sendable {
     }
 
     mutating func finish(_ id: String, _ answer: JSON) {
-        guard entries[id] != nil else { return }
-        entries[id] = .done(answer.text.utf8.count <= Self.answerLimit ? answer : nil)
+        entries[id]?.isDone = true
+        entries[id]?.answer = answer.text.utf8.count <= Self.answerLimit ? answer : nil
+    }
+
+    /// It was not begun: who asks again is a newcomer.
+    mutating func forget(_ id: String) {
+        guard entries.removeValue(forKey: id) != nil else { return }
+        order.removeAll { $0 == id }
     }
 
     /// To be kept over a restart.
@@ -59,8 +68,16 @@ struct CommandLedger: Sendable {
         .array(
             order.map { id in
                 var members = [JSON.Member("id", .string(id))]
-                if case .done(.some(let answer)) = entries[id] { members.append(JSON.Member("answer", answer)) }
+                if let mark = entries[id]?.mark { members.append(JSON.Member("of", .string(mark))) }
+                if let answer = entries[id]?.answer { members.append(JSON.Member("answer", answer)) }
                 return .object(members)
             })
+    }
+
+    /// FNV-1a (draft-eastlake-fnv) of the command with all that it says.
+    private static func mark(of command: RemoteCommand) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in "\(command)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return String(hash, radix: 16)
     }
 }

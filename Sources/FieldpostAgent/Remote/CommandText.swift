@@ -68,7 +68,7 @@ struct CommandText: Sendable, Hashable {
             arguments = .object([JSON.Member(only, arguments)])
         }
         command = try Self.command(name, arguments)
-        id = try Self.text("id", arguments, limit: 256)
+        id = try Self.text("id", arguments, limit: 256).flatMap { $0.isEmpty ? nil : $0 }
         deadline = try Self.deadline(arguments, at: now)
     }
 

@@ -11,6 +11,15 @@ final class Outcome<Success: Sendable>: Sendable {
 
     private let state = Mutex(State.open)
 
+    var isSettled: Bool {
+        state.withLock {
+            switch $0 {
+            case .open, .awaited: false
+            case .settled, .taken: true
+            }
+        }
+    }
+
     /// Does nothing if it is settled already.
     func settle(_ result: Result<Success, any Error>) {
         let continuation: CheckedContinuation<Success, any Error>? = state.withLock {

@@ -87,7 +87,8 @@ public final class SensorRunner: Sendable {
     /// - Parameter timeout: how long it may take, with what the sensor does already.
     /// - Returns: the state that is there now.
     /// - Throws: ``SensorError`` if there is no such sensor, it cannot be set, or failed; ``BlockingPoolError`` when the
-    ///   time is up, though it may be set later all the same; `CancellationError` when the runner has stopped.
+    ///   time is up: what has not begun by then is not done any more, but what has may be; `CancellationError` when the
+    ///   runner has stopped.
     public func set(
         _ sensor: String, channel: String? = nil, to value: Reading.Value, timeout: Duration = .seconds(5)
     ) async throws -> [Reading] {
@@ -126,9 +127,12 @@ public final class SensorRunner: Sendable {
     /// - Parameter every: 10 ms to 30 days; nil: as it was configured.
     /// - Throws: as ``set(_:channel:to:timeout:)``.
     public func setInterval(of sensor: String, to every: Duration?, timeout: Duration = .seconds(5)) async throws {
-        try slot(sensor).wish(for: every)
+        let slot = try slot(sensor)
         // Who is asked wakes, and looks at the wish.
-        _ = try await ask(sensor, timeout: timeout) { _, _ in [] }
+        _ = try await ask(sensor, timeout: timeout) { _, _ in
+            slot.wish(for: every)
+            return []
+        }
     }
 
     private func slot(_ sensor: String) throws(SensorError) -> SensorSlot {
@@ -143,7 +147,15 @@ public final class SensorRunner: Sendable {
         _ perform: @escaping @Sendable (inout any SensorDriver, Timestamp) throws(SensorError) -> [Measurement]
     ) async throws -> [Reading] {
         let slot = try slot(sensor)
-        let request = SensorRequest(perform: perform, outcome: Outcome())
+        let outcome = Outcome<SensorResult>()
+        let request = SensorRequest(
+            perform: { driver, now throws(SensorError) in
+                // An output must not move long after everybody has given up on it.
+                guard !outcome.isSettled else {
+                    throw SensorError(.timedOut, "sensor \"\(sensor)\"", "was asked for too long ago")
+                }
+                return try perform(&driver, now)
+            }, outcome: outcome)
         guard slot.mailbox.put(request) else {
             throw SensorError(
                 .refused, "sensor \"\(sensor)\"", "takes no requests now: it is stopped, or too many wait")
@@ -230,8 +242,10 @@ public final class SensorRunner: Sendable {
 
             if isRead { schedule.end(at: start.duration(to: clock.now), wall: wallClock()) }
             if let every = slot.takeWish() {
-                schedule.change(every: every, phase: slot.phase, at: start.duration(to: clock.now))
+                schedule.change(every: every, phase: slot.phase(for: every), at: start.duration(to: clock.now))
             }
+            // What somebody asks for is neither a read of its own nor something that it said by itself.
+            if request != nil { continue }
             count(index, isRead: isRead, failed: report.result.error != nil, schedule.overruns)
         }
     }

@@ -80,9 +80,11 @@ public struct SensorSchedule: Sendable {
     }
 
     /// Another grid from now on, beginning with a read at once; no read may be under way.
+    ///
+    /// - Parameter phase: as for ``init(every:phase:start:)``.
     public mutating func change(every: Duration?, phase: Duration, at now: Duration) {
-        var other = SensorSchedule(
-            every: every, phase: every.map { min(phase, $0 / 10) } ?? .zero, start: now)
+        precondition(!isReading, "another grid while a read is under way")
+        var other = SensorSchedule(every: every, phase: phase, start: now)
         (other.overruns, other.failures) = (overruns, failures)
         (other.failingSince, other.lastError) = (failingSince, lastError)
         self = other

@@ -49,6 +49,11 @@ final class SensorSlot: Sendable {
         phase = sensor.phase(on: board)
     }
 
+    /// The phase of another grid: the boards of a fleet stay apart.
+    func phase(for every: Duration?) -> Duration {
+        every == self.every ? phase : every.map { min(phase, $0 / 10) } ?? .zero
+    }
+
     /// - Parameter every: nil: as configured.
     func wish(for every: Duration?) { wish.withLock { $0 = .some(every ?? self.every) } }
 
