@@ -31,7 +31,8 @@ extension AgentConfiguration {
                     + (uplinksWithQueues.nearest(to: uplink).map { "; did you mean \"\($0)\"?" }
                         ?? (uplinksWithQueues.isEmpty
                             ? "; there is only the queue of [broker]: leave --uplink out"
-                            : "; queues of their own have \(uplinksWithQueues.joined(separator: ", "))")))
+                            : "; queues of their own have \(uplinksWithQueues.joined(separator: ", "))"))
+            )
         }
         guard known.broker != nil, let queue = known.queue else {
             throw UplinkWithoutQueue(
@@ -99,7 +100,8 @@ extension String {
     /// As it must be typed into a shell.
     fileprivate var shellWord: String {
         let isPlain = utf8.allSatisfy { byte in
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
                 || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "-_.".utf8.contains(byte)
         }
         return isPlain ? self : "'\(replacing(each: "'", with: #"'\''"#))'"

@@ -127,7 +127,8 @@ extension AgentConfiguration {
             }
             for name in outputs where !(commands?.maySet(name) ?? false) {
                 root.warning(
-                    at: "uplink", message: "\"\(uplink.name)\" would let OneNET set \"\(name)\", and [commands] does not",
+                    at: "uplink",
+                    message: "\"\(uplink.name)\" would let OneNET set \"\(name)\", and [commands] does not",
                     mend: #"write "set" into its allow, and the sensor into its outputs if it has any"#)
             }
         }

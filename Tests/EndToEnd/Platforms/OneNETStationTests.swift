@@ -77,13 +77,13 @@ import Units
                 in: directory,
                 uplink("identifiers = { level = \"FillLevel\", full = \"BinFull\" }", port: platform.port)
                     + Station.clock() + Station.file("level", in: directory)
-                    + """
-                    [[alarm]]
-                    name = "full"
-                    sensor = "level"
-                    raise_above = 85
-                    severity = "serious"
-                    """)
+                        + """
+                        [[alarm]]
+                        name = "full"
+                        sensor = "level"
+                        raise_above = 85
+                        severity = "serious"
+                        """)
             let agent = try await station.run()
             try await eventually("readings") {
                 let (ticks, levels) = (await points(platform, "tick"), await points(platform, "FillLevel"))
@@ -232,14 +232,14 @@ import Units
                     port: platform.port)
                     + Station.clock() + Station.output("lamp", in: directory)
                     + Station.output("door", in: directory)
-                    + """
-                    [commands]
-                    allow = ["set", "run", "read"]
-                    outputs = ["lamp"]
-                    [[commands.program]]
-                    name = "empty"
-                    command = ["echo", "emptied"]
-                    """)
+                        + """
+                        [commands]
+                        allow = ["set", "run", "read"]
+                        outputs = ["lamp"]
+                        [[commands.program]]
+                        name = "empty"
+                        command = ["echo", "emptied"]
+                        """)
             let agent = try await station.run()
             try await eventually("readings") { await points(platform, "lamp").count > 1 }
 

@@ -49,9 +49,13 @@ import Units
     }
 
     private func withThree(_ body: (Mosquitto, Mosquitto, Mosquitto) async throws -> Void) async throws {
-        try await withMosquitto { a in try await withMosquitto { b in try await withMosquitto { c in
-            try await body(a, b, c)
-        } } }
+        try await withMosquitto { a in
+            try await withMosquitto { b in
+                try await withMosquitto { c in
+                    try await body(a, b, c)
+                }
+            }
+        }
     }
 
     @Test func eachHearsItsOwnAndOneThatIsDownHoldsUpNobody() async throws {
