@@ -73,6 +73,7 @@ public actor Agent {
         let links = assembly.links
         let connecting = links.map { link in Task { await link.client.run() } }
         let linking = links.map { link in Task { await link.run() } }
+        let listening = links.map { link in Task { await link.listen() } }
         let delivering = Task { await processing.run { reports in await Self.hand(reports, to: links) } }
         await processing.begin()
         let reading = Task { await read(runner, into: processing, assembly) }
@@ -100,8 +101,8 @@ public actor Agent {
         await withDiscardingTaskGroup { tasks in
             for link in links { tasks.addTask { await link.leave(reason) } }
         }
-        for task in connecting { task.cancel() }
-        for task in connecting { await task.value }
+        for task in listening + connecting { task.cancel() }
+        for task in listening + connecting { await task.value }
         for link in links { await link.outbox.close() }
         await state.finish()
         await manager?.pause()

@@ -7,15 +7,46 @@ internal import Units
 internal import Uplink
 
 extension AgentConfiguration {
-    /// How the queue fares, as lines for people or one JSON object.
-    public func queueReport(asJSON: Bool) throws -> [String] {
-        let status = try Outbox.inspect(path: queue.path).status
-        return asJSON ? [status.json.text] : status.lines(path: queue.path)
+    /// How a queue fares, as lines for people or one JSON object.
+    ///
+    /// - Parameter uplink: whose queue; nil: that of the agent's own connection.
+    public func queueReport(of uplink: String? = nil, asJSON: Bool) throws -> [String] {
+        let path = try queue(of: uplink).path
+        let status = try Outbox.inspect(path: path).status
+        guard !asJSON else { return [status.json.text] }
+        let others = uplink == nil ? uplinksWithQueues : []
+        return status.lines(path: path)
+            + (others.isEmpty
+                ? [] : ["others     \(others.map { "--uplink \($0.shellWord)" }.joined(separator: ", "))"])
+    }
+
+    /// Uplinks that have a connection and so a queue of their own, in the file's order.
+    private var uplinksWithQueues: [String] { uplinks.filter { $0.broker != nil }.map(\.name) }
+
+    private func queue(of uplink: String?) throws(UplinkWithoutQueue) -> Queue {
+        guard let uplink else { return queue }
+        guard let known = uplinks.first(where: { $0.name == uplink }) else {
+            throw UplinkWithoutQueue(
+                description: "there is no uplink \"\(uplink)\""
+                    + (uplinksWithQueues.nearest(to: uplink).map { "; did you mean \"\($0)\"?" }
+                        ?? (uplinksWithQueues.isEmpty
+                            ? "; there is only the queue of [broker]: leave --uplink out"
+                            : "; queues of their own have \(uplinksWithQueues.joined(separator: ", "))"))
+            )
+        }
+        guard known.broker != nil, let queue = known.queue else {
+            throw UplinkWithoutQueue(
+                description: "uplink \"\(uplink)\" has no queue of its own: its messages wait in that of the agent's "
+                    + "own connection; leave --uplink out")
+        }
+        return queue
     }
 
     /// The messages that wait, in the order of sending.
-    public func queuedMessages(limit: Int, asJSON: Bool) throws -> [String] {
-        try Outbox.inspect(path: queue.path, limit: limit).messages.map { queued in
+    ///
+    /// - Parameter uplink: whose queue; nil: that of the agent's own connection.
+    public func queuedMessages(of uplink: String? = nil, limit: Int, asJSON: Bool) throws -> [String] {
+        try Outbox.inspect(path: queue(of: uplink).path, limit: limit).messages.map { queued in
             let message = queued.message
             guard asJSON else {
                 return
@@ -42,8 +73,11 @@ extension AgentConfiguration {
     }
 
     /// Throws waiting messages away, all of them or those that have waited longer.
+    ///
+    /// - Parameter uplink: out of whose queue; nil: that of the agent's own connection.
     /// - Returns: how many.
-    public func purgeQueue(olderThan text: String?) async throws -> Int {
+    public func purgeQueue(of uplink: String? = nil, olderThan text: String?) async throws -> Int {
+        let queue = try queue(of: uplink)
         let before = try text.map { Timestamp.now() + (.zero - (try Duration(parsing: $0))) }
         // Looks first: purging must not create a queue where there is none.
         _ = try Outbox.inspect(path: queue.path)
@@ -53,6 +87,24 @@ extension AgentConfiguration {
         let count = try await outbox.purge(olderThan: before)
         await outbox.close()
         return count
+    }
+}
+
+/// An uplink was named whose queue cannot be looked into.
+public struct UplinkWithoutQueue: Error, CustomStringConvertible {
+    /// What is wrong, and the mend.
+    public let description: String
+}
+
+extension String {
+    /// As it must be typed into a shell.
+    fileprivate var shellWord: String {
+        let isPlain = utf8.allSatisfy { byte in
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "-_.".utf8.contains(byte)
+        }
+        return isPlain ? self : "'\(replacing(each: "'", with: #"'\''"#))'"
     }
 }
 

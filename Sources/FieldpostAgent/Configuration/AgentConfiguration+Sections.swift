@@ -19,16 +19,19 @@ extension AgentConfiguration {
         let uplinkReader = UplinkReader(
             device: device.id, isPublic: surroundings.isPublic, stateDirectory: surroundings.stateDirectory)
         var uplinks = uplinkReader.uplinks(root)
-        var promotedQueue: Queue?
+        var givenQueue: Queue?
         if server == nil, !root.has("broker") {
             if let index = uplinks.firstIndex(where: { $0.broker != nil }), uplinks.allSatisfy({ $0.broker != nil }) {
                 // The first one's connection is the agent's, which has its queue and its name.
                 broker = uplinks[index].broker ?? Broker(nil, device: device.id, isPublic: false)
-                let silent = Queue(
-                    nil, stateDirectory: surroundings.stateDirectory, version: broker.version,
-                    name: "queue-\(uplinks[index].name).db")
-                promotedQueue = uplinks[index].queue.flatMap { $0 == silent ? nil : $0 }
-                (uplinks[index].broker, uplinks[index].queue) = (nil, nil)
+                uplinks[index].broker = nil
+                givenQueue = uplinks[index].queue
+                uplinks[index].queue = nil
+                if givenQueue != nil, root.has("queue") {
+                    root.problem(
+                        at: "queue", message: "stands beside that of \"\(uplinks[index].name)\", which is the same",
+                        mend: "leave one of them out")
+                }
             } else {
                 root.require(
                     "broker",
@@ -38,18 +41,28 @@ extension AgentConfiguration {
                 broker = Broker(nil, device: device.id, isPublic: false)
             }
         } else {
-            broker = Broker(root.table("broker"), device: device.id, isPublic: surroundings.isPublic)
-        }
-        self.uplinks = uplinks
-        queue = Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory, version: broker.version)
-        if let promotedQueue {
-            if root.has("queue") {
-                root.problem(
-                    at: "queue", message: "stands beside the [uplink.queue] of the only connection, or the first",
-                    mend: "leave one of them out")
+            let table = root.table("broker")
+            broker = Broker(table, device: device.id, isPublic: surroundings.isPublic)
+            for uplink in uplinks where uplink.broker == nil {
+                if let table {
+                    uplink.profile.refuse(table)
+                } else if case .oneNET = uplink.profile {
+                    root.problem(
+                        at: "uplink", message: "\"\(uplink.name)\" has no broker: the one of [server] is not OneNET",
+                        mend: #"write [uplink.broker] under it, and servers = ["mqtts://mqttstls.heclouds.com:8883"]"#)
+                }
             }
-            queue = promotedQueue
         }
+        let queue =
+            givenQueue
+            ?? Queue(root.table("queue"), stateDirectory: surroundings.stateDirectory, version: broker.version)
+        for index in uplinks.indices where uplinks[index].broker != nil && uplinks[index].queue == nil {
+            var own = queue
+            own.path = "\(surroundings.stateDirectory)/\(uplinks[index].queueName)"
+            uplinks[index].queue = own
+        }
+        self.queue = queue
+        self.uplinks = uplinks
         let status = Status(root.table("status"), device: device.id, broker: broker)
         bridges = BridgeRule.read(root, device: device.id, server: server, broker: broker)
 
@@ -91,19 +104,13 @@ extension AgentConfiguration {
             }
         }
         uplinkReader.check(uplinks, (broker, queue), bridges: !bridges.isEmpty, root)
-        for uplink in uplinks {
-            for name in (uplink.sensors ?? []).union(uplink.profile.namedSensors).sorted() where owners[name] == nil {
-                root.problem(
-                    at: "uplink", message: "\"\(uplink.name)\" names the sensor \"\(name)\", which is not there",
-                    mend: owners.keys.nearest(to: name).map { "did you mean \"\($0)\"?" })
-            }
-        }
         if !root.has("sensor"), bridges.isEmpty {
             root.warning(at: "sensor", message: "there is none", mend: "write one under [[sensor]]")
         }
         guard let status else { return nil }
         self.device = device
         self.status = status
+        checkNames(ofUplinks: root)
     }
 
     /// A sensor that reads what the agent says would make the agent say it again, for ever.

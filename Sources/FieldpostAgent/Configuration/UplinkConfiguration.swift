@@ -1,6 +1,7 @@
 internal import MQTT
 public import MQTTWire
 internal import Pipeline
+internal import Sensing
 internal import Settings
 internal import Units
 public import Uplink
@@ -32,6 +33,9 @@ extension AgentConfiguration {
 
         public init() {}
 
+        /// The file of its queue, where it does not name it.
+        var queueName: String { "queue-\(name).db" }
+
         /// `profile`
         public enum Profile: Sendable {
             /// "plain": a message for each reading, and one for each alarm.
@@ -44,19 +48,6 @@ extension AgentConfiguration {
             case oneNET(OneNETSettings)
             /// "sparkplug": Sparkplug B 3.0, on a connection of its own.
             case sparkplug(SparkplugSettings)
-
-            /// The sensors that its own keys name: outputs, and what belongs to which device.
-            var namedSensors: Set<String> {
-                switch self {
-                case .plain, .senml, .homeAssistant: []
-                case .sparkplug(let settings): Set(settings.sensorsOfDevices)
-                case .oneNET(let settings):
-                    settings.subDevices.reduce(into: Set(settings.outputs.values.map(\.sensor))) { names, device in
-                        names.formUnion(device.sensors)
-                        names.formUnion(device.outputs.values.map(\.sensor))
-                    }
-                }
-            }
 
             /// Whether readings go as plain ones do.
             var isPlain: Bool {
@@ -79,6 +70,92 @@ extension AgentConfiguration {
     /// Where readings go that sensors say nothing about.
     var plainUplink: Uplink {
         uplinks.first(where: \.profile.isPlain) ?? Uplink()
+    }
+}
+
+extension AgentConfiguration.Uplink.Profile {
+    /// Refuses what a platform decides itself: it would look as if it counted.
+    ///
+    /// - Parameter broker: the table of its connection.
+    func refuse(_ broker: SettingsReader) {
+        func refuse(_ keys: [String], _ why: String, _ mend: String = "leave it out") {
+            for key in keys where broker.has(key) { broker.problem(at: key, message: why, mend: mend) }
+        }
+        switch self {
+        case .plain, .senml, .homeAssistant: return
+        case .oneNET:
+            refuse(["username"], "is the product's id on OneNET", "leave it out, and write product under the uplink")
+            refuse(["client_id"], "is the device's name on OneNET", "leave it out, and write device under the uplink")
+            refuse(
+                ["password", "password_file"], "is a token on OneNET, signed at each connect",
+                "leave it out, and write key_file under the uplink")
+            refuse(["keep_alive"], "is not that of OneNET's uplink", "write keep_alive under the uplink, not here")
+            refuse(["session_expiry", "shared_sessions", "maximum_qos"], "is not for OneNET, which keeps no sessions")
+            if broker.string("version") == "5" {
+                broker.problem(at: "version", message: "OneNET speaks 3.1.1 only", mend: "leave it out")
+            }
+        case .sparkplug:
+            refuse(["session_expiry", "shared_sessions"], "is not for Sparkplug, whose sessions are clean")
+            refuse(["return_after"], "is not for Sparkplug, whose hosts would see a death in it")
+        }
+    }
+}
+
+extension AgentConfiguration {
+    /// Looks whether what uplinks name is there; said are the names of sensors, alarms and programs.
+    func checkNames(ofUplinks root: SettingsReader) {
+        let names = sensors.map(\.name)
+        func problem(_ uplink: Uplink, _ message: String, _ mend: String?) {
+            root.problem(at: "uplink", message: "\"\(uplink.name)\" names \(message)", mend: mend)
+        }
+        for uplink in uplinks {
+            for name in (uplink.sensors ?? []).union(uplink.profile.sensors).sorted() where !names.contains(name) {
+                problem(
+                    uplink, "the sensor \"\(name)\", which is not there",
+                    names.nearest(to: name).map { "did you mean \"\($0)\"?" })
+            }
+            guard case .oneNET(let settings) = uplink.profile else { continue }
+            let outputs = settings.allOutputs.sorted()
+            for name in outputs where sensors.contains(where: { $0.name == name && !$0.isOutput }) {
+                problem(
+                    uplink, "the output \"\(name)\", which cannot be set",
+                    "name sensors whose driver can be set: gpio with direction = \"output\", pwm, led, file")
+            }
+            for name in Set(settings.services.values).sorted()
+            where !(commands?.programs ?? []).contains(where: { $0.name == name }) {
+                problem(uplink, "the program \"\(name)\", which is not there", "write it under [[commands.program]]")
+            }
+            for name in outputs where !(commands?.maySet(name) ?? false) {
+                root.warning(
+                    at: "uplink",
+                    message: "\"\(uplink.name)\" would let OneNET set \"\(name)\", and [commands] does not",
+                    mend: #"write "set" into its allow, and the sensor into its outputs if it has any"#)
+            }
+        }
+    }
+}
+
+extension AgentConfiguration.Uplink.Profile {
+    /// The sensors that it names.
+    fileprivate var sensors: Set<String> {
+        switch self {
+        case .plain, .senml, .homeAssistant: []
+        case .oneNET(let settings): settings.subDevices.reduce(into: settings.allOutputs) { $0.formUnion($1.sensors) }
+        case .sparkplug(let settings): Set(settings.sensorsOfDevices)
+        }
+    }
+}
+
+extension OneNETSettings {
+    /// Sensors that it lets the platform set.
+    fileprivate var allOutputs: Set<String> {
+        Set((Array(outputs.values) + subDevices.flatMap(\.outputs.values)).map(\.sensor))
+    }
+}
+
+extension CommandSettings {
+    fileprivate func maySet(_ sensor: String) -> Bool {
+        allowed.contains(.set) && (outputs?.contains(sensor) ?? true)
     }
 }
 
@@ -185,13 +262,15 @@ struct UplinkReader {
         }
         uplink.sensors = settings.strings("sensors").map { Set($0) }
         if let table = settings.table("broker") {
+            uplink.profile.refuse(table)
             let client = "\(device)-\(uplink.name)"
             uplink.broker = AgentConfiguration.Broker(table, device: client, isPublic: isPublic)
         }
         if let broker = uplink.broker {
-            uplink.queue = AgentConfiguration.Queue(
-                settings.table("queue"), stateDirectory: stateDirectory, version: broker.version,
-                name: "queue-\(uplink.name).db")
+            uplink.queue = settings.table("queue").map { queue in
+                AgentConfiguration.Queue(
+                    queue, stateDirectory: stateDirectory, version: broker.version, name: uplink.queueName)
+            }
         } else if settings.has("queue") {
             settings.problem(
                 at: "queue", message: "there is no connection of its own that anything could wait for",

@@ -20,6 +20,13 @@ struct Link: Sendable {
     /// Puts messages into the queue that are built of the number of the first.
     private let append: @Sendable (@Sendable (Int64) -> [Message]) async throws -> Void
     private let allowance = Allowance()
+    private let stage = Stage()
+
+    private final class Stage: Sendable {
+        private let state = Mutex(false)
+        var isLeaving: Bool { state.withLock { $0 } }
+        func leave() { state.withLock { $0 = true } }
+    }
 
     private final class Allowance: Sendable {
         private let state = Mutex(LogAllowance())
@@ -99,10 +106,18 @@ struct Link: Sendable {
                 relay.finish()
             }
             tasks.addTask { for await event in events { await manner.notice(event, client) } }
-            tasks.addTask {
-                for await message in client.messages where await !manner.take(message, client) {
-                    await client.acknowledge(message)
-                }
+        }
+        stage.leave()
+    }
+
+    /// Takes what comes, until cancelled. After `run` that is only what concerns messages that are still under way: nothing
+    /// else is done any more, nor acknowledged.
+    func listen() async {
+        for await message in client.messages {
+            if stage.isLeaving {
+                await manner.takeLast(message, client)
+            } else if await !manner.take(message, client) {
+                await client.acknowledge(message)
             }
         }
     }

@@ -16,6 +16,8 @@ protocol LinkManner: Sendable {
     ///
     /// - Returns: whether it was for this one, which has acknowledged it or will.
     func take(_ message: ReceivedMessage, _ client: MQTTClient) async -> Bool
+    /// A message has come while leave is taken, when the queue is being emptied.
+    func takeLast(_ message: ReceivedMessage, _ client: MQTTClient) async
     /// Something is about to be told.
     ///
     /// - Returns: what it gives occasion to say beside what the profiles make of it.
@@ -36,6 +38,7 @@ enum Grace {
 }
 
 extension LinkManner {
+    func takeLast(_ message: ReceivedMessage, _ client: MQTTClient) async {}
     func observe(_ report: Report) async -> [Message] { [] }
 }
 

@@ -73,6 +73,14 @@ final class OneNETManner: LinkManner {
         return false
     }
 
+    /// The platform's answers let the last posts go, which would be told a second time after the next start.
+    func takeLast(_ message: ReceivedMessage, _ client: MQTTClient) async {
+        for case .answered(let answer) in node.withLock({ $0.receive(message.topic, message.payload, at: .now) }) {
+            await store.answered(answer)
+        }
+        await client.acknowledge(message)
+    }
+
     private func publish(_ message: Message, _ client: MQTTClient) {
         Task {
             do {

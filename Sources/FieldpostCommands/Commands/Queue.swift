@@ -5,7 +5,30 @@ import Settings
 struct Queue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Looks into the offline queue: status and list also while the agent runs.",
+        discussion: """
+            Shows the queue of the agent's own connection; that of an uplink which has a connection of its own, under \
+            [uplink.broker], with --uplink.
+            """,
         subcommands: [QueueStatus.self, QueueList.self, QueuePurge.self])
+}
+
+/// Which of an agent's queues is meant.
+struct QueueOptions: ParsableArguments {
+    @OptionGroup var options: ConfigurationOption
+    @Option(help: ArgumentHelp("The queue of this uplink, which has a connection of its own.", valueName: "name"))
+    var uplink: String?
+
+    /// Runs what looks into a queue, and says why if it cannot.
+    func look<Result>(_ body: (AgentConfiguration) async throws -> Result) async throws -> Result {
+        let configuration = try options.load(secrets: .ignored)
+        do {
+            return try await body(configuration)
+        } catch let error as UplinkWithoutQueue {
+            throw fail("--uplink: \(error)", .validationFailure)
+        } catch {
+            throw fail(error, .inputOutput)
+        }
+    }
 }
 
 struct QueueStatus: AsyncParsableCommand {
@@ -13,16 +36,12 @@ struct QueueStatus: AsyncParsableCommand {
         commandName: "status", abstract: "How many messages wait, since when, and what was lost to which cause.",
         discussion: "Shows what is on disk; what the agent holds in memory while its disk fails is in its status.")
 
-    @OptionGroup var options: ConfigurationOption
+    @OptionGroup var queue: QueueOptions
     @Flag(help: "As a JSON object.") var json = false
 
     func run() async throws {
-        let configuration = try options.load(secrets: .ignored)
-        do {
-            for line in try configuration.queueReport(asJSON: json) { Console.print(line) }
-        } catch {
-            throw fail(error, .inputOutput)
-        }
+        let lines = try await queue.look { try $0.queueReport(of: queue.uplink, asJSON: json) }
+        for line in lines { Console.print(line) }
     }
 }
 
@@ -30,7 +49,7 @@ struct QueueList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "The messages that wait, in the order in which they will be sent.")
 
-    @OptionGroup var options: ConfigurationOption
+    @OptionGroup var queue: QueueOptions
     @Flag(help: "One JSON object for each message.") var json = false
     @Option(name: [.customShort("n"), .long], help: "At most so many.") var limit = 100
 
@@ -39,12 +58,10 @@ struct QueueList: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try options.load(secrets: .ignored)
-        do {
-            for line in try configuration.queuedMessages(limit: limit, asJSON: json) { Console.print(line) }
-        } catch {
-            throw fail(error, .inputOutput)
+        let lines = try await queue.look {
+            try $0.queuedMessages(of: queue.uplink, limit: limit, asJSON: json)
         }
+        for line in lines { Console.print(line) }
     }
 }
 
@@ -53,7 +70,7 @@ struct QueuePurge: AsyncParsableCommand {
         commandName: "purge", abstract: "Throws waiting messages away, for good; they are counted as lost.",
         discussion: "While an agent uses the queue this is refused: stop it first.")
 
-    @OptionGroup var options: ConfigurationOption
+    @OptionGroup var queue: QueueOptions
 
     @Flag(help: "Yes, all of them.") var all = false
     @Option(help: "Only those that have waited longer, such as \"2d\".") var olderThan: String?
@@ -71,12 +88,9 @@ struct QueuePurge: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try options.load(secrets: .ignored)
-        do {
-            let count = try await configuration.purgeQueue(olderThan: olderThan)
-            Console.print("\(count) message\(count == 1 ? "" : "s") thrown away")
-        } catch {
-            throw fail(error, .inputOutput)
+        let count = try await queue.look {
+            try await $0.purgeQueue(of: queue.uplink, olderThan: olderThan)
         }
+        Console.print("\(count) message\(count == 1 ? "" : "s") thrown away")
     }
 }

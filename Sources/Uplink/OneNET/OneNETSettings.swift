@@ -8,7 +8,6 @@ public import Units
 ///
 ///     [[uplink]]
 ///     profile = "onenet"
-///     broker = { servers = ["mqtts://mqttstls.heclouds.com:8883"], tls = { ca_file = "onenet-ca.pem" } }
 ///     product = "123456"                      # the product's id
 ///     device = "bin-0427"                     # the device's name there; default: the board's id
 ///     key_file = "/etc/fieldpost/onenet.key"  # the device's access key, Base64; or key = "…"
@@ -33,6 +32,10 @@ public import Units
 ///     key_file = "/etc/fieldpost/lid-1.key"   # only for add_sub_devices
 ///     sensors = ["lid1", "lid1-battery"]
 ///     outputs = { Lock = "lock1" }
+///
+///     [uplink.broker]                         # or [broker], where nothing else goes over that connection
+///     servers = ["mqtts://mqttstls.heclouds.com:8883"]
+///     tls = { ca_file = "/etc/fieldpost/onenet.pem" }  # the platform's own authority
 public struct OneNETSettings: Sendable {
     public enum Model: String, Sendable, Hashable, CaseIterable {
         /// Properties, events and services (OneJSON).
