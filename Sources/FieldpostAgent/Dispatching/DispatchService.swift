@@ -114,6 +114,8 @@ extension DispatchConfiguration {
         client.connectTimeout = broker.connectTimeout
         client.responseTimeout = broker.responseTimeout
         client.sessionExpiry = broker.sessionExpiry
+        // Answers that workers gave while nobody was here; nothing goes out at QoS 2, whose identifiers would matter.
+        client.resumesEarlierSession = true
         client.backoff = Backoff(
             base: broker.reconnect.base, cap: broker.reconnect.cap, stableAfter: broker.reconnect.stableAfter)
         return client
@@ -152,7 +154,10 @@ actor DispatchDesk {
         }
     }
 
-    func resume(_ client: MQTTClient) async { await carryOut(dispatcher.resume(at: .now()), client) }
+    func resume(_ client: MQTTClient) async {
+        // What is retained comes at once, but in no order that could be relied on.
+        await carryOut(dispatcher.resume(at: .now(), listening: .seconds(1)), client)
+    }
 
     /// Until cancelled.
     func watchTime(_ client: MQTTClient) async {
