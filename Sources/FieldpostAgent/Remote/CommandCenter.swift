@@ -171,7 +171,7 @@ actor CommandCenter {
         case .calibrate(let sensor, _, _): _ = try facts(sensor)
         case .run(let name, _):
             guard settings.programs.contains(where: { $0.name == name }) else {
-                throw CommandError(.unknown, "there is no program \"\(name)\"")
+                throw CommandError(.unknown, "there is no program \"\(name.prefix(64))\"")
             }
         case .acknowledge, .status: break
         case .reload:
@@ -182,7 +182,7 @@ actor CommandCenter {
     private func facts(_ sensor: String) throws(CommandError) -> SensorFacts {
         if let facts = world.sensors[sensor] { return facts }
         let mend = world.sensors.keys.sorted().nearest(to: sensor).map { "; did you mean \"\($0)\"?" } ?? ""
-        throw CommandError(.unknown, "there is no sensor \"\(sensor)\"\(mend)")
+        throw CommandError(.unknown, "there is no sensor \"\(sensor.prefix(64))\"\(mend)")
     }
 
     private func perform(
