@@ -80,10 +80,11 @@ struct CommandedBoard: Sendable {
     func run() async throws -> Program {
         let agent = try await board.run()
         // What is sent before it has subscribed is lost, as commands of QoS 0 should be.
-        let before = await asker.answers(on: "answers/hello")
+        let topic = "fieldpost/board/command/ping/response/hello"
+        let before = await asker.answers(on: topic)
         try await eventually("an answer") {
-            try await asker.send("ping", "", to: "answers/hello", correlation: "")
-            return await asker.answers(on: "answers/hello") > before
+            try await asker.ask(by: "ping/request/hello", "")
+            return await asker.answers(on: topic) > before
         }
         return agent
     }
