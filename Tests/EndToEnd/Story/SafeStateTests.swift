@@ -77,9 +77,13 @@ import Testing
                 await line.cut()
                 try await Task.sleep(for: Self.patience / 3)
                 try await line.mend()
-                try await line.waitForConnection(count: connection)
+                try await agent.errors.wait(for: "the connection") {
+                    $0.count { $0.contains("connected: ") } == connection
+                }
                 // On a machine that stood still meanwhile this shows nothing.
                 guard cut.duration(to: .now) < Self.patience * 0.8 else { return }
+                // Long enough to be seen: it is looked for ten times in that time.
+                try await Task.sleep(for: Self.patience / 5)
             }
             try await Task.sleep(for: Self.patience * 1.2)
             #expect(try board.shows("pump") == "1")
