@@ -20,6 +20,8 @@ extension Dispatcher {
         // All that ends makes room before anything is offered.
         let late = tasks.values.filter { isLate($0, at: now) }
         for task in late.sorted(by: { $0.key < $1.key }) { expire(task, at: now) }
+        if listening?.contains(now) ?? false { return }
+        listening = nil
         let waiting = tasks.values.filter { if case .waiting = $0.status { true } else { false } }
         // Those first that matter most, then those that have waited longest.
         for task in waiting.sorted(by: { ($1.severity, $0.raisedAt, $0.key) < ($0.severity, $1.raisedAt, $1.key) }) {

@@ -28,6 +28,8 @@ public struct Dispatcher: Sendable {
     /// What workers were told last of tasks that are not theirs any more, and when it is taken away.
     var farewells: [Farewell: Timestamp] = [:]
     private var lastNumber: Int64 = 0
+    /// When workers are listened to, before anybody is asked.
+    var listening: Range<Timestamp>?
     /// Tasks that have just lost whoever had them, or are new.
     var unplaced: Set<AlarmKey> = []
 
@@ -106,8 +108,12 @@ public struct Dispatcher: Sendable {
 
     /// All that workers, devices and the world should know, for a new connection or a new process, which may not have
     /// told it.
-    public mutating func resume(at now: Timestamp) -> [DispatchAction] {
+    ///
+    /// - Parameter patience: so long nobody is asked anew, until all workers are heard of who have told of themselves
+    ///   before: the nearest one may be the last.
+    public mutating func resume(at now: Timestamp, listening patience: Duration = .zero) -> [DispatchAction] {
         for farewell in farewells.keys.sorted() { forget(farewell) }
+        listening = now..<now + max(patience, .zero)
         settle(at: now)
         // They are among all the others.
         actions.removeAll { if case .offer = $0 { true } else { false } }
@@ -139,7 +145,7 @@ public struct Dispatcher: Sendable {
                 if let heardAt = workers[worker]?.heardAt ?? expected[worker] {
                     consider(heardAt + settings.rule.maximumSilence + .milliseconds(1))
                 }
-            case .waiting(let retryAt): consider(retryAt)
+            case .waiting(let retryAt): consider(listening?.upperBound ?? retryAt)
             case .done(_, let time): consider(time + settings.clearWithin)
             }
         }

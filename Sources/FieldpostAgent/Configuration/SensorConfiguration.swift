@@ -45,7 +45,7 @@ extension AgentConfiguration {
         /// The longest time between two of its messages; nil where there is no such time.
         var longestSilence: Duration? { processing.filters.longestSilence(every: source?.every) }
 
-        var isOutput: Bool { source?.driver is any OutputDriver }
+        var isOutput: Bool { (source?.driver as? any OutputDriver)?.isSettable ?? false }
     }
 }
 

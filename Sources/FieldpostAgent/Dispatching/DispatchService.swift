@@ -114,6 +114,8 @@ extension DispatchConfiguration {
         client.connectTimeout = broker.connectTimeout
         client.responseTimeout = broker.responseTimeout
         client.sessionExpiry = broker.sessionExpiry
+        // Answers that workers gave while nobody was here; nothing goes out at QoS 2, whose identifiers would matter.
+        client.resumesEarlierSession = true
         client.backoff = Backoff(
             base: broker.reconnect.base, cap: broker.reconnect.cap, stableAfter: broker.reconnect.stableAfter)
         return client
@@ -126,7 +128,7 @@ actor DispatchDesk {
     private let store: DispatchStore
     private let logger: Logger
     private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    private var isBusy = false
+    private var isResumed = false
     private var allowance = LogAllowance()
     /// One at a time, in order: what is decided first is kept and told first.
     private var last: Task<Void, Never>?
@@ -140,6 +142,8 @@ actor DispatchDesk {
     var taskCount: Int { dispatcher.tasks.count }
 
     func take(_ message: ReceivedMessage, _ client: MQTTClient) async {
+        // The first messages may be here before the word that there is a connection.
+        if !isResumed { await resume(client) }
         do throws(InvalidText) {
             let payload = Array(message.payload.readableBytesView)
             let actions = try dispatcher.receive(topic: message.topic.string, payload: payload[...], at: .now())
@@ -152,7 +156,11 @@ actor DispatchDesk {
         }
     }
 
-    func resume(_ client: MQTTClient) async { await carryOut(dispatcher.resume(at: .now()), client) }
+    func resume(_ client: MQTTClient) async {
+        isResumed = true
+        // What is retained comes at once, but in no order that could be relied on.
+        await carryOut(dispatcher.resume(at: .now(), listening: .seconds(1)), client)
+    }
 
     /// Until cancelled.
     func watchTime(_ client: MQTTClient) async {

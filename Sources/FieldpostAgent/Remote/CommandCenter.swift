@@ -211,7 +211,7 @@ actor CommandCenter {
         case .calibrate(let sensor, _, _): _ = try facts(sensor)
         case .run(let name, _):
             guard settings.programs.contains(where: { $0.name == name }) else {
-                throw CommandError(.unknown, "there is no program \"\(name)\"")
+                throw CommandError(.unknown, "there is no program \"\(name.prefix(64))\"")
             }
         case .acknowledge, .status: break
         case .reload:
@@ -224,7 +224,7 @@ actor CommandCenter {
         // Whoever says something very long has not mistyped a name.
         let meant = sensor.utf8.count <= 128 ? world.sensors.keys.sorted().nearest(to: sensor) : nil
         let mend = meant.map { "; did you mean \"\($0)\"?" } ?? ""
-        throw CommandError(.unknown, "there is no sensor \"\(sensor.prefix(128))\"\(mend)")
+        throw CommandError(.unknown, "there is no sensor \"\(sensor.prefix(64))\"\(mend)")
     }
 
     private func perform(

@@ -72,7 +72,11 @@ public struct CommandSettings: Sendable {
         guard let topic = try? TopicName("fieldpost/\(device)/command") else { return nil }
         self.topic = topic
         settings.require("allow", mend: #"write the commands that may come, as allow = ["read", "status"]"#)
-        for name in settings.strings("allow") ?? [] {
+        let names = settings.strings("allow")
+        if let names, names.isEmpty {
+            settings.problem(at: "allow", message: "is empty", mend: "write commands into it, or leave [commands] out")
+        }
+        for name in names ?? [] {
             guard let command = RemoteCommand.Name(rawValue: name) else {
                 let names = RemoteCommand.Name.allCases.map(\.rawValue)
                 settings.problem(
@@ -121,13 +125,17 @@ public struct CommandSettings: Sendable {
             settings.warning(
                 at: "program", message: "no program may be run", mend: #"write "run" into allow, or leave them out"#)
         }
-        exchanges = settings.tables("exchange").compactMap { Exchange($0, device: device, allowed: allowed) }
+        exchanges = settings.tables("exchange").compactMap {
+            Exchange($0, device: device, allowed: allowed, isOutput: isOutput)
+        }
     }
 }
 
 extension CommandSettings.Exchange {
-    fileprivate init?(_ settings: SettingsReader, device: String, allowed: Set<RemoteCommand.Name>) {
-        words = Self.words(settings, allowed: allowed)
+    fileprivate init?(
+        _ settings: SettingsReader, device: String, allowed: Set<RemoteCommand.Name>, isOutput: (String) -> Bool?
+    ) {
+        words = Self.words(settings, allowed: allowed, isOutput: isOutput)
         answersWithValue = settings.choice("answers", of: ["json": false, "value": true]) ?? false
         settings.require("requests", mend: #"write it as requests = "gate/request/{id}""#)
         settings.require("responses", mend: #"write it as responses = "gate/response/{id}""#)
@@ -162,7 +170,7 @@ extension CommandSettings.Exchange {
     }
 
     private static func words(
-        _ settings: SettingsReader, allowed: Set<RemoteCommand.Name>
+        _ settings: SettingsReader, allowed: Set<RemoteCommand.Name>, isOutput: (String) -> Bool?
     ) -> [String: RemoteCommand] {
         guard let table = settings.anyTable("words"), case .object(let members) = JSON(table) else { return [:] }
         var words: [String: RemoteCommand] = [:]
@@ -170,14 +178,34 @@ extension CommandSettings.Exchange {
             do throws(CommandError) {
                 let text = try CommandText(member.value, named: nil, at: .now())
                 words[member.name] = text.command
+                if let sensor = text.command.sensor, isOutput(sensor) == nil {
+                    settings.problem(
+                        at: "words", message: "\"\(member.name)\": there is no sensor \"\(sensor)\"",
+                        mend: "name one under [[sensor]]")
+                } else if case .set(let sensor, _, _) = text.command, isOutput(sensor) == false {
+                    settings.problem(
+                        at: "words",
+                        message: "\"\(member.name)\": sensor \"\(sensor)\" cannot be set: it is no output")
+                }
                 guard !allowed.contains(text.command.name) else { continue }
                 settings.problem(
-                    at: "words.\(member.name)", message: "\"\(text.command.name.rawValue)\" is not allowed",
+                    at: "words", message: "\"\(member.name)\": \"\(text.command.name.rawValue)\" is not allowed",
                     mend: "write it into allow")
             } catch {
-                settings.problem(at: "words.\(member.name)", message: error.message)
+                settings.problem(at: "words", message: "\"\(member.name)\": \(error.message)")
             }
         }
         return words
+    }
+}
+
+extension RemoteCommand {
+    /// The sensor that it is for.
+    fileprivate var sensor: String? {
+        switch self {
+        case .read(let sensor): sensor
+        case .set(let sensor, _, _), .interval(let sensor, _), .calibrate(let sensor, _, _): sensor
+        case .acknowledge, .status, .reload, .run: nil
+        }
     }
 }

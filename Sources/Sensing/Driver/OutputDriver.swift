@@ -2,6 +2,9 @@ public import Units
 
 /// A driver of something that can be switched or set.
 public protocol OutputDriver: SensorDriver {
+    /// Whether this one can be, as it is configured; true unless the driver says otherwise.
+    var isSettable: Bool { get }
+
     /// Sets a channel's value.
     ///
     /// - Returns: the state that this has brought about, as a read would give it.
@@ -13,4 +16,8 @@ public protocol OutputDriver: SensorDriver {
 
     /// Brings the output into the state that its owner called safe, if there is one.
     mutating func makeSafe(at now: Timestamp) throws(SensorError)
+}
+
+extension OutputDriver {
+    public var isSettable: Bool { true }
 }

@@ -136,6 +136,8 @@ public struct FileDriver: OutputDriver {
             })
     }
 
+    public var isSettable: Bool { isWritable }
+
     public mutating func set(
         _ value: Reading.Value, channel: String?, at now: Timestamp
     ) throws(SensorError) -> [Measurement] {

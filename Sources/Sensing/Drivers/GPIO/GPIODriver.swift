@@ -279,6 +279,8 @@ public struct GPIODriver: EventDriver, OutputDriver {
 
     // MARK: Setting
 
+    public var isSettable: Bool { if case .output = options.use { true } else { false } }
+
     public mutating func set(
         _ value: Reading.Value, channel: String?, at now: Timestamp
     ) throws(SensorError) -> [Measurement] {

@@ -176,6 +176,8 @@ public struct ModbusDriver: OutputDriver {
 
     // MARK: Setting
 
+    public var isSettable: Bool { channels.contains(where: \.isWritable) }
+
     public mutating func set(
         _ value: Reading.Value, channel: String?, at now: Timestamp
     ) throws(SensorError) -> [Measurement] {
