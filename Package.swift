@@ -185,7 +185,8 @@ let package = Package(
         .testTarget(
             name: "FieldpostAgentTests",
             dependencies: [
-                "FieldpostAgent", "Uplink", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTServer", "MQTTWire",
+                "FieldpostAgent", "Uplink", "Pipeline", "Settings", "Sensing", "StoreForward", "MQTT", "MQTTServer",
+                "MQTTWire",
                 "OpenSSLTransport", "SQLite", "Units", "TestSupport", "Relay", nioCore, logging,
             ],
             swiftSettings: settings),
