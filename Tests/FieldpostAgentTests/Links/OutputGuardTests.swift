@@ -1,9 +1,10 @@
-@testable import FieldpostAgent
 import Logging
 import Sensing
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import FieldpostAgent
 
 @Suite(.timeLimit(.minutes(2))) struct OutputGuardTests {
     struct NotNow: Error {}

@@ -1,4 +1,3 @@
-@testable import FieldpostAgent
 import Logging
 import Pipeline
 import Sensing
@@ -6,6 +5,8 @@ import Synchronization
 import TestSupport
 import Testing
 import Units
+
+@testable import FieldpostAgent
 
 @Suite(.timeLimit(.minutes(2))) struct ProcessingTests {
     static func processing(
@@ -135,7 +136,9 @@ import Units
         }
     }
 
-    @Test func `An alarm is on disk before it is told, and known after a restart without being raised again`() async throws {
+    @Test func `An alarm is on disk before it is told, and known after a restart without being raised again`()
+        async throws
+    {
         try await withTemporaryDirectory { folder in
             let (processing, sink) = (await Self.processing(folder, rules: [Self.full()]), Sink())
             let run = Task {
@@ -236,16 +239,13 @@ import Units
             let processing = await Self.processing(folder)
             let run = Task { await processing.run { _ in } }
             await processing.accept([Self.reading(18)])
-            let offset1
-                = try await processing.calibrate("fill", channel: nil, to: 20)
+            let offset1 = try await processing.calibrate("fill", channel: nil, to: 20)
             #expect(offset1 == 2)
-            let offset2
-                = try await processing.calibrate("fill", channel: nil, to: 20)
+            let offset2 = try await processing.calibrate("fill", channel: nil, to: 20)
             #expect(offset2 == 2)
             await processing.accept([Self.reading(18)])
             #expect(await processing.values(of: ["fill"]).map(\.value) == [.number(20)])
-            let offset3
-                = try await processing.calibrate("fill", channel: nil, to: nil)
+            let offset3 = try await processing.calibrate("fill", channel: nil, to: nil)
             #expect(offset3 == nil)
             await processing.accept([Self.reading(18)])
             #expect(await processing.values(of: ["fill"]).map(\.value) == [.number(18)])

@@ -1,9 +1,10 @@
-@testable import FieldpostAgent
 import Glibc
 import Logging
 import TestSupport
 import Testing
 import Units
+
+@testable import FieldpostAgent
 
 @Suite struct StateFileTests {
     static func open(_ folder: TemporaryDirectory, _ logger: Logger = Logger(label: "test")) -> StateFile {

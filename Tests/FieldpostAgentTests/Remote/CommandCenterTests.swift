@@ -1,4 +1,3 @@
-@testable import FieldpostAgent
 import Logging
 import MQTTWire
 import NIOCore
@@ -10,6 +9,8 @@ import TestSupport
 import Testing
 import Units
 import Uplink
+
+@testable import FieldpostAgent
 
 @Suite(.timeLimit(.minutes(2))) struct CommandCenterTests {
     struct Valve: OutputDriver {

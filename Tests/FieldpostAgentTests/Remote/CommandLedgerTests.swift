@@ -1,9 +1,10 @@
-@testable import FieldpostAgent
 import Sensing
 import TestSupport
 import Testing
 import Units
 import Uplink
+
+@testable import FieldpostAgent
 
 @Suite struct CommandLedgerTests {
     static let open = RemoteCommand.set(sensor: "gate", channel: nil, value: .boolean(true))
@@ -53,9 +54,10 @@ import Uplink
         #expect(ledger.admit("1", of: Self.open) == .done(nil))
     }
 
-    @Test(arguments: [
-        JSON.null, "x", ["a": 1], [1, "x", ["id": 7], ["answer": 1]], [["id": "1", "of": 7, "answer": "x"]],
-    ] as [JSON])
+    @Test(
+        arguments: [
+            JSON.null, "x", ["a": 1], [1, "x", ["id": 7], ["answer": 1]], [["id": "1", "of": 7, "answer": "x"]],
+        ] as [JSON])
     func `A state that is none does no harm`(_ state: JSON) {
         var ledger = CommandLedger(state: state)
         #expect(ledger.admit("new", of: Self.open) == .new)

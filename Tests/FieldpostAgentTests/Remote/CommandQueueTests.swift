@@ -1,21 +1,22 @@
-@testable import FieldpostAgent
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import FieldpostAgent
 
 @Suite struct CommandQueueTests {
     @Test func `What is for one thing is done in order, one after another`() async throws {
         let queue = CommandQueue()
         let (order, atWork) = (Record(), Record())
         for number in 0..<50 {
-            #expect(
-                queue.add(to: number.isMultiple(of: 5) ? nil : "gate") {
-                    guard !number.isMultiple(of: 5) else { return await Task.yield() }
-                    atWork.add(number)
-                    await Task.yield()
-                    #expect(atWork.all.last == number)
-                    order.add(number)
-                })
+            let isTaken = queue.add(to: number.isMultiple(of: 5) ? nil : "gate") {
+                guard !number.isMultiple(of: 5) else { return await Task.yield() }
+                atWork.add(number)
+                await Task.yield()
+                #expect(atWork.all.last == number)
+                order.add(number)
+            }
+            #expect(isTaken)
         }
         await queue.settle(within: .seconds(30))
         #expect(order.all == (0..<50).filter { !$0.isMultiple(of: 5) })

@@ -146,7 +146,9 @@ import Units
             schedule.end(at: now, wall: wall)
             let wait = schedule.due - now
             #expect(wait > .zero && wait <= every * 1.5, "seed \(seed)")
-            let (milliseconds, step) = (wall.milliseconds + Int64(wait / .milliseconds(1)), Int64(every / .milliseconds(1)))
+            let (milliseconds, step) = (
+                wall.milliseconds + Int64(wait / .milliseconds(1)), Int64(every / .milliseconds(1))
+            )
             #expect(milliseconds % step == 0, "seed \(seed)")
         }
     }
