@@ -203,7 +203,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "TestSupport", "OneNETModel", "Relay", "MQTT", "MQTTWire", "Units", subprocess, nioCore, nioPosix, "fieldpost",
+                "TestSupport", "OneNETModel", "Relay", "MQTT", "MQTTWire", "Units", subprocess, nioCore, nioPosix,
+                "fieldpost",
                 "well-agent",
             ],
             exclude: ["Python"], swiftSettings: settings),
