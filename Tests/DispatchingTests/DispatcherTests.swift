@@ -196,6 +196,20 @@ private final class Day {
         #expect(brief(dispatcher.resume(at: noon(101))) == ["forget bo", "offer anna"])
     }
 
+    @Test func afterAConnectionAllWorkersAreHeardBeforeOneIsAsked() {
+        var dispatcher = Dispatcher(settings, at: noon(0))
+        _ = dispatcher.resume(at: noon(0), listening: .seconds(2))
+        #expect(brief(dispatcher.accept(.alarm(.raised), at: noon(0))) == [])
+        #expect(brief(dispatcher.accept(.worker("anna", 900), at: noon(1))) == [])
+        #expect(brief(dispatcher.accept(.worker("bo", 300), at: noon(1))) == [])
+        #expect(dispatcher.due == noon(2))
+        #expect(brief(dispatcher.advance(to: noon(2))) == ["offer bo"])
+        // A clock that is set back ends it too.
+        _ = dispatcher.resume(at: noon(90), listening: .seconds(2))
+        #expect(brief(dispatcher.accept(.alarm(.cleared), at: noon(10))) == ["withdraw bo: cleared"])
+        #expect(brief(dispatcher.accept(.alarm(.raised), at: noon(11))) == ["offer bo"])
+    }
+
     @Test func whoIsSilentForLongIsReplaced() {
         let day = Day(settings)
         day.hear(0, .worker("bo", 300))
