@@ -13,6 +13,7 @@ func fieldpost(_ command: String, port: Int, _ arguments: [String]) async throws
 
 /// Starts `fieldpost sub`, and returns when the broker has granted the subscriptions.
 func startSub(_ broker: Mosquitto, _ arguments: [String]) async throws -> Program {
+    try await broker.settleLog()
     let count = await broker.log.lines.count { $0.contains("Sending SUBACK") }
     let program = try await Program.start(
         Program.built("fieldpost"), ["sub", "-h", "127.0.0.1", "-p", "\(broker.port)"] + arguments)

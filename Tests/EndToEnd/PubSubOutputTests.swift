@@ -54,6 +54,7 @@ import Testing
 
     @Test func aMessageWithoutAPayloadIsNothing() async throws {
         try await withMosquitto { broker in
+            try await broker.settleLog()
             let count = await broker.log.lines.count { $0.contains("Sending SUBACK") }
             let result = try await withThrowingTaskGroup(of: Outcome?.self) { group in
                 group.addTask { try await fieldpost("sub", port: broker.port, ["-t", "a", "-v", "-N", "-C", "3"]) }
@@ -114,6 +115,7 @@ import Testing
     @Test func theRetainFlagAsPublished() async throws {
         try await withMosquitto { broker in
             for (arguments, flag) in [([], "0"), (["--retain-as-published"], "1")] {
+                try await broker.settleLog()
                 let count = await broker.log.lines.count { $0.contains("Sending SUBACK") }
                 let sub = try await Program.start(
                     Program.built("fieldpost"),

@@ -41,6 +41,15 @@ public actor Mosquitto {
         try directory.write((configuration + lines).joined(separator: "\n") + "\n", to: "mosquitto.conf")
     }
 
+    /// Comes back when all that the broker has logged so far can be read: its log comes through a pipe, and others may hear
+    /// of what it says before.
+    public func settleLog() async throws {
+        guard let descriptor = connected(port: port) else { return }
+        defer { close(descriptor) }
+        let own = localPort(of: descriptor)
+        try await log.line(containing: "New connection from 127.0.0.1:\(own) ")
+    }
+
     /// Ends the broker with SIGKILL, as a power cut would: what it had not saved is lost.
     public func kill() async {
         await program?.kill()

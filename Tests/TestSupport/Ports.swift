@@ -58,3 +58,13 @@ func connected(port: Int) -> CInt? {
     }
     return descriptor
 }
+
+/// The port at this end of a TCP connection over IPv4; 0 if it is none.
+func localPort(of descriptor: CInt) -> Int {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isKnown = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) == 0 }
+    }
+    return isKnown ? Int(UInt16(bigEndian: address.sin_port)) : 0
+}

@@ -68,6 +68,7 @@ public actor Agent {
         let processing = await Processing(
             configuration.sensors.map(\.processing), configuration.alarms, state: state, logger: logger)
         let center = await serveCommands(assembly, runner, processing, state)
+        await center?.begin()
         await assembly.watch(runner)
 
         let links = assembly.links
@@ -82,12 +83,11 @@ public actor Agent {
                 .run(assembly.reach.changes)
         }
         let following = Task { if let manager, let server = host?.server { await manager.follow(server) } }
-        let obeying = Task { if let center { await center.begin() } }
         await manager?.ready(await vitalParts(group.next(), assembly.links[0].outbox, runner))
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
-        let working: [Task<Void, Never>] = [reading, guarding, obeying, following]
+        let working: [Task<Void, Never>] = [reading, guarding, following]
         center?.queue.close()
         for task in working { task.cancel() }
         for task in working { await task.value }

@@ -65,7 +65,7 @@ actor CommandCenter {
         ledger = CommandLedger(state: await state[Self.stateName])
     }
 
-    /// Intervals that an earlier run was told hold on.
+    /// Intervals that an earlier run was told hold on. To be called before the runner runs.
     func begin() async {
         guard settings.allowed.contains(.interval) else { return }
         for member in await state[Self.intervalsName]?.object ?? [] {
@@ -75,7 +75,7 @@ actor CommandCenter {
             logger.notice(
                 "a sensor keeps the interval that a command gave it",
                 metadata: ["sensor": "\(member.name)", "every": "\(every.compact)"])
-            try? await world.runner.setInterval(of: member.name, to: every)
+            try? world.runner.begin(member.name, every: every)
         }
     }
 

@@ -135,6 +135,11 @@ public final class SensorRunner: Sendable {
         }
     }
 
+    /// Reads a sensor so often from the start on; to be called before ``run(_:)``.
+    ///
+    /// - Throws: ``SensorError`` if there is no such sensor.
+    public func begin(_ sensor: String, every: Duration) throws(SensorError) { try slot(sensor).wish(for: every) }
+
     private func slot(_ sensor: String) throws(SensorError) -> SensorSlot {
         guard let slot = slots.first(where: { $0.name == sensor }) else {
             throw SensorError(.missing, "sensor \"\(sensor)\"", "is not configured")
@@ -203,7 +208,8 @@ public final class SensorRunner: Sendable {
         _ accept: @Sendable (SensorEvent) async -> Void
     ) async {
         let slot = slots[index]
-        var schedule = SensorSchedule(every: slot.every, phase: slot.phase, start: .zero)
+        let every = slot.takeWish() ?? slot.every
+        var schedule = SensorSchedule(every: every, phase: slot.phase(for: every), start: .zero)
         var descriptor: Int32?
         var hasBeenDue = false
         slot.mailbox.open()
