@@ -59,7 +59,12 @@ struct CommandDesk: Sendable {
         let isQueued = center.queue.add(to: (try? text.get())?.command.lane) {
             await carryOut(order, text, since: time, message, client)
         }
-        if !isQueued { pass(over: message, "a command is passed over: too many are under way") }
+        if !isQueued {
+            pass(over: message, "a command is not done: too many are under way")
+            let busy = CommandError(.busy, "too many commands are under way; ask again when some are done")
+            // The next message waits until this is in the queue: a flood is slowed down.
+            await reply(Self.answer(busy), to: order, message, client)
+        }
         return true
     }
 
@@ -137,13 +142,21 @@ struct CommandDesk: Sendable {
                 answer = .object(members.filter { $0.name != "id" })
             }
         } catch {
-            answer = ["ok": false, "error": .string(error.kind.rawValue), "message": .string(error.message)]
+            answer = Self.answer(error)
         }
+        await reply(answer, to: order, message, client)
+    }
+
+    private static func answer(_ error: CommandError) -> JSON {
+        ["ok": false, "error": .string(error.kind.rawValue), "message": .string(error.message)]
+    }
+
+    private func reply(_ answer: JSON, to order: Order, _ message: ReceivedMessage, _ client: MQTTClient) async {
         let payload = order.exchange?.answersWithValue == true ? Self.value(of: answer) : answer.text
         var reply = Message(
             topic: order.response, payload: ByteBuffer(string: payload), qos: .atLeastOnce, priority: .high,
             expiry: Self.answerExpiry)
-        if let correlation { reply.properties.correlationData = correlation }
+        if let correlation = message.properties.correlationData { reply.properties.correlationData = correlation }
         do {
             _ = try await outbox.append([reply])
             client.storeDidChange()

@@ -134,8 +134,8 @@ import Units
             try await eventually("readings that wait") { try await station.waiting() > 10 }
             #expect(await host.lines == ["LISTENING"])
             try await SparkplugHost.run("state", "\(broker.port)", "scada", "true", "1000")
+            try await host.wait(for: "what waited, as history") { $0.contains { $0.contains(" old:tick=") } }
             try await host.wait(for: "data") { $0.contains { $0.contains(" tick=") } }
-            #expect(await host.lines.contains { $0.contains(" old:tick=") })
             try await SparkplugHost.run("state", "\(broker.port)", "scada", "false", "2000")
             try await host.line(containing: "NDEATH bdSeq=0")
             let last = await host.lines.count
