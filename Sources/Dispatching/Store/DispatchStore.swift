@@ -57,6 +57,7 @@ public actor DispatchStore {
     private func start() throws {
         do {
             lock = try DatabaseLock(database: path, mode: 0o640)
+            DatabaseFile.create(path, mode: 0o640)
             connection = try Self.format.open(path, isSynchronous: true, cache: Self.cache)
         } catch {
             throw told(error)

@@ -22,7 +22,7 @@ public actor Agent {
     /// Who started the process, if it wants to know how the agent fares.
     private let manager: ServiceManager?
     /// Asks whoever runs the agent to read the configuration again.
-    private let reload: (@Sendable () async -> Void)?
+    private let reload: Reload?
 
     public init(_ configuration: AgentConfiguration, logger: Logger) {
         self.init(configuration, host: nil, manager: nil, reload: nil, logger: logger)
@@ -30,7 +30,7 @@ public actor Agent {
 
     init(
         _ configuration: AgentConfiguration, host: BridgeHost?, manager: ServiceManager?,
-        reload: (@Sendable () async -> Void)?, logger: Logger
+        reload: Reload?, logger: Logger
     ) {
         self.configuration = configuration
         self.host = host

@@ -52,7 +52,7 @@ public struct Service: Sendable {
                 await manager?.update { $0.isOwnBroker = isOwnBroker }
                 let connected = try await broker.adapt(to: present, logger: logger)
                 let agent = Agent(
-                    connected, host: broker.host, manager: manager, reload: { await wishes.wishReload() },
+                    connected, host: broker.host, manager: manager, reload: reload(wishes),
                     logger: logger)
                 try await agent.run {
                     await stopOrReload(wishes, into: next, manager, logger)
@@ -72,6 +72,19 @@ public struct Service: Sendable {
             guard let reloaded = await next.configuration else { return await broker.stop() }
             (present, former) = (reloaded, present)
         }
+    }
+
+    private func reload(_ wishes: Wishes) -> Reload {
+        Reload(
+            problem: {
+                do {
+                    _ = try AgentConfiguration.read(file: file)
+                    return nil
+                } catch {
+                    return "\(error)".split(separator: "\n").first.map(String.init)
+                }
+            },
+            go: { await wishes.wishReload() })
     }
 
     private func stopOrReload(

@@ -92,7 +92,9 @@ extension AgentConfiguration {
             return sensor
         }
         let sensors = sensors
-        for finding in Pipeline.check(sensors.map(\.processing)) {
+        // A sensor with an error of its own must not seem to be missing, too.
+        let isWhole = readers.count == owners.count
+        for finding in isWhole ? Pipeline.check(sensors.map(\.processing)) : [] {
             let settings = readers.first { $0.sensor.name == finding.sensor }?.settings
             settings?.problem(at: "expression", message: finding.message, mend: finding.mend)
         }

@@ -31,7 +31,9 @@ struct Assembly: Sendable {
         self.logger = logger
         var (links, boards): ([Link], [(board: Board, link: Int)]) = ([], [])
         var boot: Int64 = 0
-        for plan in configuration.linkPlans {
+        let plans = configuration.linkPlans
+        let commanding = Set(plans.filter(configuration.takesCommands).map(\.name))
+        for plan in plans {
             let isFirst = links.isEmpty
             let outbox: Outbox
             var opened: Outbox?
@@ -50,7 +52,7 @@ struct Assembly: Sendable {
                 isFirst: isFirst, logger)
             if let board = link.board { boards.append((board, links.count)) }
             var reachable = link.link
-            reachable.reach = reach
+            if commanding.contains(plan.name) || (commanding.isEmpty && isFirst) { reachable.reach = reach }
             links.append(reachable)
         }
         (self.links, self.boards, self.boot) = (links, boards, boot)
@@ -147,7 +149,8 @@ struct Assembly: Sendable {
     }
 
     func serve(_ center: CommandCenter, _ settings: CommandSettings) {
-        for link in links {
+        let commanding = Set(configuration.linkPlans.filter(configuration.takesCommands).map(\.name))
+        for link in links where commanding.contains(link.name) {
             switch link.manner {
             case let manner as BoardManner:
                 manner.serve(

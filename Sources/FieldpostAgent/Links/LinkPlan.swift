@@ -1,5 +1,6 @@
 internal import MQTTWire
 internal import Pipeline
+internal import Units
 internal import Uplink
 
 /// A connection that the configuration asks for, and what goes over it.
@@ -8,12 +9,15 @@ struct LinkPlan: Sendable {
     var broker: AgentConfiguration.Broker
     var queue: AgentConfiguration.Queue
     var uplinks: [AgentConfiguration.Uplink]
+    /// The agent's own: the first one.
+    var isOwn = false
 }
 
 extension AgentConfiguration {
     /// The agent's own connection first, then those of uplinks that have one for themselves.
     var linkPlans: [LinkPlan] {
-        let shared = LinkPlan(name: "main", broker: broker, queue: queue, uplinks: uplinks.filter { $0.broker == nil })
+        let shared = LinkPlan(
+            name: "main", broker: broker, queue: queue, uplinks: uplinks.filter { $0.broker == nil }, isOwn: true)
         let others = uplinks.compactMap { uplink -> LinkPlan? in
             guard let broker = uplink.broker, let queue = uplink.queue else { return nil }
             return LinkPlan(name: uplink.name, broker: broker, queue: queue, uplinks: [uplink])
@@ -39,6 +43,19 @@ extension AgentConfiguration {
         return topics
     }
 
+    /// Whether commands come over this connection: over the agent's own, and where a platform has its own ways of
+    /// commanding.
+    func takesCommands(over plan: LinkPlan) -> Bool {
+        guard commands != nil else { return false }
+        return plan.isOwn
+            || plan.uplinks.contains { uplink in
+                switch uplink.profile {
+                case .plain, .senml: false
+                case .homeAssistant, .sparkplug, .oneNET: true
+                }
+            }
+    }
+
     /// What an uplink makes of reports.
     func profile(_ uplink: Uplink) -> any Profile {
         let profile: any Profile
@@ -60,7 +77,7 @@ extension AgentConfiguration {
                     uniquingKeysWith: { first, _ in first }),
                 position: device.position.map { .init(latitude: $0.latitude, longitude: $0.longitude) })
         case .senml(let senml): profile = senml
-        case .oneNET(let oneNET): profile = OneNETProfile(oneNET)
+        case .oneNET(let oneNET): profile = NewAlarmsProfile(OneNETProfile(oneNET), since: .now())
         case .sparkplug(let sparkplug): profile = SparkplugProfile(sparkplug)
         }
         return uplink.sensors.map { SelectiveProfile(profile, sensors: $0) } ?? profile

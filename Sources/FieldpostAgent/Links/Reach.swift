@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Whether any of the agent's links has a connection, told whenever that changes.
+/// Whether any of the links over which outputs can be set has a connection, told whenever that changes.
 final class Reach: Sendable {
     /// The present state first; one who is slow hears only the latest. For one listener.
     let changes: AsyncStream<Bool>

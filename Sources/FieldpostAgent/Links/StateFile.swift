@@ -24,6 +24,8 @@ actor StateFile {
     private var written = ""
     private var isFailing = false
     private var isClosed = false
+    /// What is there is not ours to replace.
+    private var isForeign = false
     private var saving: Task<Void, Never>?
     /// The one that waits for `saving`, if there is one.
     private var next: Task<Void, Never>?
@@ -34,19 +36,35 @@ actor StateFile {
         self.logger = logger
         // One write at a time: one that hangs must not come back and replace what was written after it.
         pool = BlockingPool(width: 1, stuckLimit: 0, queueLimit: 4)
+        let bytes: [UInt8]
         do {
-            let bytes = try SmallFile(path: path, limit: Self.limit).bytes
-            let state = try JSONReader.value(Array(bytes)[...])
+            bytes = Array(try SmallFile(path: path, limit: Self.limit).bytes)
+        } catch {
+            // It may be good, and another user's: neither moved nor replaced.
+            guard access(path, F_OK) == 0 else { return }
+            isForeign = true
+            logger.error(
+                "the state of an earlier run cannot be read, and is left as it is: alarms and filters begin anew, and are not kept",
+                metadata: ["file": "\(path)", "reason": "\(error)"])
+            return
+        }
+        do {
+            let state = try JSONReader.value(bytes[...])
             for member in state.object ?? [] { members[member.name] = member.value }
             written = state.text
         } catch {
-            guard access(path, F_OK) == 0 else { return }
-            let aside = "\(path).damaged"
+            let aside = Self.placeAside(path)
             let isMoved = rename(path, aside) == 0
             logger.error(
                 "the state of an earlier run cannot be read: alarms and filters begin anew",
                 metadata: ["file": "\(path)", "moved-to": isMoved ? "\(aside)" : "nowhere", "reason": "\(error)"])
         }
+    }
+
+    /// Not where an earlier damaged one lies, if that can be helped.
+    private static func placeAside(_ path: String) -> String {
+        let places = ["\(path).damaged", "\(path).damaged.2", "\(path).damaged.3"]
+        return places.first { access($0, F_OK) != 0 } ?? places[2]
     }
 
     subscript(name: String) -> JSON? { members[name] }
@@ -74,7 +92,7 @@ actor StateFile {
     }
 
     private func writeChanges() async {
-        guard !isClosed else { return }
+        guard !isClosed, !isForeign else { return }
         let text = JSON.object(members.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value) }).text
         guard text != written else { return }
         let path = path

@@ -48,7 +48,7 @@ actor CommandCenter {
         var sensors: [String: SensorFacts]
         var status: @Sendable () async -> JSON
         /// Nil where nobody can reload.
-        var reload: (@Sendable () async -> Void)?
+        var reload: Reload?
     }
 
     struct SensorFacts: Sendable {
@@ -118,6 +118,7 @@ actor CommandCenter {
         let answer: JSON
         do throws(CommandError) {
             answer = done(try await perform(text.command, until: end), id)
+            note(text, id)
         } catch {
             answer = refused(text, error)
         }
@@ -132,6 +133,14 @@ actor CommandCenter {
             "ok": false, "id": .string(id), "error": .string(CommandError.Kind.failed.rawValue),
             "message": "a command with this id was begun before the agent was started anew; it may have been done",
         ]
+    }
+
+    /// Who opened the gate should be found out later.
+    private func note(_ text: CommandText, _ id: String?) {
+        guard text.command.changesSomething, let omitted = allowance.admit(at: .now) else { return }
+        logger.info(
+            "a command was done",
+            metadata: ["command": "\(text.command.summary)", "id": "\(id ?? "none")", "left-out": "\(omitted)"])
     }
 
     private func done(_ result: [JSON.Member], _ id: String?) -> JSON {
@@ -264,10 +273,13 @@ actor CommandCenter {
         case .status: return [JSON.Member("status", await world.status())]
         case .reload:
             let reload = world.reload
+            if let problem = await reload?.problem() {
+                throw CommandError(.failed, "the configuration was not read again: \(problem)")
+            }
             // The answer has to be on its way first.
             Task {
                 try? await Task.sleep(for: .milliseconds(500))
-                await reload?()
+                await reload?.go()
             }
             return []
         case .run(let name, let arguments):
@@ -341,7 +353,28 @@ actor CommandCenter {
     }
 }
 
+/// Asks whoever runs the agent to read the configuration again.
+struct Reload: Sendable {
+    /// What is wrong with it, if anything is.
+    var problem: @Sendable () async -> String?
+    var go: @Sendable () async -> Void
+}
+
 extension RemoteCommand {
+    /// For the log.
+    fileprivate var summary: String {
+        switch self {
+        case .read(let sensor): "read \(sensor ?? "all")"
+        case .set(let sensor, let channel, let value):
+            "set \(sensor)\(channel.map { " \($0)" } ?? "") \(value.json.text.prefix(64))"
+        case .interval(let sensor, let every): "interval \(sensor) \(every?.compact ?? "as configured")"
+        case .calibrate(let sensor, _, let value): "calibrate \(sensor) \(value.map { "\($0)" } ?? "as configured")"
+        case .acknowledge(let alarm, let by): "acknowledge \(alarm)\(by.map { " by \($0)" } ?? "")"
+        case .status, .reload: name.rawValue
+        case .run(let program, _): "run \(program)"
+        }
+    }
+
     /// Whether doing it twice may do harm.
     fileprivate var changesSomething: Bool {
         switch self {

@@ -37,7 +37,7 @@ struct CommandDesk: Sendable {
     var subscriptions: [Subscription] {
         let own = ["\(settings.topic)/+", "\(settings.topic)/+/request/+"].compactMap { try? TopicFilter($0) }
         return (own + settings.exchanges.compactMap(\.filter)).map {
-            Subscription(filter: $0, qos: settings.qos, retainHandling: .never)
+            Subscription(filter: $0, qos: settings.qos, retainAsPublished: true, retainHandling: .never)
         }
     }
 

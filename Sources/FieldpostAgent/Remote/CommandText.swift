@@ -67,6 +67,7 @@ struct CommandText: Sendable, Hashable {
             }
             arguments = .object([JSON.Member(only, arguments)])
         }
+        try Self.checkKeys(arguments, of: name)
         command = try Self.command(name, arguments)
         id = try Self.text("id", arguments, limit: 256).flatMap { $0.isEmpty ? nil : $0 }
         deadline = try Self.deadline(arguments, at: now)
@@ -92,6 +93,32 @@ struct CommandText: Sendable, Hashable {
         case .acknowledge: #"{"alarm":"full","by":"anna"}"#
         case .status, .reload: "{}"
         case .run: #"{"program":"restart"}"#
+        }
+    }
+
+    /// A misspelled key must not be passed over: "evry" would take the interval back.
+    private static func checkKeys(_ arguments: JSON, of name: RemoteCommand.Name) throws(CommandError) {
+        let own: [String] =
+            switch name {
+            case .read: ["sensor"]
+            case .set: ["sensor", "channel", "value"]
+            case .interval: ["sensor", "every"]
+            case .calibrate: ["sensor", "channel", "to"]
+            case .acknowledge: ["alarm", "by"]
+            case .run: ["program", "arguments"]
+            case .status, .reload: []
+            }
+        let known = own + ["command", "id", "deadline"]
+        for member in arguments.object ?? [] where !known.contains(member.name) {
+            let name = String(member.name.prefix(64))
+            throw CommandError(
+                .malformed,
+                "unknown key \"\(name)\"" + (known.nearest(to: name).map { "; did you mean \"\($0)\"?" } ?? ""))
+        }
+        // What takes something back has to be said.
+        for key in ["every", "to"] where own.contains(key) && arguments[key] == nil {
+            throw CommandError(
+                .malformed, "says no \"\(key)\", as \(example(of: name)); null for what the configuration says")
         }
     }
 

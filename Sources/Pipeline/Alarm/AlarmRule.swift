@@ -61,6 +61,11 @@ public struct AlarmRule: Sendable, Hashable {
     public init?(_ settings: SettingsReader) {
         let name = settings.requiredString("name")
         if name == "" { settings.problem(at: "name", message: "is empty") }
+        if let name, let bad = name.unicodeScalars.first(where: Self.isNoPartOfTopics) {
+            settings.problem(
+                at: "name", message: "\"\(name)\" holds \(bad.value < 0x20 ? "a control character" : "\"\(bad)\"")",
+                mend: "it becomes a part of topics: use letters, digits, - and _")
+        }
         let sensor = settings.requiredString("sensor")
         let channel = settings.string("channel")
         let condition = AlarmCondition(settings)
@@ -137,6 +142,10 @@ extension Reading.Value {
 }
 
 extension AlarmRule {
+    private static func isNoPartOfTopics(_ scalar: Unicode.Scalar) -> Bool {
+        scalar == "/" || scalar == "+" || scalar == "#" || scalar.properties.generalCategory == .control
+    }
+
     /// Reads the tables under `[[alarm]]`.
     ///
     /// - Parameter sensors: the names of those that there are.

@@ -37,6 +37,20 @@ import Units
         #expect(plans.map(\.queue.path) == ["/srv/queue.db", "/srv/queue-second.db"])
     }
 
+    @Test func `Commands come over the agent's own connection, and where a platform commands`() throws {
+        func taking(_ profile: String, _ commands: String) throws -> [Bool] {
+            let own = "profile = \"\(profile)\"\ngroup = \"g\"\nbroker.servers = [\"mqtt://two\"]\n"
+            let text = Self.two + (profile == "sparkplug" ? own : own.replacing("group = \"g\"\n", with: "")) + commands
+            let configuration = try Self.read(text)
+            return configuration.linkPlans.map(configuration.takesCommands)
+        }
+        let commands = "[commands]\nallow = [\"read\"]"
+        #expect(try taking("plain", "") == [false, false])
+        #expect(try taking("plain", commands) == [true, false])
+        #expect(try taking("senml", commands) == [true, false])
+        #expect(try taking("sparkplug", commands) == [true, true])
+    }
+
     @Test func `Two connections in one queue are a problem`() {
         let text = Self.two + "broker.servers = [\"mqtt://two\"]\nqueue.path = \"queue.db\""
         #expect(Self.refusal(text).contains("has the queue of [broker]"))

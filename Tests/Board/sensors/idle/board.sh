@@ -9,13 +9,16 @@ if [ -e /bin/mosquitto_sub ]; then
     peer=$!
 fi
 
-# How often the threads of a process have given up the processor to wait for something.
+# How often each thread of a process has given up the processor to wait for something.
 waits() {
-    sum=0
-    cat /proc/"$1"/task/*/status | sed -n 's/^voluntary_ctxt_switches://p' | {
-        while read -r count; do sum=$((sum + count)); done
-        echo $sum
-    }
+    for thread in /proc/"$1"/task/*; do
+        sed -n "s#^voluntary_ctxt_switches:#${thread##*/} #p" "$thread/status" 2>/dev/null
+    done
+}
+# waited BEFORE AFTER: how often all of them have; a thread that has ended meanwhile counts no more.
+waited() {
+    printf '%s\n-\n%s\n' "$1" "$2" |
+        awk '$1 == "-" { after = 1; next } after { sum += $2 - before[$1]; next } { before[$1] = $2 } END { print sum + 0 }'
 }
 end_idle() {
     sleep 3
@@ -23,9 +26,9 @@ end_idle() {
     start=$now before=$(waits "$idle") peer_before=$([ -z "$peer" ] || waits "$peer")
     sleep 10
     look
-    say "idle fieldpost: $(($(waits "$idle") - before)) in $((now - start))"
+    say "idle fieldpost: $(waited "$before" "$(waits "$idle")") in $((now - start))"
     if [ -n "$peer" ]; then
-        say "idle mosquitto_sub: $(($(waits "$peer") - peer_before)) in $((now - start))"
+        say "idle mosquitto_sub: $(waited "$peer_before" "$(waits "$peer")") in $((now - start))"
         kill "$peer"
     fi
     pulses "$(wire idle 0)" 1 200000
