@@ -111,7 +111,8 @@ import Testing
                 return client.isSessionPresent
             }
             #expect(try await !connect(0, clean: true))
-            #expect(try await !connect(1))
+            // However long it takes to come back.
+            #expect(try await !connect(60))
             #expect(try await connect(1))
             try await eventually("the session's end") { await stage.server.sessions().isEmpty }
             #expect(try await !connect(0))
