@@ -34,14 +34,13 @@ final class OneNETManner: LinkManner {
 
     func run(_ client: MQTTClient) async {
         await store.whenChanged { client.storeDidChange() }
-        do {
-            let wanted = node.withLock { $0.subscriptions }
-            let codes = try await client.subscribe(wanted, timeout: .seconds(365 * 86_400))
-            for (subscription, code) in zip(wanted, codes) where code.isError {
-                tell("OneNET refuses a subscription", "\(subscription.filter): \(code)")
-            }
-        } catch {
-            logger.debug("not subscribed", metadata: ["reason": "\(error)"])
+    }
+
+    /// Before anything is asked: else the answers might come before anybody hears them.
+    private func subscribe(_ client: MQTTClient) async throws {
+        let wanted = node.withLock { $0.subscriptions }
+        for (subscription, code) in zip(wanted, try await client.subscribe(wanted)) where code.isError {
+            tell("OneNET refuses a subscription", "\(subscription.filter): \(code)")
         }
     }
 
@@ -49,10 +48,11 @@ final class OneNETManner: LinkManner {
         switch event {
         case .connected:
             do {
+                try await subscribe(client)
                 let messages = try node.withLock { node throws(OneNETTokenError) in try node.connected(at: .now()) }
                 for message in messages { try await client.publishNow(message) }
             } catch {
-                tell("OneNET is not told of the sub-devices", "\(error)")
+                tell("OneNET cannot be heard, or is not told of the sub-devices", "\(error)")
             }
         case .disconnected: await store.connectionLost()
         case .connectFailed: break

@@ -57,11 +57,13 @@ import Units
                     for await event in client.events {
                         switch event {
                         case .connected:
+                            // Else the answers to what follows might come before anybody hears them.
+                            _ = try? await client.subscribe(subscriptions)
                             let messages = self.node.withLock { node in
                                 (try? node.connected(at: Timestamp.now())) ?? []
                             }
                             for message in messages { try? await client.publishNow(message) }
-                        case .disconnected: self.store.connectionEnded()
+                        case .disconnected: await self.store.connectionLost()
                         case .connectFailed(_, let failure, _): self.failures.withLock { $0.append("\(failure)") }
                         }
                     }
@@ -72,7 +74,6 @@ import Units
                         for action in actions { await self.carryOut(action) }
                     }
                 },
-                Task { _ = try? await client.subscribe(subscriptions) },
             ]
             tasks.withLock { $0 = work }
         }
