@@ -1,5 +1,5 @@
 public import Settings
-internal import Units
+public import Units
 
 /// What a configuration says of dispatch: `[dispatch]`, and a `[[place]]` for each device that does not tell its own.
 ///

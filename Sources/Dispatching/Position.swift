@@ -1,4 +1,4 @@
-internal import Units
+public import Units
 
 #if canImport(Glibc)
 internal import Glibc
@@ -8,18 +8,7 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// A place on the earth, in degrees north and east (WGS 84).
-public struct Position: Sendable, Hashable {
-    /// -90 to 90.
-    public var latitude: Double
-    /// -180 to 180.
-    public var longitude: Double
-
-    public init(latitude: Double, longitude: Double) {
-        self.latitude = latitude
-        self.longitude = longitude
-    }
-
+extension Position {
     /// The way as the crow flies, in metres: the haversine formula on a sphere, which is right to 0.5 %.
     public func distance(to other: Position) -> Double {
         let radian = Double.pi / 180

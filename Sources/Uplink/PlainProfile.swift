@@ -24,17 +24,6 @@ public import Units
 ///
 ///     fieldpost/bin-0427/alarm/full   {"state":"raised","active":true,"severity":"warning","sensor":"fill","value":91.2,…}
 public struct PlainProfile: Profile {
-    /// Where a board stands, in degrees; an alarm tells it, so that a dispatcher knows where to send somebody.
-    public struct Position: Sendable, Hashable {
-        public var latitude: Double
-        public var longitude: Double
-
-        public init(latitude: Double, longitude: Double) {
-            self.latitude = latitude
-            self.longitude = longitude
-        }
-    }
-
     public let device: String
     /// By sensor, how its readings travel.
     public var routes: [String: Route]
@@ -43,6 +32,7 @@ public struct PlainProfile: Profile {
     public var alarmRoute: Route
     /// By alarm, what its owner wants to be told when it is raised.
     public var alarmMessages: [String: String]
+    /// Where the board stands; an alarm tells it, so that a dispatcher knows where to send somebody.
     public var position: Position?
 
     public init(

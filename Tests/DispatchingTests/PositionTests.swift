@@ -1,5 +1,6 @@
 import Dispatching
 import Testing
+import Units
 
 @Suite struct PositionTests {
     /// Great-circle distances on a sphere of 6,371.009 km: a degree is 111.195 km, half a meridian 20,015 km.

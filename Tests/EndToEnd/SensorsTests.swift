@@ -65,7 +65,7 @@ import Testing
             """
             listener = [{ bind = "127.0.0.1", port = \(port) }]
             [device]
-            id = "farm"
+            id = "meadow"
             [[sensor]]
             name = "well"
             driver = "well"
@@ -83,13 +83,13 @@ import Testing
 
         _ = try directory.write(text("10"), to: "well.toml")
         let check = try await wellAgent("check", file)
-        #expect(check.output.last == "\(file): good: device \"farm\", 1 sensor, a broker of its own")
+        #expect(check.output.last == "\(file): good: device \"meadow\", 1 sensor, a broker of its own")
         let read = try await wellAgent("read", "--config", file)
         #expect(read.output == ["well level  7.5 m", "well fill   75 %"])
 
         let agent = try await Program.start(Program.built("well-agent"), ["run", "--config", file])
         try await agent.errors.line(containing: "started: ")
-        let watcher = try await MosquittoSub.start(port: port, ["fieldpost/farm/well"], extra: ["-i", "watcher"])
+        let watcher = try await MosquittoSub.start(port: port, ["fieldpost/meadow/well"], extra: ["-i", "watcher"])
         try await watcher.wait(for: "a level") { $0.contains { $0.contains(#""channel":"level","value":7.5"#) } }
         // A depth that no well has, and another well after a reload, whose driver is still known.
         _ = try directory.write("1100\n", to: "depth")

@@ -15,7 +15,7 @@ internal import Uplink
 struct Presence: Sendable {
     let topic: TopicName
     let boot: Int64
-    let position: AgentConfiguration.Device.Position?
+    let position: Position?
     private let willDelay: Duration
     /// By name, why a sensor gives nothing.
     var failing: [String: String] = [:]

@@ -40,13 +40,6 @@ public struct AgentConfiguration: Sendable {
         /// `position = { latitude = 31.7, longitude = 119.9 }`: where it stands, in degrees north and east (WGS 84).
         /// Default: not told.
         public var position: Position?
-
-        public struct Position: Sendable, Hashable {
-            /// -90 to 90.
-            public var latitude: Double
-            /// -180 to 180.
-            public var longitude: Double
-        }
     }
 
     /// `[broker]`, the only table that must be there, unless the agent has a broker of its own.

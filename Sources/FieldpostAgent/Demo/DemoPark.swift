@@ -77,7 +77,7 @@ actor DemoPark {
         let distance = depth * (1 - bin.level / 100) + Double.random(in: -0.003...0.003)
         let path = path(of: name, in: folder)
         // Whoever reads meanwhile reads the old one or the new one.
-        try TemporaryFolder.write("\(max(distance, 0))\n", to: "\(path).new")
+        try TemporaryFolder.put("\(max(distance, 0))\n", into: "\(path).new")
         guard rename("\(path).new", path) == 0 else {
             throw DemonstrationError.noFolder(reason: "\(path): \(String(cString: strerror(errno)))")
         }

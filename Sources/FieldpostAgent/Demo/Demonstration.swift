@@ -32,7 +32,7 @@ public struct Demonstration: Sendable {
         return try await TemporaryFolder.with { folder in
             try await LocalBroker.with(folder: folder) { broker in
                 let dispatch = "\(folder)/dispatch.toml"
-                try TemporaryFolder.write(DemoConfiguration.dispatch(port: broker.port, folder: folder), to: dispatch)
+                try TemporaryFolder.put(DemoConfiguration.dispatch(port: broker.port, folder: folder), into: dispatch)
                 return try await LocalProgram.with(["dispatch", "--config", dispatch], awaitsLine: false) { _ in
                     try await play(broker, folder, signals)
                 }

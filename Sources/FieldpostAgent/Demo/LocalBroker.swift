@@ -9,14 +9,14 @@ struct LocalBroker {
         folder: String, _ body: (LocalBroker) async throws -> Result
     ) async throws -> Result {
         let configuration = "\(folder)/broker.toml"
-        try TemporaryFolder.write(
+        try TemporaryFolder.put(
             """
             [[listener]]
             bind = "127.0.0.1"
             port = 0
             [log]
             level = "error"
-            """, to: configuration)
+            """, into: configuration)
         return try await LocalProgram.with(
             ["broker", "--no-console", "--config", configuration], awaitsLine: true
         ) { line in

@@ -19,7 +19,7 @@ enum TemporaryFolder {
         return try await body(path)
     }
 
-    static func write(_ text: String, to path: String) throws {
+    static func put(_ text: String, into path: String) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else {
             throw DemonstrationError.noFolder(reason: "\(path): \(String(cString: strerror(errno)))")
@@ -27,7 +27,7 @@ enum TemporaryFolder {
         defer { close(file) }
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            let count = bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
             guard count > 0 else {
                 throw DemonstrationError.noFolder(reason: "\(path): \(String(cString: strerror(errno)))")
             }

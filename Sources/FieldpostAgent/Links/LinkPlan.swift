@@ -75,7 +75,7 @@ extension AgentConfiguration {
                 alarmMessages: Dictionary(
                     alarms.compactMap { alarm in alarm.message.map { (alarm.name, $0) } },
                     uniquingKeysWith: { first, _ in first }),
-                position: device.position.map { .init(latitude: $0.latitude, longitude: $0.longitude) })
+                position: device.position)
         case .senml(let senml): profile = senml
         case .oneNET(let oneNET): profile = NewAlarmsProfile(OneNETProfile(oneNET), since: .now())
         case .sparkplug(let sparkplug): profile = SparkplugProfile(sparkplug)

@@ -178,7 +178,7 @@ extension OneNETNode {
             guard let output = outputs[member.name] else {
                 throw CommandError(.forbidden, "\(member.name) is not among the outputs that the configuration names")
             }
-            guard let value = OneNETCommand.value(member.value) else {
+            guard let value = Reading.Value(member.value) else {
                 throw CommandError(.malformed, "\(member.name) cannot be set to \(member.value.kind)")
             }
             commands.append(.set(sensor: output.sensor, channel: output.channel, value: value))

@@ -83,7 +83,9 @@ public struct OneNETNode: Sendable {
     /// - Parameter parse: reads a command that stands as a JSON object.
     public init(
         _ settings: OneNETSettings,
-        parse: @escaping @Sendable (JSON) throws(CommandError) -> RemoteCommand = OneNETCommand.parse
+        parse: @escaping @Sendable (JSON) throws(CommandError) -> RemoteCommand = { json throws(CommandError) in
+            try CommandText(json, named: nil, at: .now()).command
+        }
     ) {
         self.settings = settings
         self.parse = parse

@@ -11,6 +11,17 @@ extension Reading.Value {
         }
     }
 
+    /// Nil for what no output can be set to.
+    init?(_ json: JSON) {
+        switch json {
+        case .boolean(let value): self = .boolean(value)
+        case .integer(let value): self = .number(Double(value))
+        case .number(let value): self = .number(value)
+        case .string(let value): self = .text(value)
+        case .null, .array, .object: return nil
+        }
+    }
+
     /// The bare value: a number's digits, `true` or `false`, a text as it is.
     var plainText: String {
         if case .text(let text) = self { text } else { json.text }

@@ -119,7 +119,7 @@ import Units
     @Test func aRaisedAlarmTellsWhatAndWhere() throws {
         let profile = PlainProfile(
             device: "bin-0427", alarmMessages: ["full": "empty it"],
-            position: PlainProfile.Position(latitude: 31.7036, longitude: 119.9372))
+            position: Position(latitude: 31.7036, longitude: 119.9372))
         let message = try #require(
             try profile.messages(
                 for: .alarm(

@@ -1,20 +1,19 @@
-internal import NIOCore
+public import NIOCore
 internal import Sensing
-internal import Units
-internal import Uplink
+public import Units
 
 /// A command as it is said in a message: what is asked for, under which id, and until when it is of use.
-struct CommandText: Sendable, Hashable {
-    var command: RemoteCommand
+public struct CommandText: Sendable, Hashable {
+    public var command: RemoteCommand
     /// Who asks the same twice says the same id; then it is done once.
-    var id: String?
+    public var id: String?
     /// After which it must not be done any more.
-    var deadline: Timestamp?
+    public var deadline: Timestamp?
 
-    init(_ command: RemoteCommand) { self.command = command }
+    public init(_ command: RemoteCommand) { self.command = command }
 
     /// So much of a payload is read.
-    static let limit = 64 * 1024
+    public static let limit = 64 * 1024
 
     /// Reads a payload: a JSON object with the command's arguments, or, for those that need only one, that word itself.
     ///
@@ -24,7 +23,7 @@ struct CommandText: Sendable, Hashable {
     ///   - name: the command; nil: the payload names it, as `"command"`.
     ///   - now: from which a deadline like "5s" counts.
     /// - Throws: ``CommandError`` of kind malformed, or unknown.
-    init(_ payload: ByteBuffer, named name: String?, at now: Timestamp) throws(CommandError) {
+    public init(_ payload: ByteBuffer, named name: String?, at now: Timestamp) throws(CommandError) {
         guard payload.readableBytes <= Self.limit else {
             throw CommandError(.malformed, "the payload is longer than \(Self.limit) bytes")
         }
@@ -47,7 +46,7 @@ struct CommandText: Sendable, Hashable {
     }
 
     /// - Throws: as above.
-    init(_ arguments: JSON, named name: String?, at now: Timestamp) throws(CommandError) {
+    public init(_ arguments: JSON, named name: String?, at now: Timestamp) throws(CommandError) {
         var arguments = arguments
         let said: String
         if let name = name ?? arguments["command"]?.string {
@@ -133,14 +132,9 @@ struct CommandText: Sendable, Hashable {
         case .read: return .read(sensor: try text("sensor", arguments))
         case .set:
             let sensor = try required("sensor")
-            let value: Reading.Value =
-                switch arguments["value"] {
-                case .boolean(let value): .boolean(value)
-                case .number(let value): .number(value)
-                case .integer(let value): .number(Double(value))
-                case .string(let value): .text(value)
-                default: throw CommandError(.malformed, "says no \"value\", as \(example(of: name))")
-                }
+            guard let value = arguments["value"].flatMap(Reading.Value.init) else {
+                throw CommandError(.malformed, "says no \"value\", as \(example(of: name))")
+            }
             return .set(sensor: sensor, channel: try text("channel", arguments), value: value)
         case .interval:
             let sensor = try required("sensor")
