@@ -58,7 +58,7 @@ import Testing
         let program = try await Program.start(
             systemProgram("sh"),
             [
-                "-c", "exec script -qec \"'$0' broker --port 0\" /dev/null < '\(input.path)'",
+                "-c", "exec script -qec \"exec '$0' broker --port 0\" /dev/null < '\(input.path)'",
                 try Program.built("fieldpost"),
             ])
         return (program, try await RunningCommand.port(program))
