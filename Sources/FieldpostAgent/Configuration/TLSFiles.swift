@@ -13,7 +13,7 @@ extension TLSServerConfiguration {
         let roots: TrustRoots? =
             switch clientCertificates {
             case .optional(let roots), .required(let roots): roots
-            case .notAsked: nil
+            case .notAsked: chainAuthorities
             }
         return (certificate?.files ?? []) + (roots?.files ?? []) + (revocationLists?.files ?? [])
     }

@@ -266,8 +266,10 @@ extension Broker {
 
     mutating func acknowledged(_ acknowledgement: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
         guard let connection = connection(id) else { return }
-        if case .done(let entry) = sessions[connection.session].acknowledged(acknowledgement.packetIdentifier) {
-            finish(entry, of: connection, acknowledgement.reasonCode)
+        switch sessions[connection.session].acknowledged(acknowledgement.packetIdentifier) {
+        case .done(let entry): finish(entry, of: connection, acknowledgement.reasonCode)
+        case .unexpected: return refuse("PUBACK", acknowledgement.packetIdentifier, on: id, at: now)
+        default: break
         }
         pump(connection.session, at: now)
     }
@@ -290,16 +292,28 @@ extension Broker {
             guard !isError else { return }
             if connection.version == .v5 { release.reasonCode = .packetIdentifierNotFound }
             send(.pubrel(release), on: id)
+        case .unexpected: refuse("PUBREC", identifier, on: id, at: now)
         }
     }
 
     mutating func completed(_ acknowledgement: Acknowledgement, from id: ConnectionID, at now: NIODeadline) {
         guard let connection = connection(id) else { return }
-        if case .done(let entry) = sessions[connection.session].completed(acknowledgement.packetIdentifier) {
-            // 0x92 only says that the client has finished with it before.
-            finish(entry, of: connection, .success)
+        switch sessions[connection.session].completed(acknowledgement.packetIdentifier) {
+        // 0x92 only says that the client has finished with it before.
+        case .done(let entry): finish(entry, of: connection, .success)
+        case .unexpected: return refuse("PUBCOMP", acknowledgement.packetIdentifier, on: id, at: now)
+        default: break
         }
         pump(connection.session, at: now)
+    }
+
+    /// Passed over, the message would hold its place among those on their way for as long as the connection stands.
+    private mutating func refuse(
+        _ answer: String, _ identifier: PacketIdentifier, on id: ConnectionID, at now: NIODeadline
+    ) {
+        refuse(
+            .protocolError, "\(answer) is no answer to what packet identifier \(identifier.rawValue) stands for", on: id,
+            at: now)
     }
 
     private mutating func finish(

@@ -48,8 +48,9 @@ public struct ServerLimits: Sendable {
     public var totalSubscriptions = 200_000
     /// Of all sessions, with the tree in which they are looked up, roughly: long filters of many levels take most.
     public var totalSubscriptionBytes = 64 << 20
-    /// Levels of a topic filter, and of a topic whose message is retained.
-    public var topicLevels = 200
+    /// Levels of a topic filter, and of a topic whose message is retained. As many as Mosquitto takes, which counts 200
+    /// separators.
+    public var topicLevels = 201
 
     public init() {}
 }

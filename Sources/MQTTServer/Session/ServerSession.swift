@@ -203,19 +203,23 @@ struct ServerSession: Sendable {
         case release(Entry)
         /// As `release`, and it was known already.
         case releaseAgain
-        /// No such message is on its way, or it is at another step.
+        /// No such message is on its way.
         case unknown
+        /// The message is at another step, or of another QoS: no client that follows the protocol answers so (5.0 §4.3).
+        case unexpected
     }
 
     /// PUBACK came.
     mutating func acknowledged(_ identifier: PacketIdentifier) -> Answer {
-        guard let entry = inFlight[identifier], entry.qos == .atLeastOnce else { return .unknown }
+        guard let entry = inFlight[identifier] else { return .unknown }
+        guard entry.qos == .atLeastOnce else { return .unexpected }
         return .done(finish(identifier, entry))
     }
 
     /// PUBREC came.
     mutating func recorded(_ identifier: PacketIdentifier, isError: Bool) -> Answer {
-        guard var entry = inFlight[identifier], entry.qos == .exactlyOnce else { return .unknown }
+        guard var entry = inFlight[identifier] else { return .unknown }
+        guard entry.qos == .exactlyOnce else { return .unexpected }
         if entry.stage == .released { return .releaseAgain }
         if isError { return .done(finish(identifier, entry)) }
         entry.stage = .released
@@ -225,7 +229,8 @@ struct ServerSession: Sendable {
 
     /// PUBCOMP came.
     mutating func completed(_ identifier: PacketIdentifier) -> Answer {
-        guard let entry = inFlight[identifier], entry.stage == .released else { return .unknown }
+        guard let entry = inFlight[identifier] else { return .unknown }
+        guard entry.stage == .released else { return .unexpected }
         return .done(finish(identifier, entry))
     }
 

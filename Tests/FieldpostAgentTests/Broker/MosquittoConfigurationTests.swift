@@ -265,6 +265,22 @@ import Testing
         #expect(try read("message_size_limit 0").broker.server.hooks.interceptPublish == nil)
     }
 
+    @Test func aWillThatIsTooLargeIsRefusedWithItsClient() async throws {
+        let validate = try #require(try read("message_size_limit 3").broker.server.hooks.validateConnection)
+        func verdict(_ payload: String, _ version: ProtocolVersion) async throws -> ServerHooks.ConnectionVerdict {
+            await validate(
+                ServerHooks.ConnectionRequest(
+                    client: ClientInformation(identifier: "c", version: version, listener: "", address: ""),
+                    password: nil, isCleanStart: true,
+                    will: Will(topic: try TopicName("a"), payload: ByteBuffer(string: payload)), properties: [],
+                    verdict: .success))
+        }
+        #expect(try await verdict("abc", .v5) == .accept)
+        #expect(try await verdict("abcd", .v5) == .refuse(.packetTooLarge))
+        // 3.1.1 has no word for it; Mosquitto says the same.
+        #expect(try await verdict("abcd", .v3_1_1) == .refuse(.notAuthorized))
+    }
+
     // MARK: What is not honoured
 
     @Test(arguments: [

@@ -7,11 +7,12 @@ import Testing
 /// Acknowledgements, windows, sizes, aliases and expiry (5.0 §3.3, §4.3, §4.9).
 @Suite struct BrokerFlowTests {
     private func bench(
-        storesChanges: Bool = false, properties: Properties = [],
+        version: ProtocolVersion = .v5, storesChanges: Bool = false, properties: Properties = [],
         _ configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws -> Bench {
         var bench = Bench(storesChanges: storesChanges, configure)
-        bench.connect(1, expiry: 60, properties: properties)
+        bench.connect(
+            1, version: version, clean: version == .v5, expiry: version == .v5 ? 60 : nil, properties: properties)
         bench.connect(2)
         try bench.subscribe(1, "#")
         _ = bench.take(1)
@@ -70,16 +71,31 @@ import Testing
             bench.take(3) == [
                 .pubrel(Acknowledgement(packetIdentifier: id)), .pubcomp(Acknowledgement(packetIdentifier: id)),
             ])
-        // PUBACK does not end a QoS 2 message, nor PUBREC one of QoS 1.
-        try bench.publish(2, "t", qos: .exactlyOnce)
-        try bench.publish(2, "t", qos: .atLeastOnce, id: 2)
-        let got = bench.publishes(1)
-        for publish in got {
-            let answer = Acknowledgement(packetIdentifier: try #require(publish.packetIdentifier))
-            bench.receive(1, publish.qos == .exactlyOnce ? .puback(answer) : .pubrec(answer))
-            bench.receive(1, .pubcomp(answer))
+    }
+
+    @Test(
+        "An answer that belongs to another QoS or step ends the connection, and nothing is taken for delivered",
+        arguments: [
+            (QoS.atLeastOnce, PacketType.pubrec), (.atLeastOnce, .pubcomp), (.exactlyOnce, .puback),
+            (.exactlyOnce, .pubcomp),
+        ], ProtocolVersion.allCases)
+    func unexpectedAnswers(_ exchange: (qos: QoS, answer: PacketType), version: ProtocolVersion) throws {
+        var bench = try bench(version: version)
+        try bench.publish(2, "t", qos: exchange.qos)
+        let answer = Acknowledgement(packetIdentifier: try #require(bench.publishes(1).first?.packetIdentifier))
+        switch exchange.answer {
+        case .puback: bench.receive(1, .puback(answer))
+        case .pubrec: bench.receive(1, .pubrec(answer))
+        default: bench.receive(1, .pubcomp(answer))
         }
-        #expect(bench.broker.statistics.queuedMessages == 2)
+        let told = bench.take(1)
+        if version == .v5 {
+            #expect(told.contains { if case .disconnect(let it) = $0 { it.reasonCode == .protocolError } else { false } })
+        } else {
+            #expect(told.isEmpty)
+        }
+        #expect(bench.closed.contains(1))
+        #expect(bench.broker.statistics.queuedMessages == 1)
     }
 
     @Test("A message that the client refuses is done with, and counted")

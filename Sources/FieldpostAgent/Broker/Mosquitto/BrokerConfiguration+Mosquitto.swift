@@ -106,11 +106,18 @@ extension MosquittoReader {
 
     /// What the server has no setting for.
     private func addHooks(to server: inout ServerConfiguration) {
-        if let clientPrefix {
+        if clientPrefix != nil || messageSizeLimit != nil {
+            let (clientPrefix, messageSizeLimit) = (clientPrefix, messageSizeLimit)
             server.hooks.validateConnection = { request in
                 guard request.verdict == .success else { return .refuse(request.verdict) }
-                return request.client.identifier.utf8.starts(with: clientPrefix.utf8)
-                    ? .accept : .refuse(.clientIdentifierNotValid)
+                if let clientPrefix, !request.client.identifier.utf8.starts(with: clientPrefix.utf8) {
+                    return .refuse(.clientIdentifierNotValid)
+                }
+                // A will that could never be published.
+                if let messageSizeLimit, let will = request.will, will.payload.readableBytes > messageSizeLimit {
+                    return .refuse(request.client.version == .v5 ? .packetTooLarge : .notAuthorized)
+                }
+                return .accept
             }
         }
         if let messageSizeLimit {

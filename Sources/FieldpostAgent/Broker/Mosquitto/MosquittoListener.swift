@@ -100,8 +100,10 @@ struct MosquittoListener {
                 "use_\(usesIdentity ? "identity" : "subject")_as_username: certificates are not asked for, so that Mosquitto refuses everybody",
                 mend: "write require_certificate true")
         }
+        let authorities = cafile.map { TrustRoots.file($0) } ?? capath.map { .folder($0) }
+        tls.chainAuthorities = authorities
         if requiresCertificate {
-            guard let roots = cafile.map({ TrustRoots.file($0) }) ?? capath.map({ .folder($0) }) else {
+            guard let roots = authorities else {
                 throw InvalidText("require_certificate: nobody vouches for clients", mend: "name a cafile or a capath")
             }
             tls.clientCertificates = .required(roots)
