@@ -138,6 +138,21 @@ struct VerificationTests {
         #expect(try await refusal(of: Authority.Leaf(chain: chain, key: below.key)).0 == nil)
     }
 
+    @Test("What is missing in a server's chain comes from the authorities that it names, who let no client in by that")
+    func completedChain() async throws {
+        let authority = try await Authority.get()
+        let middle = try await authority.leaf("middle", extensions: "basicConstraints=critical,CA:true")
+        let below = try await authority.leaf("below", issuer: middle)
+        var server = TLSServerConfiguration(certificate: below.certificate)
+        server.chainAuthorities = .file(middle.chain)
+        var client = TLSClientConfiguration(trustRoots: .file(authority.root))
+        client.certificate = try await authority.leaf("good").certificate
+        let wire = try Wire(client: client, server: server).connect()
+        #expect(wire.atClient.handshake?.peerCertificate?.subject == "CN=below")
+        #expect(wire.atServer.handshake != nil)
+        #expect(wire.atServer.handshake?.peerCertificate == nil)
+    }
+
     @Test("Without any trusted authority on the system nothing is trusted")
     func systemRoots() async throws {
         let (error, _) = try await refusal(of: try await Authority.get().leaf("good"), roots: .system)

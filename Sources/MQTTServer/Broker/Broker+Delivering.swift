@@ -312,8 +312,8 @@ extension Broker {
         _ answer: String, _ identifier: PacketIdentifier, on id: ConnectionID, at now: NIODeadline
     ) {
         refuse(
-            .protocolError, "\(answer) is no answer to what packet identifier \(identifier.rawValue) stands for", on: id,
-            at: now)
+            .protocolError, "\(answer) is no answer to what packet identifier \(identifier.rawValue) stands for",
+            on: id, at: now)
     }
 
     private mutating func finish(

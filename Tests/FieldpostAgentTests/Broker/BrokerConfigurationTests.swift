@@ -338,7 +338,7 @@ import Testing
             unix = "/run/mqtt.sock"
             [[listener]]
             bind = "::"
-            tls = { certificate_file = "c", key_file = "k", key_passphrase_file = "p", ca_folder = "/cas", require_certificate = false, crl_file = "l", identity = "subject", minimum_version = "1.3", psk_file = "psk" }
+            tls = { certificate_file = "c", key_file = "k", key_passphrase_file = "p", chain_file = "above", ca_folder = "/cas", require_certificate = false, crl_file = "l", identity = "subject", minimum_version = "1.3", psk_file = "psk" }
             [log]
             level = "warning"
             """

@@ -138,6 +138,7 @@ import Testing
         let plain = try #require(try read("listener 8883\n" + tls).broker.server.listeners.first)
         #expect(plain.tls?.certificate == TLSCertificate(chainFile: "/c", privateKeyFile: "/k"))
         #expect(plain.tls?.clientCertificates == .notAsked)
+        #expect(plain.tls?.chainAuthorities == .file("/ca"))
         let strict = try #require(
             try read(
                 "listener 8883\n\(tls)crlfile /l\nrequire_certificate true\nuse_identity_as_username true\ntls_version tlsv1.3"

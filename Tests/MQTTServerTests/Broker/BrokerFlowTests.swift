@@ -90,7 +90,8 @@ import Testing
         }
         let told = bench.take(1)
         if version == .v5 {
-            #expect(told.contains { if case .disconnect(let it) = $0 { it.reasonCode == .protocolError } else { false } })
+            #expect(
+                told.contains { if case .disconnect(let it) = $0 { it.reasonCode == .protocolError } else { false } })
         } else {
             #expect(told.isEmpty)
         }

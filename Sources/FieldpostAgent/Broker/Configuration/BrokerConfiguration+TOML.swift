@@ -108,11 +108,9 @@ extension BrokerConfiguration {
             case .optional(let roots): (roots, false)
             case .required(let roots): (roots, true)
             }
-        if case .folder(let path)? = roots {
-            text.write("ca_folder", path)
-        } else {
-            text.write("ca_file", roots?.description)
-        }
+        // Those who vouch for clients complete the chain as well.
+        if tls.chainAuthorities != roots { write(tls.chainAuthorities, "chain", &text) }
+        write(roots, "ca", &text)
         if !isRequired { text.write("require_certificate", false) }
         text.write("crl_file", tls.revocationLists?.description)
         if identity != .notUsed {
@@ -120,6 +118,14 @@ extension BrokerConfiguration {
         }
         if tls.minimumVersion == .v1_3 { text.write("minimum_version", "1.3") }
         text.write("psk_file", pskFile)
+    }
+
+    private func write(_ authorities: TrustRoots?, _ name: String, _ text: inout TOMLText) {
+        if case .folder(let path)? = authorities {
+            text.write("\(name)_folder", path)
+        } else {
+            text.write("\(name)_file", authorities?.description)
+        }
     }
 }
 

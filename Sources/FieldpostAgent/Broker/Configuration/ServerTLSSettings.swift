@@ -7,6 +7,8 @@ internal import Units
 /// read again at each reload; relative ones are relative to the configuration's directory.
 ///
 /// - `certificate_file`, `key_file`: the listener's own, with the chain; `key_passphrase_file` if the key is encrypted.
+/// - `chain_file`, or `chain_folder`: authorities out of which the chain is completed, where `certificate_file` holds the
+///   certificate alone.
 /// - `ca_file`, or `ca_folder`: who vouches for clients; their certificates are asked for then.
 /// - `require_certificate`: whether a client must show one. Default: true where `ca_file` or `ca_folder` is given.
 /// - `crl_file`: lists of revoked certificates.
@@ -56,13 +58,19 @@ enum ServerTLSSettings {
         return (tls, identity)
     }
 
-    private static func readClients(_ settings: SettingsReader, into tls: inout TLSServerConfiguration) {
-        let (file, folder) = (settings.path("ca_file"), settings.path("ca_folder"))
+    /// Certificates of authorities, in one file or in a folder.
+    private static func authorities(_ settings: SettingsReader, _ name: String) -> TrustRoots? {
+        let (file, folder) = (settings.path("\(name)_file"), settings.path("\(name)_folder"))
         if file != nil, folder != nil {
-            settings.problem(at: "ca_folder", message: "stands beside ca_file", mend: "keep one of them")
+            settings.problem(at: "\(name)_folder", message: "stands beside \(name)_file", mend: "keep one of them")
         }
+        return file.map { .file($0) } ?? folder.map { .folder($0) }
+    }
+
+    private static func readClients(_ settings: SettingsReader, into tls: inout TLSServerConfiguration) {
+        tls.chainAuthorities = authorities(settings, "chain")
         let isRequired = settings.boolean("require_certificate")
-        if let roots = file.map({ TrustRoots.file($0) }) ?? folder.map({ .folder($0) }) {
+        if let roots = authorities(settings, "ca") {
             tls.clientCertificates = isRequired ?? true ? .required(roots) : .optional(roots)
         } else if isRequired == true {
             settings.problem(
