@@ -103,10 +103,9 @@ let package = Package(
         .target(
             name: "FieldpostAgent",
             dependencies: [
-                "CTOML", "Settings", "Units", "Sensing", "Pipeline", "Uplink", "Dispatching", "MQTT", "MQTTWire",
-                "MQTTServer", "StoreForward",
-                "Database", "SQLite", "OpenSSLTransport",
-                "Relay", nioCore, nioPosix, logging, deque, unixSignals, subprocess,
+                "CTOML", "CLinux", "Settings", "Units", "Sensing", "Pipeline", "Uplink", "Dispatching", "MQTT",
+                "MQTTWire", "MQTTServer", "StoreForward", "Database", "SQLite", "OpenSSLTransport", "Relay",
+                nioCore, nioPosix, logging, deque, unixSignals, subprocess,
             ],
             swiftSettings: settings),
         .target(

@@ -8,6 +8,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include "clock.h"
 #include "events.h"
 #include "gpio.h"
 #include "i2c.h"

@@ -75,7 +75,10 @@ public actor Agent {
         let connecting = links.map { link in Task { await link.client.run() } }
         let linking = links.map { link in Task { await link.run() } }
         let listening = links.map { link in Task { await link.listen() } }
-        let delivering = Task { await processing.run { reports in await Self.hand(reports, to: links) } }
+        let gate = gate(of: links)
+        await gate.begin()
+        let delivering = Task { await processing.run { reports in await gate.accept(reports) } }
+        let waiting = Task { await gate.run() }
         await processing.begin()
         let reading = Task { await read(runner, into: processing, assembly) }
         let guarding = Task { [configuration, logger] in
@@ -96,6 +99,9 @@ public actor Agent {
         // What was read last is still under way.
         delivering.cancel()
         await delivering.value
+        waiting.cancel()
+        await waiting.value
+        await gate.close()
         for task in linking { task.cancel() }
         for task in linking { await task.value }
         await withDiscardingTaskGroup { tasks in
@@ -107,6 +113,21 @@ public actor Agent {
         await state.finish()
         await manager?.pause()
         try? await group.shutdownGracefully()
+    }
+
+    /// Through which reports come to the links.
+    private func gate(of links: [Link]) -> ClockGate {
+        let clock = BoardClock()
+        let world = ClockGate.World(
+            moment: { clock.moment() }, isKnown: { clock.isKnown($0) }, boot: clock.boot,
+            isConnected: {
+                for link in links where await link.client.isConnected { return true }
+                return false
+            },
+            deliver: { await Self.hand($0, to: links) })
+        return ClockGate(
+            path: configuration.queue.heldPath, options: configuration.queue.options,
+            patience: configuration.device.clockWait, world: world, logger: logger)
     }
 
     private static func hand(_ reports: [Report], to links: [Link]) async {

@@ -157,6 +157,7 @@ extension AgentConfiguration.Device {
                     mend: #"write id = "…" under [device]"#)
             }
         }
+        clockWait = settings?.duration("clock_wait", in: .zero ... .seconds(86_400)) ?? clockWait
         if let place = settings?.table("position") {
             place.require("latitude")
             place.require("longitude")

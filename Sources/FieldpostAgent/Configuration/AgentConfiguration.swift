@@ -40,6 +40,9 @@ public struct AgentConfiguration: Sendable {
         /// `position = { latitude = 31.7, longitude = 119.9 }`: where it stands, in degrees north and east (WGS 84).
         /// Default: not told.
         public var position: Position?
+        /// `clock_wait`: how long readings wait for a clock that is not set, while there is a connection over which they could
+        /// be told; up to a day. "0s": not at all, and a clock is believed that systemd-timesyncd is still about to set.
+        public var clockWait: Duration = .seconds(30)
     }
 
     /// `[broker]`, the only table that must be there, unless the agent has a broker of its own.

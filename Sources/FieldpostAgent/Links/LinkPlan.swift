@@ -86,8 +86,10 @@ extension AgentConfiguration {
 
 extension AgentConfiguration.Queue {
     /// Where what the agent knows beside the queue is kept.
-    var statePath: String {
-        let name = path.hasSuffix(".db") ? String(path.dropLast(3)) : path
-        return "\(name).state.json"
-    }
+    var statePath: String { "\(base).state.json" }
+
+    /// Where readings wait for the clock to be set.
+    var heldPath: String { "\(base).held.db" }
+
+    private var base: String { path.hasSuffix(".db") ? String(path.dropLast(3)) : path }
 }

@@ -1,0 +1,10 @@
+#include "clock.h"
+
+#include <sys/timex.h>
+
+int clinux_clock_is_disciplined(void)
+{
+    struct timex state = {0};
+    if (adjtimex(&state) < 0) return -1;
+    return (state.status & STA_UNSYNC) == 0;
+}
