@@ -39,7 +39,7 @@ import Testing
     @Test func aDeviceOf3_1KeepsItsSessionAndLeavesItsWill() async throws {
         let folder = try TemporaryDirectory()
         let file = try folder.write(
-            "[store]\npath = \"broker.db\"\n[[listener]]\nport = 0\nbind = \"127.0.0.1\"", to: "b.toml")
+            "[server]\nstore = { path = \"broker.db\" }\n[[listener]]\nport = 0\nbind = \"127.0.0.1\"", to: "b.toml")
         for isAgain in [false, true] {
             let input = try CommandInput()
             let broker = try await RunningCommand.start(["--config", file], input: input)

@@ -48,6 +48,7 @@ public struct Listener: Sendable {
     /// In place of the server's; nil: that.
     public var maximumPacketSize: Int?
     public var topicAliasMaximum: UInt16?
+    /// What clients may speak.
     public var versions = Set(ProtocolVersion.allCases)
 
     public init(

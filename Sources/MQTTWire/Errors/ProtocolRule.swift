@@ -124,7 +124,7 @@ extension ProtocolRule {
         case .connectFlagsReserved: "the reserved connect flag is set"
         case .willQoSWithoutWill: "a will QoS is given without a will"
         case .willRetainWithoutWill: "will retain is set without a will"
-        case .passwordWithoutUsername: "MQTT 3.1.1 allows a password only together with a user name"
+        case .passwordWithoutUsername: "a password goes only together with a user name before MQTT 5.0"
         case .clientIdentifierEmpty: "an empty client identifier needs a clean session of 3.1.1 or later"
         case .versionMismatch: "the packet states another protocol version than the connection has"
         case .connackFlagsReserved: "reserved connect acknowledge flags are set"

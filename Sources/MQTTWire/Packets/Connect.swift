@@ -75,10 +75,10 @@ extension Connect {
         keepAlive = try reader.readUInt16()
         properties = try reader.readProperties(in: .packet(.connect))
         clientIdentifier = try reader.readString()
+        if clientIdentifier.isEmpty, !mayLackIdentifier { throw reader.failure(.clientIdentifierEmpty) }
         self.will = if let will { try Will(will, from: &reader) } else { nil }
         username = reader.has(ConnectFlag.username, in: flags) ? try reader.readString() : nil
         password = reader.has(ConnectFlag.password, in: flags) ? try reader.readBinary() : nil
-        if clientIdentifier.isEmpty, !mayLackIdentifier { throw reader.failure(.clientIdentifierEmpty) }
     }
 
     private var mayLackIdentifier: Bool {

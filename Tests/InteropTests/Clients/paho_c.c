@@ -200,7 +200,7 @@ static void connect_client(const struct request *request) {
         connect.onSuccess5 = on_connected5;
         connect.onFailure5 = on_failure5;
     } else {
-        connect.MQTTVersion = MQTTVERSION_3_1_1;
+        connect.MQTTVersion = create.MQTTVersion;
         connect.cleansession = clean;
         connect.onSuccess = on_connected;
         connect.onFailure = on_failure;
