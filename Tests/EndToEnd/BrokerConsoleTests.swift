@@ -36,6 +36,37 @@ import Testing
         await watcher.kill()
     }
 
+    @Test func aDeviceOf3_1KeepsItsSessionAndLeavesItsWill() async throws {
+        let folder = try TemporaryDirectory()
+        let file = try folder.write(
+            "[server]\nstore = { path = \"broker.db\" }\n[[listener]]\nport = 0\nbind = \"127.0.0.1\"", to: "b.toml")
+        for isAgain in [false, true] {
+            let input = try CommandInput()
+            let broker = try await RunningCommand.start(["--config", file], input: input)
+            let watcher = try await MosquittoSub.start(
+                port: broker.port, ["site/#", "wills"], version: .v3_1, clientID: "watcher")
+            for qos in 1...2 where isAgain { #expect(try await watcher.next() == "site/while/away \(qos) 0 \(qos)") }
+            for qos in 0...2 {
+                try await mosquittoPub(port: broker.port, "site/\(qos)", "\(qos)", qos: qos, version: .v3_1)
+                #expect(try await watcher.next() == "site/\(qos) \(qos) 0 \(qos)")
+            }
+            let mortal = try await MosquittoSub.start(
+                port: broker.port, ["nothing"], version: .v3_1,
+                extra: ["--will-topic", "wills", "--will-payload", "gone", "--will-qos", "2"])
+            try await broker.program.output.wait(for: "both") { lines in
+                input.type("clients\n")
+                return lines.contains { $0.hasPrefix("watcher ") && $0.contains("  3.1  ") }
+            }
+            await mortal.kill()
+            #expect(try await watcher.next() == "wills 2 0 gone")
+            await watcher.kill()
+            for qos in 0...2 {
+                try await mosquittoPub(port: broker.port, "site/while/away", "\(qos)", qos: qos, version: .v3_1)
+            }
+            #expect(try await broker.stop() == .exited(0))
+        }
+    }
+
     @Test func theEndOfTheInputIsTheEnd() async throws {
         let result = try await runProgram(
             systemProgram("sh"),

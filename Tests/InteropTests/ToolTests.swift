@@ -20,7 +20,7 @@ import Testing
         return try await runProgram(systemProgram(tool), place + secure + arguments, timeout: .seconds(20))
     }
 
-    @Test(arguments: ["mqttv311", "mqttv5"], [Variant.Transport.tcp, .tls, .unix])
+    @Test(arguments: ["mqttv31", "mqttv311", "mqttv5"], [Variant.Transport.tcp, .tls, .unix])
     func `mosquitto_pub and mosquitto_sub work over each transport`(
         version: String, transport: Variant.Transport
     ) async throws {
@@ -117,8 +117,10 @@ import Testing
         }
     }
 
-    @Test func `who speaks the old 3.1 is told that it is not spoken`() async throws {
-        try await Stage.with { stage in
+    @Test func `who speaks the old 3.1 is told so where it is not spoken`() async throws {
+        try await Stage.with {
+            for index in $0.listeners.indices { $0.listeners[index].versions = [.v3_1_1, .v5] }
+        } _: { stage in
             let result = try await run("mosquitto_pub", stage, ["-V", "mqttv31", "-t", "x", "-m", "x"])
             #expect(result.ending != .exited(0))
             #expect(result.errors.joined().contains("protocol version"), "\(result.errors)")

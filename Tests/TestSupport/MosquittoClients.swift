@@ -2,6 +2,7 @@ internal import Glibc
 
 /// The protocol that a Mosquitto client speaks.
 public enum MosquittoVersion: String, Sendable {
+    case v3_1 = "mqttv31"
     case v3 = "mqttv311"
     case v5 = "mqttv5"
 }

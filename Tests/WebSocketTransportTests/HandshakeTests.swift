@@ -240,8 +240,10 @@ struct HandshakeTests {
         "Sec-WebSocket-Protocol: chat, mqtt",
     ]
 
-    private func answer(_ lines: [String]) throws(WebSocketError) -> ServerHandshake.Request? {
-        var handshake = ServerHandshake(WebSocketServerConfiguration())
+    private func answer(
+        _ lines: [String], _ configuration: WebSocketServerConfiguration = .init()
+    ) throws(WebSocketError) -> ServerHandshake.Request? {
+        var handshake = ServerHandshake(configuration)
         var bytes = ByteBuffer(string: lines.joined(separator: "\r\n") + "\r\n\r\n")
         return try handshake.receive(&bytes)
     }
@@ -250,7 +252,20 @@ struct HandshakeTests {
     func serverAgrees() throws {
         let request = try #require(try answer(["GET /mqtt?x=1 HTTP/1.1"] + Self.asked[1...]))
         #expect(request.target == "/mqtt?x=1")
+        #expect(request.subprotocol == "mqtt")
         #expect(request.response == Self.agreed.joined(separator: "\r\n") + "\r\n\r\n")
+    }
+
+    @Test(
+        "A server chooses the best of the subprotocols that are offered",
+        arguments: [
+            ("mqtt", "mqtt"), ("mqttv3.1", "mqttv3.1"), ("mqttv3.1, mqtt", "mqtt"), ("chat, mqttv3.1", "mqttv3.1"),
+        ])
+    func serverChooses(offered: String, chosen: String) throws {
+        let lines = Self.altered(Self.asked, 6, "Sec-WebSocket-Protocol: \(offered)")
+        let request = try #require(try answer(lines, .init(subprotocols: ["mqtt", "mqttv3.1"])))
+        #expect(request.subprotocol == chosen)
+        #expect(request.response.contains("Sec-WebSocket-Protocol: \(chosen)\r\n"))
     }
 
     @Test(

@@ -34,7 +34,7 @@ public struct VersionReport: Sendable {
         [
             "fieldpost    \(version)",
             "built        for \(architecture), \(isStatic ? "static" : "dynamic"), with Swift \(compiler)",
-            "speaks       MQTT 5.0 and 3.1.1",
+            "speaks       MQTT 5.0 and 3.1.1 (the broker inside: 3.1 too)",
             "OpenSSL      \(openSSL)",
             "SQLite       \(sqlite)",
             "queue        \(Self.text(queue))",

@@ -25,7 +25,7 @@ public struct ClientConfiguration: Sendable {
     /// user name and password, and reached over the same transport. If not, the next endpoint is asked.
     public var followsRedirects = true
     /// Nil: 5.0, and 3.1.1 where a server does not speak it, but not with an ``authenticator``, of which 3.1.1 knows
-    /// nothing. A session belongs to the version that it was begun in.
+    /// nothing. A session belongs to the version that it was begun in. 3.1 is spoken by servers only, and means 3.1.1.
     public var version: ProtocolVersion?
     /// Empty: the server assigns one (5.0).
     public var clientIdentifier: String
@@ -106,7 +106,7 @@ public struct ClientConfiguration: Sendable {
     }
 
     /// The version that is not to be departed from.
-    var fixedVersion: ProtocolVersion? { version ?? (authenticator == nil ? nil : .v5) }
+    var fixedVersion: ProtocolVersion? { version == .v3_1 ? .v3_1_1 : version ?? (authenticator == nil ? nil : .v5) }
 
     /// The keep-alive as CONNECT says it.
     var keepAliveSeconds: UInt16 { UInt16(clamping: keepAlive.components.seconds) }

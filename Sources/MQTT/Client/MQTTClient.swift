@@ -120,14 +120,14 @@ public actor MQTTClient {
         immediate = store as? any ImmediateStore
         self.eventLoop = eventLoop
         self.logger = logger
-        link = Link(id: 0, version: configuration.version ?? .v5)
+        link = Link(id: 0, version: configuration.fixedVersion ?? .v5)
         var generator = SystemRandomNumberGenerator()
         selection = EndpointSelection(
             configuration.endpoints, order: configuration.endpointOrder, backoff: configuration.backoff,
             returnAfter: configuration.returnAfter, using: &generator)
         versions = VersionChoice(fixed: configuration.fixedVersion)
         session = Session(
-            version: configuration.version ?? .v5, maximumInFlight: configuration.maximumInFlight,
+            version: configuration.fixedVersion ?? .v5, maximumInFlight: configuration.maximumInFlight,
             topicAliasMaximum: configuration.topicAliasMaximum)
         pace = configuration.backlogRate.map { Pace(rate: $0, now: .now) }
         session.holdsSteps = store.outlivesProcess

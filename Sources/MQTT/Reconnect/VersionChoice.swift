@@ -64,7 +64,7 @@ struct VersionChoice: Sendable {
                 // What it spoke remains what it speaks, unless the trial shows otherwise.
                 trial = meaning == .closed ? endpoint : nil
                 return trial != nil
-            case .v3_1_1:
+            case .v3_1, .v3_1_1:
                 known[endpoint] = nil
                 return meaning == .closed
             }

@@ -90,7 +90,7 @@ extension Broker {
         let wanted: UInt32 =
             switch connect.version {
             case .v5: connect.properties.sessionExpiryInterval ?? 0
-            case .v3_1_1: connect.cleanStart ? 0 : .max
+            case .v3_1, .v3_1_1: connect.cleanStart ? 0 : .max
             }
         return min(wanted, limits.maximumSessionExpiry ?? .max)
     }
@@ -159,7 +159,7 @@ extension Broker {
     private mutating func refuse(_ id: ConnectionID, _ connect: Connect, _ client: AcceptedClient, _ code: ReasonCode) {
         statistics.connectionsRefused += 1
         // 3.1.1 has no word for a quota.
-        let code = connect.version == .v3_1_1 ? .serverUnavailable : code
+        let code = connect.version == .v5 ? code : .serverUnavailable
         send(.connack(ConnAck(sessionPresent: false, reasonCode: code)), on: id)
         effects.append(.close(id))
         tell(

@@ -97,7 +97,7 @@ extension Broker {
             case .swallow: codes.append(.success)
             }
         }
-        if connection.version == .v3_1_1 { codes = [] }
+        if connection.version != .v5 { codes = [] }
         let isStored = sessions[connection.session].isStored
         send(
             .unsuback(UnsubAck(packetIdentifier: unsubscribe.packetIdentifier, reasonCodes: codes)), on: id,

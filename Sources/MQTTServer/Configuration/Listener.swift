@@ -48,8 +48,8 @@ public struct Listener: Sendable {
     /// In place of the server's; nil: that.
     public var maximumPacketSize: Int?
     public var topicAliasMaximum: UInt16?
-    /// Nil: 3.1.1 and 5.0.
-    public var versions: Set<ProtocolVersion> = [.v3_1_1, .v5]
+    /// What clients may speak.
+    public var versions = Set(ProtocolVersion.allCases)
 
     public init(
         name: String? = nil, address: Address, speech: Speech = .mqtt, tls: TLSServerConfiguration? = nil

@@ -39,8 +39,11 @@ extension Listener {
 }
 
 extension ServerConfiguration {
+    /// MQTT 3.1 has a subprotocol of its own.
     var webSocket: WebSocketServerConfiguration {
-        WebSocketServerConfiguration(path: nil, handshakeTimeout: limits.connectTimeout, closeTimeout: .seconds(1))
+        WebSocketServerConfiguration(
+            path: nil, subprotocols: ["mqtt", "mqttv3.1"], handshakeTimeout: limits.connectTimeout,
+            closeTimeout: .seconds(1))
     }
 }
 

@@ -231,8 +231,7 @@ extension MQTTServer {
             return broker.refuse(error.reasonCode, "\(error)", on: connection.id, at: now)
         }
         let address = address(of: connection.channel)
-        let level = error.rule == .unsupportedProtocolVersion ? error.found : bytes.isConnectOf3_1 ? 3 : nil
-        if let level {
+        if error.rule == .unsupportedProtocolVersion, let level = error.found {
             // In the form that the client may understand: 3.1.1's return code 1, or 5.0's 0x84 ([MQTT-3.1.2-2]).
             connection.output.append(raw: level < 5 ? [0x20, 2, 0, 1] : [0x20, 3, 0, 0x84, 0])
             refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
@@ -245,8 +244,8 @@ extension MQTTServer {
             let code = error.reasonCode
             return refuse(
                 code.isAllowed(in: .connack) ? code : .protocolError, "\(error)", on: connection, at: now)
-        case .v3_1_1? where error.rule == .clientIdentifierEmpty:
-            connection.version = .v3_1_1
+        case let version? where error.rule == .clientIdentifierEmpty:
+            connection.version = version
             return refuse(.clientIdentifierNotValid, "\(error)", on: connection, at: now)
         default:
             // 3.1.1 has no answer to what is no CONNECT, and others would not understand one.
@@ -267,7 +266,7 @@ extension TLSPeerCertificate {
 extension ReasonCode {
     /// The one that CONNACK can carry and that is nearest to it.
     func forConnAck(_ version: ProtocolVersion) -> ReasonCode {
-        guard version == .v3_1_1 else { return isAllowed(in: .connack) ? self : .unspecifiedError }
+        guard version != .v5 else { return isAllowed(in: .connack) ? self : .unspecifiedError }
         switch self {
         case .unsupportedProtocolVersion, .clientIdentifierNotValid, .badUserNameOrPassword, .notAuthorized: return self
         case .badAuthenticationMethod, .banned: return .notAuthorized
@@ -279,13 +278,9 @@ extension ReasonCode {
 extension ByteBuffer {
     /// The version that a CONNECT states which is broken behind it; nil where it is no CONNECT, or of another version.
     fileprivate var statedVersion: ProtocolVersion? {
-        connectLevel(named: "\u{0}\u{4}MQTT").flatMap(ProtocolVersion.init(rawValue:))
+        ProtocolVersion.allCases.first { connectLevel(named: $0.protocolName) == $0.rawValue }
     }
 
-    /// A CONNECT of MQTT 3.1, which had another name: its clients understand 3.1.1's return code 1.
-    fileprivate var isConnectOf3_1: Bool { connectLevel(named: "\u{0}\u{6}MQIsdp") == 3 }
-
-    /// - Parameter name: the protocol's, with its length before it.
     private func connectLevel(named name: String) -> UInt8? {
         guard getInteger(at: readerIndex, as: UInt8.self) == 0x10 else { return nil }
         // The length takes one to four bytes.
@@ -293,8 +288,11 @@ extension ByteBuffer {
             guard let byte = getInteger(at: readerIndex + size, as: UInt8.self) else { return nil }
             guard byte & 0x80 == 0 else { continue }
             let start = readerIndex + size + 1
-            guard getString(at: start, length: name.utf8.count) == name else { return nil }
-            return getInteger(at: start + name.utf8.count)
+            let length = getInteger(at: start, as: UInt16.self).map { Int($0) }
+            guard length == name.utf8.count, getString(at: start + 2, length: name.utf8.count) == name else {
+                return nil
+            }
+            return getInteger(at: start + 2 + name.utf8.count)
         }
         return nil
     }

@@ -4,7 +4,7 @@ public import NIOCore
 internal import OpenSSLTransport
 internal import Synchronization
 
-/// An MQTT broker, 3.1.1 and 5.0, inside a program.
+/// An MQTT broker, 3.1, 3.1.1 and 5.0, inside a program.
 ///
 ///     let server = MQTTServer(
 ///         ServerConfiguration(listeners: [Listener(address: .tcp(host: "127.0.0.1", port: 1883))]),

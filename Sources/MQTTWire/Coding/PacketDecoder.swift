@@ -64,13 +64,15 @@ public struct PacketDecoder: Sendable {
 
     /// What the first byte alone can tell, before anything is waited for.
     private func checkedType(_ first: UInt8) throws(DecodingError) -> PacketType {
-        guard let type = PacketType(rawValue: first >> 4), type != .auth || version != .v3_1_1 else {
+        guard let type = PacketType(rawValue: first >> 4), type != .auth || version ?? .v5 == .v5 else {
             throw failure(.unknownPacketType, in: nil, found: Int(first >> 4))
         }
         if version == nil, type != .connect { throw failure(.connectExpected, in: type) }
         let flags = first & 0x0F
         if let fixed = type.fixedFlags {
-            if flags != fixed { throw failure(.reservedFlags, in: type, found: Int(flags)) }
+            // Under 3.1 PUBREL, SUBSCRIBE and UNSUBSCRIBE have DUP set where they are sent again (V3.1 §2.1).
+            let duplicate: UInt8 = version == .v3_1 && fixed != 0 ? 0b1000 : 0
+            if flags & ~duplicate != fixed { throw failure(.reservedFlags, in: type, found: Int(flags)) }
         } else if let rule = Publish.brokenRule(ofFlags: flags) {
             throw failure(rule, in: type, found: Int(flags))
         }

@@ -5,6 +5,8 @@ extension ProtocolRule {
         switch version {
         case .v5: statement5(in: packet)
         case .v3_1_1: statement3(in: packet)
+        // Its statements have no numbers.
+        case .v3_1: nil
         }
     }
 

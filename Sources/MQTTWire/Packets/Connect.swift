@@ -3,7 +3,8 @@ public import NIOCore
 /// CONNECT: the first packet of a client (5.0 §3.1).
 public struct Connect: Sendable, Hashable {
     public var version: ProtocolVersion
-    /// Empty: the server assigns one (under 3.1.1 only together with `cleanStart`).
+    /// Empty: the server assigns one (under 3.1.1 only together with `cleanStart`, under 3.1 never). 3.1 also allows 23
+    /// characters at most; as with Mosquitto, which is what its clients are used to, it may be longer.
     public var clientIdentifier: String
     /// 5.0 Clean Start; 3.1.1 Clean Session.
     public var cleanStart: Bool
@@ -42,12 +43,10 @@ private enum ConnectFlag {
 extension Connect {
     func size(_ sizer: PacketSizer) throws(EncodingError) -> Int {
         if version != sizer.version { throw sizer.failure(.versionMismatch) }
-        if version == .v3_1_1 {
-            if password != nil, username == nil { throw sizer.failure(.passwordWithoutUsername) }
-            if clientIdentifier.isEmpty, !cleanStart { throw sizer.failure(.clientIdentifierEmpty) }
-        }
+        if version != .v5, password != nil, username == nil { throw sizer.failure(.passwordWithoutUsername) }
+        if clientIdentifier.isEmpty, !mayLackIdentifier { throw sizer.failure(.clientIdentifierEmpty) }
         // The protocol name, the level, the flags and the keep-alive.
-        var size = 10
+        var size = 2 + version.protocolName.utf8.count + 4
         size += try sizer.size(of: properties, in: .packet(.connect))
         size += try sizer.size(of: clientIdentifier)
         if let will { size += try will.size(sizer) }
@@ -57,7 +56,7 @@ extension Connect {
     }
 
     func write(to buffer: inout ByteBuffer) {
-        buffer.writePrefixed(Self.protocolName)
+        buffer.writePrefixed(version.protocolName)
         buffer.writeInteger(version.rawValue)
         buffer.writeInteger(flags)
         buffer.writeInteger(keepAlive)
@@ -76,30 +75,39 @@ extension Connect {
         keepAlive = try reader.readUInt16()
         properties = try reader.readProperties(in: .packet(.connect))
         clientIdentifier = try reader.readString()
-        if version == .v3_1_1, clientIdentifier.isEmpty, !cleanStart { throw reader.failure(.clientIdentifierEmpty) }
+        if clientIdentifier.isEmpty, !mayLackIdentifier { throw reader.failure(.clientIdentifierEmpty) }
         self.will = if let will { try Will(will, from: &reader) } else { nil }
-        username = flags & ConnectFlag.username != 0 ? try reader.readString() : nil
-        password = flags & ConnectFlag.password != 0 ? try reader.readBinary() : nil
+        username = reader.has(ConnectFlag.username, in: flags) ? try reader.readString() : nil
+        password = reader.has(ConnectFlag.password, in: flags) ? try reader.readBinary() : nil
     }
 
-    private static let protocolName = "MQTT"
+    private var mayLackIdentifier: Bool {
+        switch version {
+        case .v3_1: false
+        case .v3_1_1: cleanStart
+        case .v5: true
+        }
+    }
 
     /// Reads the protocol's name, its level and the connect flags. Name and level are looked at before all else: a
     /// peer that speaks something else is to be told that, not where its packet differs from ours.
     private static func readHead(
         from reader: inout PacketReader
     ) throws(DecodingError) -> (ProtocolVersion, flags: UInt8) {
-        guard try reader.readBinary() == ByteBuffer(string: protocolName) else {
+        let name = try reader.readBinary()
+        let isOf3_1 = name == ByteBuffer(string: ProtocolVersion.v3_1.protocolName)
+        guard isOf3_1 || name == ByteBuffer(string: ProtocolVersion.v5.protocolName) else {
             throw reader.failure(.invalidProtocolName)
         }
         let level = try reader.readByte()
-        guard let version = ProtocolVersion(rawValue: level) else {
-            throw reader.failure(.unsupportedProtocolVersion, found: Int(level))
+        guard let version = ProtocolVersion(rawValue: level), isOf3_1 == (version == .v3_1) else {
+            throw isOf3_1
+                ? reader.failure(.invalidProtocolName) : reader.failure(.unsupportedProtocolVersion, found: Int(level))
         }
         reader.version = version
         let flags = try reader.readByte()
         if flags & ConnectFlag.reserved != 0 { throw reader.failure(.connectFlagsReserved, found: Int(flags)) }
-        if version == .v3_1_1, flags & ConnectFlag.password != 0, flags & ConnectFlag.username == 0 {
+        if version != .v5, flags & ConnectFlag.password != 0, flags & ConnectFlag.username == 0 {
             throw reader.failure(.passwordWithoutUsername)
         }
         return (version, flags)
@@ -117,12 +125,22 @@ extension Connect {
     }
 }
 
+extension PacketReader {
+    /// Under 3.1 the packet's length tells more than the flags of user name and password: either may be announced and
+    /// missing (V3.1 §3.1).
+    fileprivate func has(_ flag: UInt8, in flags: UInt8) -> Bool {
+        flags & flag != 0 && (version != .v3_1 || remaining > 0)
+    }
+}
+
 extension Will.Flags {
     /// Nil when there is no will.
     fileprivate init?(connectFlags: UInt8, of reader: PacketReader) throws(DecodingError) {
         let bits = connectFlags >> 3 & 0b11
         let retain = connectFlags & ConnectFlag.willRetain != 0
         guard connectFlags & ConnectFlag.will != 0 else {
+            // 3.1 disregards both.
+            if reader.version == .v3_1 { return nil }
             if bits != 0 { throw reader.failure(.willQoSWithoutWill, found: Int(bits)) }
             if retain { throw reader.failure(.willRetainWithoutWill) }
             return nil

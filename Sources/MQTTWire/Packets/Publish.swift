@@ -58,7 +58,7 @@ extension Publish {
         if let topic {
             size += sizer.size(of: topic)
         } else {
-            if sizer.version == .v3_1_1 || properties.topicAlias == nil { throw sizer.failure(.topicMissing) }
+            if sizer.version != .v5 || properties.topicAlias == nil { throw sizer.failure(.topicMissing) }
             size += 2
         }
         size += try sizer.size(of: properties, in: .packet(.publish))

@@ -24,8 +24,14 @@ extension SubAck {
         buffer.writeInteger(packetIdentifier.rawValue)
         buffer.write(properties, version: version)
         for code in reasonCodes {
-            // 3.1.1 has one code for all failures.
-            buffer.writeInteger(version == .v3_1_1 && code.isError ? 0x80 : code.rawValue)
+            // 3.1.1 has one code for all failures. 3.1 has none: what is not authorized has to look granted (V3.1 §3.8).
+            let failure: UInt8 =
+                switch version {
+                case .v3_1: 0
+                case .v3_1_1: 0x80
+                case .v5: code.rawValue
+                }
+            buffer.writeInteger(code.isError ? failure : code.rawValue)
         }
     }
 
@@ -36,7 +42,7 @@ extension SubAck {
         reasonCodes.reserveCapacity(reader.remaining)
         while reader.remaining > 0 {
             let code = try reader.readReasonCode()
-            if reader.version == .v3_1_1, code.isError, code != .unspecifiedError {
+            if code.isError, reader.version == .v3_1 || reader.version == .v3_1_1 && code != .unspecifiedError {
                 throw reader.failure(.reasonCodeNotAllowed, found: Int(code.rawValue))
             }
             reasonCodes.append(code)

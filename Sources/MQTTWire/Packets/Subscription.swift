@@ -31,7 +31,7 @@ public struct Subscription: Sendable, Hashable {
 
 extension Subscription {
     func size(_ sizer: PacketSizer) throws(EncodingError) -> Int {
-        if sizer.version == .v3_1_1, noLocal || retainAsPublished || retainHandling != .onSubscribe {
+        if sizer.version != .v5, noLocal || retainAsPublished || retainHandling != .onSubscribe {
             throw sizer.failure(.notInVersion)
         }
         if noLocal, filter.isShared { throw sizer.failure(.noLocalOnSharedSubscription) }

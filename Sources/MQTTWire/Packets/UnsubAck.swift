@@ -19,7 +19,7 @@ extension UnsubAck {
         case .v5:
             if reasonCodes.isEmpty { throw sizer.failure(.noReasonCodes) }
             for code in reasonCodes { try sizer.check(code) }
-        case .v3_1_1:
+        case .v3_1, .v3_1_1:
             if !reasonCodes.isEmpty { throw sizer.failure(.notInVersion) }
         }
         return try 2 + sizer.size(of: properties, in: .packet(.unsuback)) + reasonCodes.count

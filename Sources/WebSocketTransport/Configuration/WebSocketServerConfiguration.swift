@@ -2,8 +2,8 @@
 public struct WebSocketServerConfiguration: Sendable, Hashable {
     /// The path that requests must ask for, without a query; nil takes any.
     public var path: String?
-    /// What is spoken inside; the client must offer it.
-    public var subprotocol: String
+    /// What may be spoken inside, the best first; the client must offer one of them.
+    public var subprotocols: [String]
     /// The longest payload of a frame that is taken, in bytes. Payloads are passed on as they come, so that memory is
     /// bounded without it.
     public var maximumFrameSize: Int
@@ -13,11 +13,11 @@ public struct WebSocketServerConfiguration: Sendable, Hashable {
     public var closeTimeout: Duration
 
     public init(
-        path: String? = "/mqtt", subprotocol: String = "mqtt", maximumFrameSize: Int = 268_435_456,
+        path: String? = "/mqtt", subprotocols: [String] = ["mqtt"], maximumFrameSize: Int = 268_435_456,
         handshakeTimeout: Duration = .seconds(10), closeTimeout: Duration = .seconds(2)
     ) {
         self.path = path
-        self.subprotocol = subprotocol
+        self.subprotocols = subprotocols
         self.maximumFrameSize = maximumFrameSize
         self.handshakeTimeout = handshakeTimeout
         self.closeTimeout = closeTimeout

@@ -104,7 +104,7 @@ public final class WebSocketHandler: ChannelDuplexHandler {
     /// A server's side.
     public init(server configuration: WebSocketServerConfiguration) {
         peer = .client
-        completed = WebSocketHandshakeCompleted(target: "", subprotocol: configuration.subprotocol)
+        completed = WebSocketHandshakeCompleted(target: "", subprotocol: "")
         handshake = .server(ServerHandshake(configuration))
         decoder = FrameDecoder(isServer: true, maximumFrameSize: configuration.maximumFrameSize)
         handshakeTimeout = configuration.handshakeTimeout
@@ -249,7 +249,7 @@ public final class WebSocketHandler: ChannelDuplexHandler {
         case .server(var server):
             defer { handshake = .server(server) }
             guard let request = try server.receive(&bytes) else { return false }
-            completed = WebSocketHandshakeCompleted(target: request.target, subprotocol: completed.subprotocol)
+            completed = WebSocketHandshakeCompleted(target: request.target, subprotocol: request.subprotocol)
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: request.response)), promise: nil)
             // A write may find that the channel is gone.
             return state == .handshaking

@@ -5,17 +5,18 @@ struct ServerHandshake: Sendable {
     struct Request: Hashable, Sendable {
         /// As the client asks for it, with its query.
         let target: String
+        let subprotocol: String
         /// What is sent back.
         let response: String
     }
 
     private let path: String?
-    private let subprotocol: String
+    private let subprotocols: [String]
     private var reader = HTTPHeadReader(beginning: "GET ")
 
     init(_ configuration: WebSocketServerConfiguration) {
         path = configuration.path
-        subprotocol = configuration.subprotocol
+        subprotocols = configuration.subprotocols
     }
 
     /// Whether the client has not said anything.
@@ -53,12 +54,15 @@ struct ServerHandshake: Sendable {
         guard keys.count == 1, let key = keys.first.flatMap({ WebSocketKey(checking: $0) }) else {
             throw Self.bad("has no Sec-WebSocket-Key of 16 bytes in Base64")
         }
-        guard head.list("sec-websocket-protocol").contains(subprotocol) else {
+        let offered = head.list("sec-websocket-protocol")
+        guard let subprotocol = subprotocols.first(where: { offered.contains($0) }) else {
             throw WebSocketError(
-                .subprotocolRefused, "the client's request does not offer the subprotocol \(subprotocol)", status: 400)
+                .subprotocolRefused,
+                "the client's request does not offer the subprotocol \(subprotocols.joined(separator: " or "))",
+                status: 400)
         }
         return Request(
-            target: String(parts[1]),
+            target: String(parts[1]), subprotocol: subprotocol,
             response:
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \(key.accept)\r\nSec-WebSocket-Protocol: \(subprotocol)\r\n\r\n"
         )

@@ -26,7 +26,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.1-1 (3.1.1, 5.0): a message of QoS 0 goes out with QoS 0 and without DUP",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_1_1(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.publish(topic, "0", .atMostOnce)
@@ -38,7 +38,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.2-1 (3.1.1, 5.0): each message of QoS 1 gets an identifier that is unused, and comes until PUBACK",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_2_1(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         for number in 1...3 { try await client.publish(topic, "\(number)", .atLeastOnce) }
@@ -79,7 +79,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.3-1 (3.1.1, 5.0): each message of QoS 2 gets an identifier that is unused until PUBCOMP",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_1(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.publish(topic, "1", .exactlyOnce)
@@ -95,7 +95,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.3-2 (5.0): a message of QoS 2 goes out first with QoS 2 and without DUP",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_2_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.publish(topic, "2", .exactlyOnce)
@@ -105,7 +105,7 @@ struct DeliveryTests {
         #expect(message.packetIdentifier != nil)
     }
 
-    @Test("MQTT-4.3.3-3 (5.0): a message of QoS 2 is unacknowledged until PUBREC", arguments: ProtocolVersion.allCases)
+    @Test("MQTT-4.3.3-3 (5.0): a message of QoS 2 is unacknowledged until PUBREC", arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_3_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.publish(topic, "2", .exactlyOnce)
@@ -117,7 +117,7 @@ struct DeliveryTests {
     }
 
     @Test(
-        "MQTT-4.3.3-4 (5.0): PUBREC is answered with PUBREL of the same identifier", arguments: ProtocolVersion.allCases
+        "MQTT-4.3.3-4 (5.0): PUBREC is answered with PUBREL of the same identifier", arguments: ProtocolVersion.standard
     )
     func MQTT_4_3_3_4_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
@@ -144,7 +144,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.3-5 (5.0): PUBREL is unacknowledged until PUBCOMP, and sent again",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_5_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.publish(topic, "2", .exactlyOnce)
@@ -160,7 +160,7 @@ struct DeliveryTests {
         try await third.expectSilence()
     }
 
-    @Test("MQTT-4.3.3-6 (5.0): behind PUBREL the PUBLISH is not sent again", arguments: ProtocolVersion.allCases)
+    @Test("MQTT-4.3.3-6 (5.0): behind PUBREL the PUBLISH is not sent again", arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_6_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.publish(topic, "2", .exactlyOnce)
@@ -186,7 +186,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.2-2 (3.1.1), MQTT-4.3.2-4 (5.0): a message of QoS 1 is answered with PUBACK of its identifier",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_2_2_v3_MQTT_4_3_2_4_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.send(try publication(topic, "1", .atLeastOnce, identifier: 77))
@@ -196,7 +196,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.2-5 (5.0): behind PUBACK the same identifier is a new message, even with DUP",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_2_5_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         for duplicate in [false, true, false] {
@@ -209,7 +209,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.3-2 (3.1.1): a message of QoS 2 goes through PUBREC, PUBREL and PUBCOMP and is delivered once",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_2_v3(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         let publisher = try await RawClient.connect(version)
@@ -226,7 +226,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.3-8 (5.0): a message of QoS 2 is answered with PUBREC of its identifier",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_8_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.connect(version)
         for number: UInt16 in [1, 65_535] {
@@ -250,7 +250,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.3.3-10 (5.0): until PUBREL the same identifier is the same message, and is not delivered twice",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_10_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         let (publisher, _) = try await RawClient.connectLasting(version, unique())
@@ -266,7 +266,7 @@ struct DeliveryTests {
         #expect(try await client.messages(2).map(\.text) == ["once", "end"])
     }
 
-    @Test("MQTT-4.3.3-11 (5.0): PUBREL is answered with PUBCOMP of its identifier", arguments: ProtocolVersion.allCases)
+    @Test("MQTT-4.3.3-11 (5.0): PUBREL is answered with PUBCOMP of its identifier", arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_11_v5(_ version: ProtocolVersion) async throws {
         let (publisher, _) = try await RawClient.connectLasting(version, unique())
         try await publisher.send(try publication(unique("t"), "2", .exactlyOnce, identifier: 12))
@@ -279,7 +279,7 @@ struct DeliveryTests {
     }
 
     @Test(
-        "MQTT-4.3.3-12 (5.0): behind PUBCOMP the same identifier is a new message", arguments: ProtocolVersion.allCases)
+        "MQTT-4.3.3-12 (5.0): behind PUBCOMP the same identifier is a new message", arguments: ProtocolVersion.standard)
     func MQTT_4_3_3_12_v5(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         for number in 1...3 { try await client.publish(topic, "\(number)", .exactlyOnce, identifier: 6) }
@@ -302,7 +302,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.4.0-1 (3.1.1, 5.0): what is unacknowledged is sent again in the next connection, in order and as it was",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_4_0_1(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         for number in 1...6 {
@@ -339,7 +339,7 @@ struct DeliveryTests {
 
     @Test(
         "MQTT-4.5.0-1 (3.1.1, 5.0): a message joins the session of every client with a subscription that matches",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_5_0_1(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         var clients: [RawClient] = []
@@ -366,7 +366,7 @@ struct DeliveryTests {
 
     @Test(
         "3.1.1 §4.1, 5.0 §4.1: messages of QoS 0 to a client that is away may be lost, others not",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func offlineQueue(_ version: ProtocolVersion) async throws {
         let (client, topic) = try await subscriber(version)
         try await client.drop()

@@ -19,7 +19,7 @@ struct SessionTests {
 
     @Test(
         "MQTT-3.1.2-5 (3.1.1): messages of QoS 1 and 2 wait for a client that is away",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_5_v3(_ version: ProtocolVersion) async throws {
         let (topic, identifier) = (unique("t"), unique())
         let (client, _) = try await RawClient.connectLasting(version, identifier)
@@ -37,7 +37,7 @@ struct SessionTests {
 
     @Test(
         "MQTT-3.1.2-6 (3.1.1), MQTT-3.1.2-4 (5.0): a clean start discards the session that was there",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_6_v3_MQTT_3_1_2_4_v5(_ version: ProtocolVersion) async throws {
         let (topic, identifier) = (unique("t"), unique())
         let (client, _) = try await RawClient.connectLasting(version, identifier)
@@ -55,7 +55,7 @@ struct SessionTests {
         try await again.expectSilence()
     }
 
-    @Test("MQTT-3.1.2-7 (3.1.1): retained messages outlive the session", arguments: ProtocolVersion.allCases)
+    @Test("MQTT-3.1.2-7 (3.1.1): retained messages outlive the session", arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_7_v3(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(version)
@@ -157,7 +157,7 @@ struct SessionTests {
 
     @Test(
         "MQTT-4.1.0-1 (3.1.1, 5.0), MQTT-4.1.0-2 (3.1.1): a session lasts as long as its connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_4_1_0_1(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         // An expiry interval runs from the connection's end only.

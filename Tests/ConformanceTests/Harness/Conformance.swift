@@ -1,3 +1,4 @@
+import MQTTWire
 import Synchronization
 import Testing
 
@@ -70,4 +71,9 @@ private let run = String(UInt32.random(in: 0x1000_0000 ... .max), radix: 36)
 /// A name that nobody else uses, as a client identifier or a topic: at most 23 letters and digits.
 func unique(_ prefix: String = "c") -> String {
     prefix + run + "x" + String(counter.wrappingAdd(1, ordering: .relaxed).newValue, radix: 36)
+}
+
+extension ProtocolVersion {
+    /// Those of OASIS's specifications, whose statements are tested.
+    static let standard: [ProtocolVersion] = [.v3_1_1, .v5]
 }

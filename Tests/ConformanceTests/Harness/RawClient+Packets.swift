@@ -164,7 +164,7 @@ extension RawClient {
         let disconnects = try await unread().compactMap { if case .disconnect(let packet) = $0 { packet } else { nil } }
         guard ended == .closed else { throw Surprise("the connection ended by \(ended)") }
         switch version {
-        case .v3_1_1:
+        case .v3_1, .v3_1_1:
             guard disconnects.isEmpty else { throw Surprise("the broker sent \(disconnects) under 3.1.1") }
         case .v5:
             guard reasons.isEmpty || disconnects.count == 1 && reasons.contains(disconnects[0].reasonCode) else {

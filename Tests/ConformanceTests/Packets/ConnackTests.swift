@@ -7,7 +7,7 @@ import Testing
 struct ConnackTests {
     @Test(
         "MQTT-3.2.0-1 (3.1.1, 5.0): CONNACK comes first, also when messages wait",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_2_0_1(_ version: ProtocolVersion) async throws {
         let (topic, identifier) = (unique("t"), unique())
         let (client, _) = try await RawClient.connectLasting(version, identifier)
@@ -20,7 +20,7 @@ struct ConnackTests {
         #expect(try await again.messages(5).map(\.text) == ["1", "2", "3", "4", "5"])
     }
 
-    @Test("MQTT-3.2.0-2 (5.0): there is one CONNACK in a connection", arguments: ProtocolVersion.allCases)
+    @Test("MQTT-3.2.0-2 (5.0): there is one CONNACK in a connection", arguments: ProtocolVersion.standard)
     func MQTT_3_2_0_2_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.connect(version)
         try await client.send(.connect(Connect(version: version, clientIdentifier: client.identifier)))
@@ -29,7 +29,7 @@ struct ConnackTests {
         #expect(!packets.contains { if case .connack = $0 { true } else { false } })
     }
 
-    @Test("MQTT-3.2.2-1 (5.0): the reserved bits of the acknowledge flags are 0", arguments: ProtocolVersion.allCases)
+    @Test("MQTT-3.2.2-1 (5.0): the reserved bits of the acknowledge flags are 0", arguments: ProtocolVersion.standard)
     func MQTT_3_2_2_1_v5(_ version: ProtocolVersion) async throws {
         // The decoder refuses anything but 0 and 1.
         let identifier = unique()
@@ -41,7 +41,7 @@ struct ConnackTests {
 
     @Test(
         "MQTT-3.2.2-1 (3.1.1), MQTT-3.2.2-2 (5.0): a clean start is acknowledged without a session",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_2_2_1_v3_MQTT_3_2_2_2_v5(_ version: ProtocolVersion) async throws {
         let identifier = unique()
         let (client, _) = try await RawClient.connectLasting(version, identifier)
@@ -54,7 +54,7 @@ struct ConnackTests {
 
     @Test(
         "MQTT-3.2.2-2 (3.1.1), MQTT-3.2.2-3 (5.0): a session that is there is acknowledged as present",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_2_2_2_v3_MQTT_3_2_2_3_v5(_ version: ProtocolVersion) async throws {
         let identifier = unique()
         let (client, new) = try await RawClient.connectLasting(version, identifier)
@@ -67,7 +67,7 @@ struct ConnackTests {
 
     @Test(
         "MQTT-3.2.2-3 (3.1.1): a session that is not there is acknowledged as absent",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_2_2_3_v3(_ version: ProtocolVersion) async throws {
         let (_, connack) = try await RawClient.connectLasting(version, unique())
         #expect(!connack.sessionPresent)
@@ -76,7 +76,7 @@ struct ConnackTests {
 
     @Test(
         "MQTT-3.2.2-4 (3.1.1), MQTT-3.2.2-6 (5.0): a refusal says that no session is present",
-        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.standard)
     func MQTT_3_2_2_4_v3_MQTT_3_2_2_6_v5(_ version: ProtocolVersion) async throws {
         try await BrokerUnderTest.withOwn(.init(account: ("ada", "lovelace"))) { port in
             var connect = Connect(
@@ -94,7 +94,7 @@ struct ConnackTests {
 
     @Test(
         "MQTT-3.2.2-5 (3.1.1), MQTT-3.2.2-7 (5.0): the connection is closed behind a refusal",
-        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.standard)
     func MQTT_3_2_2_5_v3_MQTT_3_2_2_7_v5(_ version: ProtocolVersion) async throws {
         try await BrokerUnderTest.withOwn(.init(account: ("ada", "lovelace"))) { port in
             let (client, connack) = try await RawClient.connecting(
@@ -107,7 +107,7 @@ struct ConnackTests {
 
     @Test(
         "MQTT-3.2.2-8 (5.0): refusals use the codes of the table",
-        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.standard)
     func MQTT_3_2_2_8_v5(_ version: ProtocolVersion) async throws {
         try await BrokerUnderTest.withOwn(.init(account: ("ada", "lovelace"))) { port in
             let (_, connack) = try await RawClient.connecting(
@@ -260,7 +260,7 @@ struct ConnackTests {
 
     @Test(
         "MQTT-3.1.2-24 (3.1.1), MQTT-3.1.2-22 (5.0), MQTT-3.2.2-22 (5.0): silence for one and a half keep-alives closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_24_v3_MQTT_3_1_2_22_v5(_ version: ProtocolVersion) async throws {
         let (client, connack) = try await RawClient.connecting(
             Connect(version: version, clientIdentifier: unique(), keepAlive: 1))
@@ -274,7 +274,7 @@ struct ConnackTests {
 
     @Test(
         "3.1.1 §3.1.2.10, 5.0 §3.1.2.10: any packet of the client counts for keep-alive",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func anyPacketKeepsAlive(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(version, keepAlive: 2)
@@ -288,7 +288,7 @@ struct ConnackTests {
 
     @Test(
         "3.1.1 §3.1.2.10, 5.0 §3.1.2.10: what the broker sends does not count for keep-alive",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func packetsOfBrokerDoNotCount(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(version, keepAlive: 1)
@@ -304,7 +304,7 @@ struct ConnackTests {
         try await client.expectClosed(.keepAliveTimeout)
     }
 
-    @Test("3.1.1 §3.1.2.10, 5.0 §3.1.2.10: keep-alive 0 is none", arguments: ProtocolVersion.allCases)
+    @Test("3.1.1 §3.1.2.10, 5.0 §3.1.2.10: keep-alive 0 is none", arguments: ProtocolVersion.standard)
     func noKeepAlive(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.connect(version, keepAlive: 0)
         try await Task.sleep(for: .milliseconds(2500))

@@ -7,7 +7,7 @@ import Testing
 struct ConnectTests {
     @Test(
         "MQTT-3.1.0-1 (3.1.1, 5.0): a first packet other than CONNECT closes the connection",
-        arguments: ProtocolVersion.allCases,
+        arguments: ProtocolVersion.standard,
         [
             [0xC0, 0x00], [0xE0, 0x00], [0x40, 0x02, 0x00, 0x01], [0xF0, 0x00],
             [0x30, 0x04, 0x00, 0x01, 0x74, 0x00], [0x82, 0x07, 0x00, 0x01, 0x00, 0x00, 0x01, 0x74, 0x00],
@@ -20,7 +20,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.0-2 (3.1.1, 5.0): a second CONNECT is a protocol error and closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_0_2(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.connect(version)
         try await client.send(.connect(Connect(version: version, clientIdentifier: client.identifier)))
@@ -29,7 +29,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.2-1 (3.1.1, 5.0): a wrong protocol name closes the connection",
-        arguments: ProtocolVersion.allCases, ["", "MQTX", "mqtt", "MQTTT", "HTTP/1.1"])
+        arguments: ProtocolVersion.standard, ["", "MQTX", "mqtt", "MQTTT", "HTTP/1.1"])
     func MQTT_3_1_2_1(_ version: ProtocolVersion, _ name: String) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, name: Array(name.utf8)))
@@ -42,6 +42,30 @@ struct ConnectTests {
         let client = try await RawClient.open(.v3_1_1)
         try await client.send(bytes: connectBytes(.v3_1_1, level: level))
         try await client.expectRefused(.unsupportedProtocolVersion, mustAnswer: true)
+    }
+
+    @Test("MQTT-3.1.2-2 (3.1.1): the level of 3.1 is none under the name of 3.1.1, nor the other way round")
+    func levelsOf3_1() async throws {
+        let new = try await RawClient.open(.v3_1_1)
+        try await new.send(bytes: connectBytes(.v3_1_1, level: 3))
+        try await new.expectRefused(.unsupportedProtocolVersion, mustAnswer: true)
+        for level in [0, 4] as [UInt8] {
+            let old = try await RawClient.open(.v3_1_1)
+            try await old.send(bytes: connectBytes(.v3_1_1, name: Array("MQIsdp".utf8), level: level))
+            try await old.expectRefused(.unsupportedProtocolVersion)
+        }
+    }
+
+    @Test("V3.1 §3.1: a client of 3.1 is let in", .enabled(if: !BrokerUnderTest.isForeign))
+    func version3_1() async throws {
+        let (identifier, topic) = (unique(), unique("t"))
+        let (old, connack) = try await RawClient.connectLasting(.v3_1, identifier)
+        #expect(connack.reasonCode == .success)
+        try await old.subscribe(topic)
+        let (again, present) = try await RawClient.connectLasting(.v3_1, identifier)
+        #expect(!present.sessionPresent)
+        try await again.publish(topic, "old")
+        #expect(try await again.message().text == "old")
     }
 
     @Test("MQTT-3.1.2-2 (5.0): an unknown protocol version closes the connection", arguments: [6, 127] as [UInt8])
@@ -59,7 +83,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.2-3 (3.1.1, 5.0): the reserved connect flag closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_3(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, flags: 0x03))
@@ -70,7 +94,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.2-18 (3.1.1), MQTT-3.1.2-16 (5.0): a user name that no flag announces closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_18_v3_MQTT_3_1_2_16_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, flags: 0x02, payload: field(unique()) + field("user")))
@@ -79,7 +103,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.2-19 (3.1.1), MQTT-3.1.2-17 (5.0): a user name that is announced and missing closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_19_v3_MQTT_3_1_2_17_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, flags: 0x82, payload: field(unique())))
@@ -88,7 +112,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.2-20 (3.1.1), MQTT-3.1.2-18 (5.0): a password that no flag announces closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_20_v3_MQTT_3_1_2_18_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         try await client.send(
@@ -98,7 +122,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.2-21 (3.1.1), MQTT-3.1.2-19 (5.0): a password that is announced and missing closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_21_v3_MQTT_3_1_2_19_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, flags: 0xC2, payload: field(unique()) + field("user")))
@@ -126,7 +150,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.3-1 (3.1.1, 5.0): client identifier, will, user name and password are read in this order",
-        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.standard)
     func MQTT_3_1_3_1(_ version: ProtocolVersion) async throws {
         try await BrokerUnderTest.withOwn(.init(account: ("ada", "lovelace"))) { port in
             let watcher = try await RawClient.connect(version, username: "ada", password: "lovelace", port: port)
@@ -143,7 +167,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.3-10 (3.1.1), MQTT-3.1.3-11 (5.0): a will topic of ill-formed UTF-8 closes the connection",
-        arguments: ProtocolVersion.allCases, illFormed)
+        arguments: ProtocolVersion.standard, illFormed)
     func MQTT_3_1_3_10_v3_MQTT_3_1_3_11_v5(_ version: ProtocolVersion, _ bytes: [UInt8]) async throws {
         let client = try await RawClient.open(version)
         try await client.send(
@@ -154,7 +178,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.3-11 (3.1.1), MQTT-3.1.3-12 (5.0): a user name of ill-formed UTF-8 closes the connection",
-        arguments: ProtocolVersion.allCases, illFormed)
+        arguments: ProtocolVersion.standard, illFormed)
     func MQTT_3_1_3_11_v3_MQTT_3_1_3_12_v5(_ version: ProtocolVersion, _ bytes: [UInt8]) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, flags: 0x82, payload: field(unique()) + field(bytes)))
@@ -163,7 +187,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.4-1 (3.1.1, 5.0), MQTT-3.2.2-6 (3.1.1): a CONNECT that does not conform closes the connection",
-        arguments: ProtocolVersion.allCases,
+        arguments: ProtocolVersion.standard,
         [
             [0x10, 0x00],
             [0x10, 0x04, 0x00, 0x04, 0x4D, 0x51],
@@ -180,7 +204,7 @@ struct ConnectTests {
         }
     }
 
-    @Test("5.0 §3.1.2.11: bytes behind the last field of a CONNECT are malformed", arguments: ProtocolVersion.allCases)
+    @Test("5.0 §3.1.2.11: bytes behind the last field of a CONNECT are malformed", arguments: ProtocolVersion.standard)
     func trailingBytes(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, payload: field(unique()) + [0x00]))
@@ -209,7 +233,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.4-2 (5.0): a client that is not let in loses its connection",
-        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.standard)
     func MQTT_3_1_4_2_v5(_ version: ProtocolVersion) async throws {
         try await BrokerUnderTest.withOwn(.init(account: ("ada", "lovelace"))) { port in
             for (username, password) in [("ada", "byron"), ("bob", "lovelace"), (nil, nil)] {
@@ -225,7 +249,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.4-2 (3.1.1), MQTT-3.1.4-3 (5.0): a client identifier that connects again takes over",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_4_2_v3_MQTT_3_1_4_3_v5(_ version: ProtocolVersion) async throws {
         let first = try await RawClient.connect(version)
         let second = try await RawClient.connect(version, first.identifier)
@@ -245,7 +269,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.4-3 (3.1.1), MQTT-3.1.4-4 (5.0): a take-over that starts clean gets a clean session",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_4_3_v3_MQTT_3_1_4_4_v5(_ version: ProtocolVersion) async throws {
         let (topic, identifier) = (unique("t"), unique())
         let (first, _) = try await RawClient.connectLasting(version, identifier)
@@ -262,7 +286,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.4-4 (3.1.1), MQTT-3.1.4-5 (5.0): a valid CONNECT is acknowledged with code 0",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_4_4_v3_MQTT_3_1_4_5_v5(_ version: ProtocolVersion) async throws {
         let (_, connack) = try await RawClient.connecting(Connect(version: version, clientIdentifier: unique()))
         #expect(connack.reasonCode == .success)
@@ -271,7 +295,7 @@ struct ConnectTests {
 
     @Test(
         "MQTT-3.1.4-5 (3.1.1), MQTT-3.1.4-6 (5.0): nothing that follows a refused CONNECT is processed",
-        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.allCases)
+        .enabled(if: !BrokerUnderTest.isForeign), arguments: ProtocolVersion.standard)
     func MQTT_3_1_4_5_v3_MQTT_3_1_4_6_v5(_ version: ProtocolVersion) async throws {
         try await BrokerUnderTest.withOwn(.init(account: ("ada", "lovelace"))) { port in
             let watcher = try await RawClient.connect(version, username: "ada", password: "lovelace", port: port)
@@ -289,7 +313,7 @@ struct ConnectTests {
         }
     }
 
-    @Test("3.1.1 §3.1.4, 5.0 §3.1.4: a client need not wait for CONNACK", arguments: ProtocolVersion.allCases)
+    @Test("3.1.1 §3.1.4, 5.0 §3.1.4: a client need not wait for CONNACK", arguments: ProtocolVersion.standard)
     func packetsBeforeConnack(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.open(version)

@@ -6,7 +6,7 @@ import Testing
 struct RetainTests {
     @Test(
         "MQTT-3.3.1-5 (3.1.1, 5.0): a retained message is kept with its QoS and replaces the one before",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_3_1_5(_ version: ProtocolVersion) async throws {
         for qos in QoS.allCases {
             let topic = unique("t")
@@ -24,7 +24,7 @@ struct RetainTests {
 
     @Test(
         "MQTT-3.3.1-6 (3.1.1): a new subscription gets the last retained message of each matching topic",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_3_1_6_v3(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let publisher = try await RawClient.connect(version)
@@ -39,7 +39,7 @@ struct RetainTests {
     }
 
     @Test(
-        "MQTT-3.3.1-7 (3.1.1): a retained message of QoS 0 discards the one before", arguments: ProtocolVersion.allCases
+        "MQTT-3.3.1-7 (3.1.1): a retained message of QoS 0 discards the one before", arguments: ProtocolVersion.standard
     )
     func MQTT_3_3_1_7_v3(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
@@ -57,7 +57,7 @@ struct RetainTests {
 
     @Test(
         "MQTT-3.3.1-8 (3.1.1): what a subscription finds has RETAIN",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_3_1_8_v3(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(version)
@@ -68,7 +68,7 @@ struct RetainTests {
 
     @Test(
         "MQTT-3.3.1-9 (3.1.1), MQTT-3.3.1-12 (5.0): what comes to a subscription that is there has no RETAIN",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_3_1_9_v3_MQTT_3_3_1_12_v5(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let client = try await RawClient.connect(version)
@@ -81,7 +81,7 @@ struct RetainTests {
 
     @Test(
         "MQTT-3.3.1-10 (3.1.1), MQTT-3.3.1-6 (5.0): an empty payload removes the retained message, and is delivered",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_3_1_10_v3_MQTT_3_3_1_6_v5(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let publisher = try await RawClient.connect(version)
@@ -100,7 +100,7 @@ struct RetainTests {
 
     @Test(
         "MQTT-3.3.1-11 (3.1.1), MQTT-3.3.1-7 (5.0): an empty payload is not retained itself",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_3_1_11_v3_MQTT_3_3_1_7_v5(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let publisher = try await RawClient.connect(version)
@@ -111,7 +111,7 @@ struct RetainTests {
 
     @Test(
         "MQTT-3.3.1-12 (3.1.1), MQTT-3.3.1-8 (5.0): without RETAIN a message neither stays nor replaces one that does",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_3_1_12_v3_MQTT_3_3_1_8_v5(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let publisher = try await RawClient.connect(version)

@@ -7,7 +7,7 @@ import Testing
 struct WillTests {
     @Test(
         "MQTT-3.1.2-8 (3.1.1, 5.0), MQTT-3.1.2-7 (5.0): the will is published when the connection is lost",
-        arguments: ProtocolVersion.allCases, QoS.allCases)
+        arguments: ProtocolVersion.standard, QoS.allCases)
     func MQTT_3_1_2_8(_ version: ProtocolVersion, _ qos: QoS) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -20,7 +20,7 @@ struct WillTests {
     }
 
     @Test(
-        "3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published at a protocol error", arguments: ProtocolVersion.allCases)
+        "3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published at a protocol error", arguments: ProtocolVersion.standard)
     func protocolError(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -32,7 +32,7 @@ struct WillTests {
 
     @Test(
         "3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published when keep-alive runs out",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func keepAlive(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -42,7 +42,7 @@ struct WillTests {
         _ = try await client.ended()
     }
 
-    @Test("3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published at a take-over", arguments: ProtocolVersion.allCases)
+    @Test("3.1.1 §3.1.2.5, 5.0 §3.1.2.5: the will is published at a take-over", arguments: ProtocolVersion.standard)
     func takeOver(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -54,7 +54,7 @@ struct WillTests {
 
     @Test(
         "MQTT-3.1.2-9 (3.1.1, 5.0): a will flag without will topic or payload closes the connection",
-        arguments: ProtocolVersion.allCases, [0, 1])
+        arguments: ProtocolVersion.standard, [0, 1])
     func MQTT_3_1_2_9(_ version: ProtocolVersion, _ fields: Int) async throws {
         let client = try await RawClient.open(version)
         let payload = field(unique()) + properties(version) + (fields == 1 ? field(unique("t")) : [])
@@ -64,7 +64,7 @@ struct WillTests {
 
     @Test(
         "MQTT-3.1.2-10 (3.1.1, 5.0): a will that was published is gone",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_10(_ version: ProtocolVersion) async throws {
         let (topic, identifier) = (unique("t"), unique())
         let watcher = try await RawClient.connect(version)
@@ -82,7 +82,7 @@ struct WillTests {
 
     @Test(
         "MQTT-3.14.4-3 (3.1.1, 5.0): a DISCONNECT without a reason to the contrary discards the will",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_14_4_3(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -123,7 +123,7 @@ struct WillTests {
         try await client.expectRefused()
     }
 
-    @Test("MQTT-3.1.2-12 (3.1.1): without a will flag nothing is published", arguments: ProtocolVersion.allCases)
+    @Test("MQTT-3.1.2-12 (3.1.1): without a will flag nothing is published", arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_12_v3(_ version: ProtocolVersion) async throws {
         let watcher = try await RawClient.connect(version)
         let topic = unique("t")
@@ -135,7 +135,7 @@ struct WillTests {
 
     @Test(
         "MQTT-3.1.2-13 (3.1.1), MQTT-3.1.2-11 (5.0): a will QoS without a will flag closes the connection",
-        arguments: ProtocolVersion.allCases, [0x0A, 0x12, 0x1A] as [UInt8])
+        arguments: ProtocolVersion.standard, [0x0A, 0x12, 0x1A] as [UInt8])
     func MQTT_3_1_2_13_v3_MQTT_3_1_2_11_v5(_ version: ProtocolVersion, _ flags: UInt8) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, flags: flags))
@@ -144,7 +144,7 @@ struct WillTests {
 
     @Test(
         "MQTT-3.1.2-14 (3.1.1), MQTT-3.1.2-12 (5.0): a will QoS of 3 closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_14_v3_MQTT_3_1_2_12_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         let payload = field(unique()) + properties(version) + field(unique("t")) + field("will")
@@ -154,7 +154,7 @@ struct WillTests {
 
     @Test(
         "MQTT-3.1.2-15 (3.1.1), MQTT-3.1.2-13 (5.0): will retain without a will flag closes the connection",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_15_v3_MQTT_3_1_2_13_v5(_ version: ProtocolVersion) async throws {
         let client = try await RawClient.open(version)
         try await client.send(bytes: connectBytes(version, flags: 0x22))
@@ -163,7 +163,7 @@ struct WillTests {
 
     @Test(
         "MQTT-3.1.2-16 (3.1.1), MQTT-3.1.2-14 (5.0): without will retain the will is not retained",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_16_v3_MQTT_3_1_2_14_v5(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -178,7 +178,7 @@ struct WillTests {
 
     @Test(
         "MQTT-3.1.2-17 (3.1.1), MQTT-3.1.2-15 (5.0): with will retain the will is retained",
-        arguments: ProtocolVersion.allCases)
+        arguments: ProtocolVersion.standard)
     func MQTT_3_1_2_17_v3_MQTT_3_1_2_15_v5(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -194,7 +194,7 @@ struct WillTests {
         #expect(message.qos == .atLeastOnce)
     }
 
-    @Test("3.1.1 §3.1.3.3, 5.0 §3.1.3.4: the will's payload may be empty", arguments: ProtocolVersion.allCases)
+    @Test("3.1.1 §3.1.3.3, 5.0 §3.1.3.4: the will's payload may be empty", arguments: ProtocolVersion.standard)
     func emptyPayload(_ version: ProtocolVersion) async throws {
         let topic = unique("t")
         let watcher = try await RawClient.connect(version)
@@ -205,7 +205,7 @@ struct WillTests {
     }
 
     @Test(
-        "3.1.1 §4.7.3, 5.0 §4.7.3: wildcards in a will topic are refused", arguments: ProtocolVersion.allCases,
+        "3.1.1 §4.7.3, 5.0 §4.7.3: wildcards in a will topic are refused", arguments: ProtocolVersion.standard,
         ["a/#", "+", ""])
     func wildcardTopic(_ version: ProtocolVersion, _ topic: String) async throws {
         let client = try await RawClient.open(version)

@@ -266,10 +266,13 @@ import Testing
             "2:12: listener[1].protocol: \"websockets\" is not possible: did you mean \"websocket\"? (possible are mqtt, websocket, both)"
         ),
         (
-            "[[listener]]\nversions = [\"3.1\"]",
-            "2:13: listener[1].versions[1]: \"3.1\" is not spoken here: possible are \"3.1.1\" and \"5\""
+            "[[listener]]\nversions = [\"3\"]",
+            "2:13: listener[1].versions[1]: \"3\" is not spoken here: possible are \"3.1\", \"3.1.1\" and \"5\""
         ),
-        ("[[listener]]\nversions = []", "2:12: listener[1].versions: is empty: write \"3.1.1\", \"5\" or both"),
+        (
+            "[[listener]]\nversions = []",
+            "2:12: listener[1].versions: is empty: write \"3.1\", \"3.1.1\", \"5\" or several"
+        ),
         (
             "[[listener]]\ntls = {}",
             "2:7: listener[1].tls.certificate_file: is missing: TLS takes a certificate_file and its key_file, or a psk_file"
@@ -332,7 +335,7 @@ import Testing
             protocol = "websocket"
             port = 9001
             acl_file = "acl"
-            versions = ["3.1.1"]
+            versions = ["3.1", "5"]
             max_topic_aliases = 0
             [[listener]]
             unix = "/run/mqtt.sock"

@@ -70,9 +70,9 @@ import Units
         let clients = await ConsoleCommand.clients.report(from: FakeServer())
         #expect(
             clients == [
-                "CLIENT    USER    MQTT   ADDRESS          LISTENER        KEEP-ALIVE  SUBSCRIPTIONS  WAITING",
-                "a         -       5.0    127.0.0.1:51234  127.0.0.1:1883         60s              2        0",
-                "sensor-7  Jürgen  3.1.1  10.0.0.7:1       127.0.0.1:1883          0s              0       12",
+                "CLIENT    USER    MQTT  ADDRESS          LISTENER        KEEP-ALIVE  SUBSCRIPTIONS  WAITING",
+                "a         -       5.0   127.0.0.1:51234  127.0.0.1:1883         60s              2        0",
+                "sensor-7  Jürgen  3.1   10.0.0.7:1       127.0.0.1:1883          0s              0       12",
             ])
         let sessions = await ConsoleCommand.sessions.report(from: FakeServer())
         #expect(
@@ -127,7 +127,7 @@ private enum FakeStatus {
             isCleanStart: true, subscriptions: 2, pendingMessages: 0, pendingBytes: 0, hasWill: false),
         ClientStatus(
             client: ClientInformation(
-                identifier: "sensor-7", username: "Jürgen", version: .v3_1_1, listener: "127.0.0.1:1883",
+                identifier: "sensor-7", username: "Jürgen", version: .v3_1, listener: "127.0.0.1:1883",
                 address: "10.0.0.7:1"),
             isCleanStart: false, subscriptions: 0, pendingMessages: 12, pendingBytes: 100, hasWill: false),
     ]

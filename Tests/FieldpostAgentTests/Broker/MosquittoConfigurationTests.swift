@@ -208,7 +208,7 @@ import Testing
         ("listener 1\nmaximum_qos 0", "max_qos = 0"),
         ("listener 1\nmax_topic_alias 3", "max_topic_aliases = 3"),
         ("listener 1\naccept_protocol_versions 5", "versions = [\"5\"]"),
-        ("listener 1\naccept_protocol_versions 3, 4", "versions = [\"3.1.1\"]"),
+        ("listener 1\naccept_protocol_versions 3, 4", "versions = [\"3.1\", \"3.1.1\"]"),
         ("listener 1\nlistener_allow_anonymous true", "allow_anonymous = true"),
         ("listener 1\nprotocol websockets", "protocol = \"websocket\""),
         ("log_type error", "level = \"error\""),
@@ -288,7 +288,7 @@ import Testing
         ("max_inflight_bytes 100", MosquittoFinding.Kind.notHonoured), ("upgrade_outgoing_qos true", .notHonoured),
         ("ciphers HIGH", .notHonoured), ("connection up\naddress a\ntopic # out 1", .notHonoured),
         ("allow_zero_length_clientid false", .notHonoured), ("check_retain_source true", .notHonoured),
-        ("tls_version tlsv1.1", .notHonoured), ("accept_protocol_versions 3 4 5", .notHonoured),
+        ("tls_version tlsv1.1", .notHonoured),
         ("http_dir /srv", .notHonoured), ("autosave_interval 5", .needless), ("set_tcp_nodelay true", .needless),
         ("allow_duplicate_messages true", .needless), ("memory_limit 1000", .needless),
         ("log_timestamp_format %Y", .needless), ("retry_interval 5", .needless),
@@ -306,7 +306,7 @@ import Testing
     @Test(arguments: [
         "max_inflight_bytes 0", "upgrade_outgoing_qos false", "use_username_as_clientid false", "tls_keyform pem",
         "allow_zero_length_clientid true", "check_retain_source false", "tls_version tlsv1.2", "user root",
-        "accept_protocol_versions 4,5", "protocol mqtt", "pid_file /run/m.pid",
+        "accept_protocol_versions 3,4,5", "accept_protocol_versions 4,5", "protocol mqtt", "pid_file /run/m.pid",
     ])
     func whatIsSoAnywayIsHonoured(text: String) throws {
         let result = try read("listener 1\n" + text)

@@ -59,7 +59,7 @@ struct AnswerCheck {
         case .connect, .subscribe, .unsubscribe, .pingreq: fault = "\(packet.type) from a server"
         case .disconnect(let disconnect):
             isOver = true
-            if version == .v3_1_1 { fault = "DISCONNECT to a client of 3.1.1" }
+            if version != .v5 { fault = "DISCONNECT to a client of \(version)" }
             said.append("DISCONNECT \(disconnect.reasonCode.rawValue.hex)")
         case .publish(let publish):
             if let alias = publish.properties.topicAlias, alias > connect?.properties.topicAliasMaximum ?? 0 {
@@ -69,8 +69,8 @@ struct AnswerCheck {
         case .puback(let answer), .pubrec(let answer), .pubrel(let answer), .pubcomp(let answer):
             said.append("\(packet.type) \(answer.reasonCode.rawValue.hex)")
         case .suback(let answer):
-            if version == .v3_1_1, answer.reasonCodes.contains(where: { $0.isError && $0.rawValue != 0x80 }) {
-                fault = "SUBACK with codes that 3.1.1 does not know"
+            if version != .v5, answer.reasonCodes.contains(where: { $0.isError && $0.rawValue != 0x80 }) {
+                fault = "SUBACK with codes that \(version) does not know"
             }
             said.append("\(packet.type)")
         case .unsuback, .pingresp, .auth: said.append("\(packet.type)")

@@ -21,12 +21,12 @@ struct PacketGenerator {
 
     mutating func connect(_ version: ProtocolVersion) throws -> Connect {
         // Few names, so that connections take over from each other and resume sessions.
-        let isNameless = random.once(in: 8)
+        let isNameless = version != .v3_1 && random.once(in: 8)
         let keeps = random.once(in: isNameless ? 100 : 2)
         var connect = Connect(
             version: version, clientIdentifier: isNameless ? "" : "fuzz-\(random.below(100))",
             cleanStart: isNameless || random.once(in: 2), keepAlive: random.pick([0, 1, 60, 65_535]))
-        if version == .v3_1_1, !isNameless, !keeps { connect.cleanStart = true }
+        if version != .v5, !isNameless, !keeps { connect.cleanStart = true }
         if random.once(in: 3) { connect.username = text() }
         if random.once(in: 3), version == .v5 || connect.username != nil { connect.password = binary() }
         if random.once(in: 3) {

@@ -179,7 +179,9 @@ static void connect_client(const struct request *request) {
     client->handle =
         mosquitto_new(identifier && *identifier ? identifier : NULL, number(request, "clean", 1) != 0, client);
     mosquitto_int_option(client->handle, MOSQ_OPT_PROTOCOL_VERSION,
-                         client->version == 5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
+                         client->version == 5   ? MQTT_PROTOCOL_V5
+                         : client->version == 4 ? MQTT_PROTOCOL_V311
+                                                : MQTT_PROTOCOL_V31);
     mosquitto_connect_v5_callback_set(client->handle, on_connect);
     mosquitto_disconnect_v5_callback_set(client->handle, on_disconnect);
     mosquitto_message_v5_callback_set(client->handle, on_message);

@@ -106,6 +106,7 @@ const verbs = {
     const options = {
       protocol: { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' }[transport],
       protocolVersion: version,
+      protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
       host: get('host'),
       port: Number(get('port')),
       clientId: get('id', ''),

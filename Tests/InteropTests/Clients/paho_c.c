@@ -180,7 +180,7 @@ static void connect_client(const struct request *request) {
     snprintf(uri, sizeof uri, "%s://%s:%s%s", scheme, text(request, "host"), text(request, "port"),
              transport[0] == 'w' ? "/mqtt" : "");
     MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer;
-    create.MQTTVersion = version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
+    create.MQTTVersion = version == 5 ? MQTTVERSION_5 : version == 4 ? MQTTVERSION_3_1_1 : MQTTVERSION_3_1;
     create.maxBufferedMessages = 10000;
     const char *identifier = text(request, "id");
     int result = MQTTAsync_createWithOptions(&client->handle, uri, identifier ? identifier : "",
@@ -200,7 +200,7 @@ static void connect_client(const struct request *request) {
         connect.onSuccess5 = on_connected5;
         connect.onFailure5 = on_failure5;
     } else {
-        connect.MQTTVersion = MQTTVERSION_3_1_1;
+        connect.MQTTVersion = create.MQTTVersion;
         connect.cleansession = clean;
         connect.onSuccess = on_connected;
         connect.onFailure = on_failure;

@@ -72,24 +72,27 @@ struct Variant: Hashable, Sendable, CustomTestStringConvertible {
         "\(library)-\(version.rawValue)-\(transport.rawValue)"
     }
 
+    /// CONNACK of 3.1 does not tell.
+    var seesSession: Bool { version != .v3_1 }
+
     /// Paho's C library has one place for the pieces of a WebSocket message, which its clients spoil for each other.
     var needsProcess: Bool { library == .pahoC && (transport == .ws || transport == .wss) }
 
-    /// Each library with both versions over TCP, and everything else that it can be reached over with one of them.
+    /// Each library with all its versions over TCP, and everything else that it can be reached over with one of them.
     static let all: [Variant] = [
-        Variant(.pahoPython, .v3_1_1), Variant(.pahoPython, .v5),
+        Variant(.pahoPython, .v3_1), Variant(.pahoPython, .v3_1_1), Variant(.pahoPython, .v5),
         Variant(.pahoPython, .v3_1_1, .ws), Variant(.pahoPython, .v5, .tls), Variant(.pahoPython, .v5, .wss),
-        Variant(.pahoC, .v3_1_1), Variant(.pahoC, .v5),
+        Variant(.pahoC, .v3_1), Variant(.pahoC, .v3_1_1), Variant(.pahoC, .v5),
         Variant(.pahoC, .v3_1_1, .tls), Variant(.pahoC, .v5, .ws), Variant(.pahoC, .v5, .wss),
-        Variant(.mqttJS, .v3_1_1), Variant(.mqttJS, .v5),
-        Variant(.mqttJS, .v3_1_1, .ws), Variant(.mqttJS, .v5, .ws), Variant(.mqttJS, .v5, .tls),
-        Variant(.mqttJS, .v3_1_1, .wss),
-        Variant(.libmosquitto, .v3_1_1), Variant(.libmosquitto, .v5),
+        Variant(.mqttJS, .v3_1), Variant(.mqttJS, .v3_1_1), Variant(.mqttJS, .v5),
+        Variant(.mqttJS, .v3_1, .ws), Variant(.mqttJS, .v3_1_1, .ws), Variant(.mqttJS, .v5, .ws),
+        Variant(.mqttJS, .v5, .tls), Variant(.mqttJS, .v3_1_1, .wss),
+        Variant(.libmosquitto, .v3_1), Variant(.libmosquitto, .v3_1_1), Variant(.libmosquitto, .v5),
         Variant(.libmosquitto, .v3_1_1, .tls), Variant(.libmosquitto, .v5, .unix),
         Variant(.own, .v3_1_1), Variant(.own, .v5), Variant(.own, .v5, .tls), Variant(.own, .v3_1_1, .ws),
     ]
 
-    /// Each library with both versions, over TCP.
+    /// Each library with all its versions, over TCP.
     static let plain = all.filter { $0.transport == .tcp }
     static let foreign = plain.filter { $0.library != .own }
 }

@@ -20,11 +20,16 @@ import Testing
             (connect(level: 6, rest: [2, 0, 60, 0, 0, 1, 0x61]), [0x20, 3, 0, 0x84, 0]),
             // Another protocol, another packet, an unknown one.
             (connect("MQXX", level: 4, rest: [2, 0, 60, 0, 1, 0x61]), []),
+            (connect("MQIsdp", level: 4, rest: [2, 0, 60, 0, 1, 0x61]), []),
+            (connect("MQIsdp", level: 0, rest: [2, 0, 60, 0, 1, 0x61]), []),
             ([0xC0, 0], []),
             ([0x00, 0], []),
             // 3.1.1: the reserved flag, and no identifier for a lasting session.
             (connect(level: 4, rest: [3, 0, 60, 0, 1, 0x61]), []),
             (connect(level: 4, rest: [0, 0, 60, 0, 0]), [0x20, 2, 0, 2]),
+            // 3.1: no identifier, and a password without a user name.
+            (connect("MQIsdp", level: 3, rest: [2, 0, 60, 0, 0]), [0x20, 2, 0, 2]),
+            (connect("MQIsdp", level: 3, rest: [0x42, 0, 60, 0, 1, 0x61, 0, 1, 0x62]), []),
         ] as [([UInt8], [UInt8])])
     func `a CONNECT that cannot be accepted is answered`(request: [UInt8], answer: [UInt8]) async throws {
         try await withServer(configuration()) { server in
@@ -55,15 +60,16 @@ import Testing
         }
     }
 
-    @Test func `a listener speaks only the versions that it should`() async throws {
-        try await withServer(configuration { $0.versions = [.v5] }) { server in
-            let client = try await RawClient.connect(port: try await server.port, version: .v3_1_1)
+    @Test(arguments: ProtocolVersion.allCases)
+    func `a listener speaks only the versions that it should`(version: ProtocolVersion) async throws {
+        try await withServer(configuration { $0.versions.remove(version) }) { server in
+            let client = try await RawClient.connect(port: try await server.port, version: version)
             #expect(try await client.connect("a").reasonCode == .unsupportedProtocolVersion)
             try await client.closed()
         }
     }
 
-    @Test(arguments: ProtocolVersion.allCases)
+    @Test(arguments: [ProtocolVersion.v3_1_1, .v5])
     func `a client without an identifier is given one`(version: ProtocolVersion) async throws {
         try await withServer(configuration()) { server in
             let client = try await RawClient.connect(port: try await server.port, version: version)

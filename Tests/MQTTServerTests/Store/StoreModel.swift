@@ -142,7 +142,7 @@ struct ChangeGenerator {
             var changed = session.session
             changed.deadline = deadline()
             changed.expiryInterval = UInt32.random(in: 0...UInt32.max, using: &random)
-            changed.version = Bool.random(using: &random) ? .v5 : .v3_1_1
+            changed.version = ProtocolVersion.allCases.randomElement(using: &random) ?? .v5
             make(.session(changed))
         case 9..<11:
             make(.sessionDeleted(id))

@@ -7,11 +7,11 @@ extension MalformedPacket {
         Self("CONNECT of no bytes", .v5, "10 00", .truncated, nil),
         Self(
             "CONNECT with protocol name MQIsdp", .v3_1_1,
-            "10 0F 00 06 4D 51 49 73 64 70 03 02 00 3C 00 01 63", .invalidProtocolName, "MQTT-3.1.2-1",
+            "10 0F 00 06 4D 51 49 73 64 70 04 02 00 3C 00 01 63", .invalidProtocolName, "MQTT-3.1.2-1",
             .unsupportedProtocolVersion),
         Self(
             "CONNECT with protocol name MQIsdp", .v5,
-            "10 10 00 06 4D 51 49 73 64 70 03 02 00 3C 00 00 01 63", .invalidProtocolName, "MQTT-3.1.2-1",
+            "10 10 00 06 4D 51 49 73 64 70 05 02 00 3C 00 00 01 63", .invalidProtocolName, "MQTT-3.1.2-1",
             .unsupportedProtocolVersion),
         Self(
             "CONNECT with protocol name mqtt", .v3_1_1,

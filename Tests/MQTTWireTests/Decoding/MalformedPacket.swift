@@ -27,7 +27,7 @@ struct MalformedPacket: Sendable, CustomTestStringConvertible {
 
 extension MalformedPacket {
     static let all: [MalformedPacket] =
-        fixedHeader + publish + properties + connect + acknowledgements + subscriptions + endings
+        fixedHeader + publish + properties + connect + acknowledgements + subscriptions + endings + version3_1
 
     static let fixedHeader: [MalformedPacket] = [
         Self("packet type 0", .v3_1_1, "00 00", .unknownPacketType, nil),

@@ -36,6 +36,10 @@ import Testing
         let unsubscribe = Unsubscribe(packetIdentifier: ten, filters: filters)
         return [
             Example(
+                source: "V3.1 §3.1, CONNECT", version: .v3_1,
+                hex: "10 1B  00 06 4D 51 49 73 64 70 03 CE 00 0A  00 01 63  00 01 77  00 01 78  00 01 75  00 01 70",
+                packet: try connect(.v3_1, [])),
+            Example(
                 source: "3.1.1 figure 3.6, CONNECT", version: .v3_1_1,
                 hex: "10 19  00 04 4D 51 54 54 04 CE 00 0A  00 01 63  00 01 77  00 01 78  00 01 75  00 01 70",
                 packet: try connect(.v3_1_1, [])),

@@ -61,7 +61,8 @@ struct PacketGenerator {
         let username = random.chance(1, in: 2) ? text() : nil
         var connect = Connect(
             version: version,
-            clientIdentifier: cleanStart && random.chance(1, in: 4) ? "" : "client-\(random.below(1000))",
+            clientIdentifier: cleanStart && version != .v3_1 && random.chance(1, in: 4)
+                ? "" : "client-\(random.below(1000))",
             cleanStart: cleanStart, keepAlive: UInt16(random.below(65536)), username: username,
             password: (username != nil || version == .v5) && random.chance(1, in: 2) ? bytes(20) : nil,
             properties: try properties([
@@ -86,7 +87,7 @@ struct PacketGenerator {
         ]
         let code = version == .v5 ? reasonCode(.connack) : codes[random.below(codes.count)]
         return ConnAck(
-            sessionPresent: code == .success && random.chance(1, in: 2), reasonCode: code,
+            sessionPresent: code == .success && version != .v3_1 && random.chance(1, in: 2), reasonCode: code,
             properties: try properties([
                 .sessionExpiryInterval, .assignedClientIdentifier, .serverKeepAlive, .authenticationMethod,
                 .authenticationData, .responseInformation, .serverReference, .reasonString, .receiveMaximum,
@@ -186,9 +187,9 @@ struct PacketGenerator {
     }
 
     private mutating func reasonCode(_ type: PacketType) -> ReasonCode {
-        if version == .v3_1_1 {
+        if version != .v5 {
             let codes: [ReasonCode] = [.grantedQoS0, .grantedQoS1, .grantedQoS2, .unspecifiedError]
-            return codes[random.below(codes.count)]
+            return codes[random.below(version == .v3_1 ? 3 : codes.count)]
         }
         while true {
             let code = ReasonCode(rawValue: UInt8(random.below(256)))

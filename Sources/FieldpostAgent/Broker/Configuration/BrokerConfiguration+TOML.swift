@@ -80,8 +80,10 @@ extension BrokerConfiguration {
             text.write("max_qos", listener.maximumQoS.map { Int($0.rawValue) })
             text.write("max_packet_size", listener.maximumPacketSize.map(TOMLText.size))
             text.write("max_topic_aliases", listener.topicAliasMaximum.map { Int($0) })
-            if listener.versions.count == 1 {
-                text.lines.append("versions = [\(listener.versions.contains(.v5) ? "\"5\"" : "\"3.1.1\"")]")
+            let versions = ProtocolVersion.allCases.filter(listener.versions.contains)
+            if versions != ProtocolVersion.allCases {
+                let texts = versions.map { $0 == .v5 ? "\"5\"" : "\"\($0)\"" }
+                text.lines.append("versions = [\(texts.joined(separator: ", "))]")
             }
             if listener.backlog != Listener(address: listener.address).backlog {
                 text.write("backlog", listener.backlog)

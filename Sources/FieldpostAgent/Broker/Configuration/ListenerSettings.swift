@@ -14,7 +14,7 @@ internal import Units
 /// - `tls = { … }`, see ``ServerTLSSettings``. Default: in the clear.
 /// - `password_file`, `acl_file`, `allow_anonymous`: in the place of the server's.
 /// - `max_connections`, `max_qos`, `max_packet_size`, `max_topic_aliases`: in the place of the server's limits.
-/// - `versions`: what is spoken, of "3.1.1" and "5". Default: both.
+/// - `versions`: what is spoken, of "3.1", "3.1.1" and "5". Default: all.
 /// - `backlog`: connections that the kernel holds ready; 1 to 65,535.
 enum ListenerSettings {
     /// Several where it binds several addresses; none after an error.
@@ -36,7 +36,7 @@ enum ListenerSettings {
         if let versions = settings.parsedAll("versions", version) {
             listener.versions = Set(versions)
             if versions.isEmpty {
-                settings.problem(at: "versions", message: "is empty", mend: #"write "3.1.1", "5" or both"#)
+                settings.problem(at: "versions", message: "is empty", mend: #"write "3.1", "3.1.1", "5" or several"#)
             }
         }
         let given = settings.string("name")
@@ -90,9 +90,10 @@ enum ListenerSettings {
 
     private static func version(_ text: String) throws(InvalidText) -> ProtocolVersion {
         switch text {
+        case "3.1": .v3_1
         case "3.1.1": .v3_1_1
         case "5", "5.0": .v5
-        default: throw InvalidText("\"\(text)\" is not spoken here", mend: #"possible are "3.1.1" and "5""#)
+        default: throw InvalidText("\"\(text)\" is not spoken here", mend: #"possible are "3.1", "3.1.1" and "5""#)
         }
     }
 }

@@ -57,7 +57,7 @@ extension ConsoleCommand {
         for status in clients {
             let client = status.client
             table.add(
-                client.identifier, client.username ?? "-", client.version == .v5 ? "5.0" : "3.1.1", client.address,
+                client.identifier, client.username ?? "-", "\(client.version)", client.address,
                 client.listener, "\(client.keepAlive)s", "\(status.subscriptions)", "\(status.pendingMessages)")
         }
         return table.lines

@@ -29,7 +29,7 @@ struct MosquittoListener {
     var maximumConnections: Int?
     var maximumQoS: QoS?
     var topicAliases: UInt16 = 10
-    var versions: Set<ProtocolVersion> = [.v3_1_1, .v5]
+    var versions = Set(ProtocolVersion.allCases)
     var security = Security()
 
     /// What is one for all listeners, or one for each with per_listener_settings.

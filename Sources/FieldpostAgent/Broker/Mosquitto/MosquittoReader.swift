@@ -250,10 +250,9 @@ struct MosquittoReader {
 
     private mutating func readVersions(_ line: MosquittoLine) throws(InvalidText) {
         let words = try line.string().split { $0 == "," || $0.isBlank }
-        let versions = Set<ProtocolVersion>(words.compactMap { $0 == "4" ? .v3_1_1 : $0 == "5" ? .v5 : nil })
-        if words.contains("3") { note(.notHonoured, line, "MQTT 3.1 is not spoken; 3.1.1 and 5.0 are") }
+        let versions = Set(words.compactMap { UInt8($0).flatMap(ProtocolVersion.init(rawValue:)) })
         if versions.isEmpty {
-            throw InvalidText("\"\(line.rest)\" leaves nothing to speak", mend: "write 4, 5 or both")
+            throw InvalidText("\"\(line.rest)\" leaves nothing to speak", mend: "write 3, 4, 5 or several")
         }
         try change(line) { $0.versions = versions }
     }
