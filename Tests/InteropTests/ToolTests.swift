@@ -127,6 +127,40 @@ import Testing
         }
     }
 
+    /// In the wild this is a site's Mosquitto whose upstream is a gateway.
+    @Test(arguments: ["mqttv311", "mqttv31", "mqttv50"])
+    func `a Mosquitto that bridges everything both ways makes no loop, and retained messages stay so`(version: String)
+        async throws
+    {
+        try await Stage.with { stage in
+            let mosquitto = try await Mosquitto.start(lines: [
+                "connection up", "address 127.0.0.1:\(stage.addresses.ports[.tcp] ?? 0)",
+                "bridge_protocol_version \(version)", "topic # both 1", "restart_timeout 1",
+            ])
+            let inside = try await stage.connect(Variant(.pahoPython, .v5, .tcp), "inside")
+            try await inside.subscribe("site/#", .atLeastOnce)
+            // The bridge has subscribed when it carries what is said behind it.
+            try await mosquitto.log.line(containing: "Received SUBACK")
+            try await inside.publish(Post("site/down", "down", .atLeastOnce, retain: true))
+            try await mosquitto.log.line(containing: "Received PUBLISH from local")
+            try await mosquittoPub(port: mosquitto.port, "site/up", "up", retain: true)
+            let got = try await inside.inbox.wait(for: 2)
+            #expect(got.map(\.payload) == ["down", "up"])
+            // What comes behind shows that nothing has come twice.
+            try await mosquittoPub(port: mosquitto.port, "site/end", "end")
+            #expect(try await inside.inbox.wait(for: 3).map(\.payload) == ["down", "up", "end"])
+            // They are retained on the other side, too.
+            let late = try await stage.connect(Variant(.pahoPython, .v5, .tcp), "late")
+            try await late.subscribe("site/#", .atLeastOnce)
+            #expect(Set(try await late.inbox.wait(for: 2).map(\.payload)) == ["down", "up"])
+            let there = try await runProgram(
+                systemProgram("mosquitto_sub"),
+                ["-p", "\(mosquitto.port)", "-t", "site/#", "-C", "2", "--retained-only", "-W", "20"])
+            #expect(there.output.sorted() == ["down", "up"])
+            await mosquitto.kill()
+        }
+    }
+
     @Test(arguments: [3, 5]) func `fieldpost pub and sub speak with everybody`(version: Int) async throws {
         try await Stage.with { stage in
             let reader = try await stage.connect(Variant(.mqttJS, .v5, .ws), "reader")

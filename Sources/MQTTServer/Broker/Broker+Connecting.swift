@@ -55,7 +55,8 @@ extension Broker {
 
         put(
             BrokerConnection(
-                id: id, peer: BrokerConnection.Peer(client, will: connect.will), session: session,
+                id: id, peer: BrokerConnection.Peer(client, will: connect.will, isBridge: connect.isBridge),
+                session: session,
                 version: connect.version,
                 patience: keepAlive > 0 ? .milliseconds(Int64(keepAlive) * 1_500) : nil, lastHeard: now,
                 window: window(of: connect, client),

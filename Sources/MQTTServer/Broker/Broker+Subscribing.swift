@@ -11,6 +11,10 @@ extension Broker {
         var offers: [Subscription] = []
         for wanted in subscribe.subscriptions {
             var subscription = wanted
+            if connection.peer.isBridge, !wanted.filter.isShared {
+                // What keeps a bridge from being a loop, and retained messages retained; a bridge of 5.0 asks for it.
+                (subscription.noLocal, subscription.retainAsPublished) = (true, true)
+            }
             let verdict = judge(&subscription, connection)
             guard verdict == .accept else {
                 if case .refuse(let code) = verdict {

@@ -7,10 +7,12 @@ struct BrokerConnection: Sendable {
     final class Peer: Sendable {
         let accepted: AcceptedClient
         let will: Will?
+        let isBridge: Bool
 
-        init(_ accepted: AcceptedClient, will: Will?) {
+        init(_ accepted: AcceptedClient, will: Will?, isBridge: Bool) {
             self.accepted = accepted
             self.will = will
+            self.isBridge = isBridge
         }
     }
 

@@ -14,6 +14,10 @@ public struct Connect: Sendable, Hashable {
     public var password: ByteBuffer?
     public var will: Will?
     public var properties: Properties
+    /// Mosquitto's bridges of 3.1 and 3.1.1 say that they are bridges by the highest bit of the protocol level, and try again
+    /// without it where that is answered with return code 1 (mosquitto.conf(5), try_private). Under 5.0 they say by
+    /// subscription options what they want.
+    public var isBridge = false
 
     public init(
         version: ProtocolVersion, clientIdentifier: String, cleanStart: Bool = true, keepAlive: UInt16 = 60,
@@ -57,7 +61,7 @@ extension Connect {
 
     func write(to buffer: inout ByteBuffer) {
         buffer.writePrefixed(version.protocolName)
-        buffer.writeInteger(version.rawValue)
+        buffer.writeInteger(version.rawValue | (isBridge && version != .v5 ? Self.bridge : 0))
         buffer.writeInteger(flags)
         buffer.writeInteger(keepAlive)
         buffer.write(properties, version: version)
@@ -69,7 +73,7 @@ extension Connect {
 
     init(from reader: inout PacketReader) throws(DecodingError) {
         let flags: UInt8
-        (version, flags) = try Self.readHead(from: &reader)
+        (version, isBridge, flags) = try Self.readHead(from: &reader)
         let will = try Will.Flags(connectFlags: flags, of: reader)
         cleanStart = flags & ConnectFlag.cleanStart != 0
         keepAlive = try reader.readUInt16()
@@ -93,14 +97,17 @@ extension Connect {
     /// peer that speaks something else is to be told that, not where its packet differs from ours.
     private static func readHead(
         from reader: inout PacketReader
-    ) throws(DecodingError) -> (ProtocolVersion, flags: UInt8) {
+    ) throws(DecodingError) -> (ProtocolVersion, isBridge: Bool, flags: UInt8) {
         let name = try reader.readBinary()
         let isOf3_1 = name == ByteBuffer(string: ProtocolVersion.v3_1.protocolName)
         guard isOf3_1 || name == ByteBuffer(string: ProtocolVersion.v5.protocolName) else {
             throw reader.failure(.invalidProtocolName)
         }
         let level = try reader.readByte()
-        guard let version = ProtocolVersion(rawValue: level), isOf3_1 == (version == .v3_1) else {
+        let isBridge =
+            level == ProtocolVersion.v3_1.rawValue | bridge || level == ProtocolVersion.v3_1_1.rawValue | bridge
+        guard let version = ProtocolVersion(rawValue: isBridge ? level ^ bridge : level), isOf3_1 == (version == .v3_1)
+        else {
             throw isOf3_1
                 ? reader.failure(.invalidProtocolName) : reader.failure(.unsupportedProtocolVersion, found: Int(level))
         }
@@ -110,8 +117,10 @@ extension Connect {
         if version != .v5, flags & ConnectFlag.password != 0, flags & ConnectFlag.username == 0 {
             throw reader.failure(.passwordWithoutUsername)
         }
-        return (version, flags)
+        return (version, isBridge, flags)
     }
+
+    private static let bridge: UInt8 = 0x80
 
     private var flags: UInt8 {
         var flags: UInt8 = cleanStart ? ConnectFlag.cleanStart : 0

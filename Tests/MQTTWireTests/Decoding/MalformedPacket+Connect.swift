@@ -68,12 +68,12 @@ extension MalformedPacket {
             "10 0D 00 04 4D 51 54 54 06 02 00 3C 00 01 63", .unsupportedProtocolVersion, "MQTT-3.1.2-2",
             .unsupportedProtocolVersion),
         Self(
-            "CONNECT with protocol level 0x84", .v3_1_1,
-            "10 0D 00 04 4D 51 54 54 84 02 00 3C 00 01 63", .unsupportedProtocolVersion, "MQTT-3.1.2-2",
+            "CONNECT with protocol level 0x85", .v3_1_1,
+            "10 0D 00 04 4D 51 54 54 85 02 00 3C 00 01 63", .unsupportedProtocolVersion, "MQTT-3.1.2-2",
             .unsupportedProtocolVersion),
         Self(
-            "CONNECT with protocol level 0x84", .v5,
-            "10 0D 00 04 4D 51 54 54 84 02 00 3C 00 01 63", .unsupportedProtocolVersion, "MQTT-3.1.2-2",
+            "CONNECT with protocol level 0x85", .v5,
+            "10 0D 00 04 4D 51 54 54 85 02 00 3C 00 01 63", .unsupportedProtocolVersion, "MQTT-3.1.2-2",
             .unsupportedProtocolVersion),
         Self(
             "CONNECT with protocol level 0xFF", .v3_1_1,

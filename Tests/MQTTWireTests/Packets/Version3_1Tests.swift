@@ -34,6 +34,19 @@ import Testing
         #expect(try decode(hex, by: PacketDecoder(maximumPacketSize: 100)) == .connect(connect))
     }
 
+    @Test(arguments: [
+        ("10 0D 00 04 4D 51 54 54 84 02 00 3C 00 01 63", ProtocolVersion.v3_1_1),
+        ("10 0F 00 06 4D 51 49 73 64 70 83 02 00 3C 00 01 63", .v3_1),
+    ])
+    func `a bridge says so by the highest bit of the level`(hex: String, version: ProtocolVersion) throws {
+        var connect = Connect(version: version, clientIdentifier: "c")
+        connect.isBridge = true
+        #expect(try decode(hex, by: PacketDecoder(maximumPacketSize: 100)) == .connect(connect))
+        var buffer = ByteBuffer()
+        try Packet.connect(connect).encode(into: &buffer, version: version)
+        #expect(buffer == ByteBuffer(hex: hex))
+    }
+
     @Test func `a client identifier may be longer than 23 characters`() throws {
         let connect = Connect(version: .v3_1, clientIdentifier: String(repeating: "c", count: 24), cleanStart: false)
         var buffer = ByteBuffer()
