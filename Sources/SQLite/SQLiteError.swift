@@ -22,8 +22,13 @@ public struct SQLiteError: Error, Sendable, Hashable {
 
     /// No room: the disk is full or the database has reached its page limit.
     public var isFull: Bool { code == SQLITE_FULL }
-    /// The file is damaged or was never a database.
-    public var isCorrupt: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
+    /// The file is damaged or was never a database; also where the damage is in the text of its schema, which then lacks
+    /// what statements name.
+    public var isCorrupt: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB || contradictsSchema }
+    /// SQLite has no code for it, but a message ("no such column: …", "table … has no column named …").
+    private var contradictsSchema: Bool {
+        code == SQLITE_ERROR && ["no such table", "no such column", "table "].contains { message.hasPrefix($0) }
+    }
     /// Another connection held its lock for longer than the busy timeout.
     public var isBusy: Bool { code == SQLITE_BUSY || code == SQLITE_LOCKED }
     /// The file, or its directory, cannot be written to.

@@ -92,6 +92,22 @@ import Units
         #expect(folder.names.filter { $0.hasSuffix(".repaired") }.isEmpty)
     }
 
+    @Test(arguments: ["TABLE message", "TABLE released", "TABLE meta"])
+    func `damage in the text of the schema is damage (D6)`(text: String) async throws {
+        var bytes = try await prepare()
+        let place = try #require(bytes.indices.first { bytes[$0...].starts(with: text.utf8) })
+        // The last letter of a name.
+        bytes[place + text.utf8.count - 1] = UInt8(ascii: "q")
+        try Folder.write(bytes, to: folder.queue)
+        let outbox = try await Outbox.opened(folder)
+        _ = try await outbox.append([message("new")])
+        let status = try await outbox.status()
+        #expect(status.state == .durable)
+        #expect(status.damage != nil)
+        #expect(try await outbox.texts(maximumCount: 1000).last == "new")
+        await outbox.close()
+    }
+
     @Test func `a file that was cut off gives what is left of it (D6)`() async throws {
         let bytes = try await prepare()
         try Folder.write(Array(bytes.prefix(bytes.count / 2)), to: folder.queue)

@@ -11,7 +11,7 @@ import Testing
     }
 
     private func take(_ count: Int, from client: LocalClient, acknowledge: Bool = true) async throws -> [LocalMessage] {
-        try await within(.seconds(20), "\(count) messages") {
+        try await within(.seconds(60), "\(count) messages") {
             var messages: [LocalMessage] = []
             for await message in client.messages {
                 messages.append(message)

@@ -138,6 +138,25 @@ import Units
         await store.close()
     }
 
+    @Test(arguments: ["expiry INTEGER NOT NULL, ends", "TABLE session", "TABLE retained"])
+    func `damage in the text of the schema is damage (D6)`(text: String) async throws {
+        var bytes = try await prepare()
+        let place = try #require(bytes.indices.first { bytes[$0...].starts(with: text.utf8) })
+        // The last letter of a name.
+        bytes[place + text.utf8.count - 1] = UInt8(ascii: "q")
+        try self.place.directory.write(bytes, to: "broker.db")
+        let (store, state) = try await self.place.open()
+        var status = await store.commit(
+            try retained(state.nextMessageID, "n") + [.session(session(999))], at: self.place.now)
+        if status.wantsEverything { status = await store.replaceEverything(with: state, at: self.place.now) }
+        #expect(status.failure == nil)
+        #expect(self.place.damagedFiles().count == 1)
+        await store.close()
+        let (again, _) = try await self.place.open()
+        #expect(await again.commit([.session(session(1_000))], at: self.place.now).failure == nil)
+        await again.close()
+    }
+
     @Test func `a file that was cut off gives what is left of it (D6)`() async throws {
         let bytes = try await prepare()
         for part in 1...7 {
