@@ -48,18 +48,25 @@ extension AgentConfiguration {
     public func queuedMessages(of uplink: String? = nil, limit: Int, asJSON: Bool) throws -> [String] {
         try Outbox.inspect(path: queue(of: uplink).path, limit: limit).messages.map { queued in
             let message = queued.message
+            let payload = Self.shown(message.payload)
             guard asJSON else {
                 return
-                    "\(queued.sequence)  \(queued.accepted.iso8601)  \(message.topic)  \(String(buffer: message.payload))"
+                    "\(queued.sequence)  \(queued.accepted.iso8601)  \(message.topic)  \(Console.printable(payload.text))"
             }
             let json: JSON = [
                 "seq": .integer(queued.sequence), "accepted": .string(queued.accepted.iso8601),
                 "topic": .string(message.topic.string), "qos": .integer(Int64(message.qos.rawValue)),
                 "retain": .boolean(message.retain), "priority": .string("\(message.priority)"),
-                "payload": .string(String(buffer: message.payload)),
+                payload.isHexadecimal ? "payload_hex" : "payload": .string(payload.text),
             ]
             return json.text
         }
+    }
+
+    /// A payload as its text, or, where it is none, such as CBOR and Sparkplug's, byte by byte.
+    private static func shown(_ payload: ByteBuffer) -> (text: String, isHexadecimal: Bool) {
+        if let text = String(validating: payload.readableBytesView, as: UTF8.self) { return (text, false) }
+        return (String(decoding: MessageFormat.hexadecimal(payload, "0123456789abcdef"), as: UTF8.self), true)
     }
 
     /// What is wrong with a text that should be a duration; nil if nothing is.

@@ -143,8 +143,9 @@ extension MQTTClient {
         steps = ExchangeSteps(seen: steps.seen)
         // Whoever wanted "now" is told that now has passed; what was sent may still be acknowledged later.
         direct.removeAll()
-        let stored = Set(storedWaiters.values)
-        for token in Array(waiters.keys) where !stored.contains(token) {
+        // Who waits for what is stored waits for the next connection.
+        let patient = deliveryWaiters.union(storedWaiters.values)
+        for token in Array(waiters.keys) where !patient.contains(token) {
             resume(token, throwing: ClientError.connectionLost)
         }
         sentRequests.removeAll()

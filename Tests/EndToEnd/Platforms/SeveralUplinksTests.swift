@@ -153,6 +153,12 @@ import Units
                 "queue", "list", "--uplink", "homeassistant", "--config", station.file)
             #expect(list.output.allSatisfy { $0.contains("  fieldpost/station/") || $0.contains("  homeassistant/") })
             #expect(list.output.count > 5)
+            // What is no text is shown byte by byte: a payload of Sparkplug begins with its time.
+            let binary = try await station.fieldpost("queue", "list", "--uplink", "plant", "--config", station.file)
+            #expect(binary.output.allSatisfy { $0.contains("  spBv1.0/") && $0.contains("  08") })
+            let json = try await station.fieldpost(
+                "queue", "list", "--json", "--uplink", "plant", "--config", station.file)
+            #expect(json.output.allSatisfy { $0.contains(#""payload_hex":"08"#) })
             try await station.stop(agent)
 
             let unknown = try await station.fieldpost("queue", "status", "--uplink", "plan", "--config", station.file)

@@ -186,6 +186,23 @@ import Testing
         await server.stop()
     }
 
+    @Test func whoWaitsForDeliveryWaitsForTheNextConnectionToo() async throws {
+        let server = try await ScriptedServer.start(
+            [.receive(45), .send(Self.accepted), .receive(11), .reset],
+            [.receive(45), .send(Self.accepted), .receive(11), .send([0x40, 0x02, 0x00, 0x02])])
+        let client = MQTTClient(quick(port: server.port), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        try await client.publish(message("topic", "x"))
+        let waiting = Task { try await client.waitUntilDelivered(timeout: .seconds(30)) }
+        try await eventually("who waits") { await !client.deliveryWaiters.isEmpty }
+        let running = Task { await client.run() }
+        try await waiting.value
+        #expect(server.connectionCount == 2)
+        #expect(try await client.pendingCount() == 0)
+        await client.disconnect()
+        await running.value
+        await server.stop()
+    }
+
     @Test func whatTheBrokerHasAcknowledgedIsForgottenBeforeTheClientEnds() async throws {
         let server = try await ScriptedServer.start([
             .receive(45), .send(Self.accepted), .receive(11), .send([0x40, 0x02, 0x00, 0x02]),

@@ -146,7 +146,7 @@ struct MessageFormat: Sendable {
         }
     }
 
-    private static func hexadecimal(_ payload: ByteBuffer, _ digits: StaticString) -> [UInt8] {
+    static func hexadecimal(_ payload: ByteBuffer, _ digits: StaticString) -> [UInt8] {
         digits.withUTF8Buffer { digits in
             payload.readableBytesView.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         }
