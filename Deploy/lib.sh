@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # What the scripts share: finding Swift, and installing what is missing on Debian and its kin. To be sourced.
 
+# A service manager, or a container, may start a shell that knows no home.
+: "${HOME:=$(getent passwd "$(id -u)" | cut -d : -f 6)}"
+export HOME
+
 say() { printf '== %s\n' "$*"; }
 
 die() {
