@@ -3,6 +3,14 @@ internal import NIOCore
 internal import OpenSSLTransport
 internal import WebSocketTransport
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
 /// A client's connection: the end of its channel's pipeline, and what the driver knows of it.
 ///
 /// It lives on the server's event loop and hands everything to the server at once, so nothing is queued or copied in
@@ -143,7 +151,9 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if ending == nil { ending = "\(error)" }
+        if ending == nil {
+            ending = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+        }
         // TLS and WebSocket close by themselves, with a word to the peer.
         if error is TLSError || error is WebSocketError { return }
         context.close(promise: nil)
