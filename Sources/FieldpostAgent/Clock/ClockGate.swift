@@ -42,7 +42,8 @@ actor ClockGate {
     private var judge: ClockJudge
     private var stage = Stage.open
     private var opening: Task<Outbox, any Error>?
-    private var appending = 0
+    /// How many reports have ever been on their way into the queue, and how many are not there yet.
+    private var (appended, appending) = (0, 0)
     private var waited = Duration.zero
 
     /// - Parameters:
@@ -112,6 +113,7 @@ actor ClockGate {
     }
 
     private func hold(_ reports: [HeldReport]) async {
+        appended += 1
         appending += 1
         defer { appending -= 1 }
         do {
@@ -129,7 +131,12 @@ actor ClockGate {
 
     private func open() async throws -> Outbox {
         let (path, options, logger) = (path, options, logger)
-        let task = opening ?? Task { try await Outbox.open(path: path, options: options, logger: logger) }
+        // Without a time nothing expires: a clock that leaps by days says nothing of how long something has waited.
+        let task =
+            opening
+            ?? Task {
+                try await Outbox.open(path: path, options: options, logger: logger) { Timestamp(milliseconds: 0) }
+            }
         opening = task
         do {
             return try await task.value
@@ -142,31 +149,34 @@ actor ClockGate {
     /// Hands everything on in the order in which it came. What is handed on and not deleted yet when the board dies is
     /// handed on again.
     private func empty() async {
-        var count = 0
+        var (count, unreadable) = (0, 0)
         do {
             let outbox = try await open()
             while !Task.isCancelled {
+                let known = appended
                 let stored = try await outbox.next(maximumCount: Self.batch, maximumBytes: 1 << 20)
                 if stored.isEmpty {
-                    // Something may be on its way into the queue.
-                    if appending == 0 { break }
+                    // Something may be on its way into the queue, or have come there meanwhile.
+                    if appending == 0, appended == known { break }
                     try await outbox.flush()
                     await Task.yield()
                     continue
                 }
                 let held = stored.compactMap { HeldReport($0.message.payload) }
                 count += held.count
+                unreadable += stored.count - held.count
                 await world.deliver(held.map { judged($0) })
                 try await outbox.acknowledge(stored.map(\.id))
             }
             guard !Task.isCancelled else { return }
             stage = .open
-            let losses = try await outbox.status().losses
+            let status = try await outbox.status()
+            let lost = status.losses.byCause.reduce(Int64(unreadable)) { $0 + $1.count }
             await close()
-            remove()
+            // The file that is named so may be a newer Fieldpost's, which leaves it to that one.
+            if status.newer == nil { remove() }
             logger.notice(
-                "readings that waited for the clock are told",
-                metadata: ["count": "\(count)", "lost": "\(losses.byCause.reduce(0) { $0 + $1.count })"])
+                "readings that waited for the clock are told", metadata: ["count": "\(count)", "lost": "\(lost)"])
         } catch {
             stage = .open
             logger.error(
