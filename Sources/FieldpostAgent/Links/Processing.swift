@@ -54,7 +54,12 @@ actor Processing {
                 alarm: member.name, sensor: "", state: .cleared, isActive: false, severity: .info, time: .now())
         }
         forgotten = []
-        await hand(over: (alarms.reports + gone).map(Report.alarm))
+        let retold = alarms.reports.map { report in
+            var report = report
+            report.isRetold = true
+            return report
+        }
+        await hand(over: (retold + gone).map(Report.alarm))
     }
 
     // MARK: What comes
