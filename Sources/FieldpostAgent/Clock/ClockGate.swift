@@ -25,6 +25,8 @@ actor ClockGate {
         var isConnected: @Sendable () async -> Bool
         /// Comes back when the links' queues have them.
         var deliver: @Sendable ([Report]) async -> Void
+        /// Puts right what is kept elsewhere.
+        var clockWasSet: @Sendable (ClockJudge) async -> Void = { _ in }
         var pause: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     }
 
@@ -45,6 +47,7 @@ actor ClockGate {
     /// How many reports have ever been on their way into the queue, and how many are not there yet.
     private var (appended, appending) = (0, 0)
     private var waited = Duration.zero
+    private var allowance = LogAllowance()
 
     /// - Parameters:
     ///   - path: of the reports that wait.
@@ -78,7 +81,7 @@ actor ClockGate {
     func run() async {
         while stage == .holding {
             guard (try? await world.pause(Self.interval)) != nil else { return }
-            observe()
+            await observe()
             if judge.isSet {
                 logger.notice("the clock is set", metadata: ["time": "\(world.moment().wall.iso8601)"])
             } else if await world.isConnected() {
@@ -96,15 +99,16 @@ actor ClockGate {
         if stage == .emptying { await empty() }
     }
 
-    private func observe() {
-        let moment = world.moment()
+    private func observe() async {
+        let (moment, wasSet) = (world.moment(), judge.isSet)
         judge.observe(moment, isKnown: Self.isKnown(moment.wall, world, patience))
+        if !wasSet, judge.isSet { await world.clockWasSet(judge) }
     }
 
     /// Takes reports on their way to the links; comes back when they are on disk, here or there.
     func accept(_ reports: [Report]) async {
         if stage == .open, judge.isTrivial { return await world.deliver(reports) }
-        observe()
+        await observe()
         let judge = judge
         guard stage == .open else {
             return await hold(reports.map { HeldReport(boot: world.boot, report: $0.timed(judge.mark)) })
@@ -122,9 +126,11 @@ actor ClockGate {
             let messages = reports.map { Message(topic: topic, payload: ByteBuffer(string: $0.text)) }
             _ = try await outbox.append(messages)
         } catch {
-            logger.error(
-                "readings cannot wait for the clock: they are told with the time since the board's start",
-                metadata: ["reason": "\(error)"])
+            if let omitted = allowance.admit(at: .now) {
+                logger.error(
+                    "readings cannot wait for the clock: they are told with the time since the board's start",
+                    metadata: ["reason": "\(error)", "left-out": "\(omitted)"])
+            }
             await world.deliver(reports.map(\.report))
         }
     }
@@ -195,10 +201,21 @@ actor ClockGate {
         for suffix in ["", "-wal", "-shm", ".lock"] { unlink(path + suffix) }
     }
 
-    /// Lets go of the file; what waits in it waits for the next start.
+    /// Lets go of the file; what waits in it waits for the next start. What a disk that fails has never taken would be
+    /// forgotten, and is told as it is.
     func close() async {
         let closing = opening
         opening = nil
-        await (try? closing?.value)?.close()
+        guard let outbox = try? await closing?.value else { return }
+        try? await outbox.flush()
+        // Where some is on disk that has to go first, there is no time for it.
+        if let status = try? await outbox.status(), status.unsaved > 0, status.unsaved == status.queued {
+            while let stored = try? await outbox.next(maximumCount: Self.batch, maximumBytes: 1 << 20), !stored.isEmpty
+            {
+                await world.deliver(stored.compactMap { HeldReport($0.message.payload) }.map { judged($0) })
+                try? await outbox.acknowledge(stored.map(\.id))
+            }
+        }
+        await outbox.close()
     }
 }

@@ -107,6 +107,13 @@ actor Processing {
         await withCheckedContinuation { waiters.append($0) }
     }
 
+    /// Takes that the clock was not set, and is now: what is kept of alarms is told again after a restart, when nobody can put
+    /// it right any more, and delays that are running have not leapt.
+    func retime(_ corrected: (Timestamp) -> Timestamp) async {
+        alarms.retime(corrected)
+        if alarms.stateChanges != alarmChanges { await save() }
+    }
+
     // MARK: What is asked
 
     /// The last values of these sensors.

@@ -23,6 +23,7 @@ import Units
             var isConnected = false
             var boot = "first"
             var delivered: [Report] = []
+            var settings: [ClockJudge] = []
         }
 
         let state = Mutex(State())
@@ -57,6 +58,7 @@ import Units
                 boot: state.withLock { $0.boot },
                 isConnected: { self.state.withLock { $0.isConnected } },
                 deliver: { reports in self.state.withLock { $0.delivered += reports } },
+                clockWasSet: { judge in self.state.withLock { $0.settings.append(judge) } },
                 pause: { _ in try await iterator.next() })
             var options = OutboxOptions(durability: .relaxed, commitInterval: .milliseconds(1))
             options.maximumAge = maximumAge
@@ -201,6 +203,40 @@ import Units
         await second.run()
         #expect(times(world.delivered) == [truth])
         await second.close()
+    }
+
+    /// A folder that stands in the file's way.
+    @Test func whatADiskThatFailsDoesNotTakeIsToldAtTheEnd() async throws {
+        let (world, folder) = (World(), try TemporaryDirectory())
+        try folder.makeDirectory("held.db")
+        let gate = world.gate(folder)
+        await gate.begin()
+        for number in 0..<3 { await gate.accept([world.reading(number)]) }
+        #expect(world.delivered.isEmpty)
+        await gate.close()
+        #expect(times(world.delivered) == Array(repeating: Timestamp(milliseconds: 1_000), count: 3))
+    }
+
+    @Test(arguments: [true, false]) func whoKeepsTimesIsToldOnceThatTheClockWasSet(hasPatience: Bool) async throws {
+        let (world, folder) = (World(), try TemporaryDirectory())
+        world.state.withLock { $0.lead = $0.start - 86_400_000 }
+        let gate = world.gate(folder, patience: hasPatience ? .seconds(30) : .seconds(1))
+        await gate.begin()
+        let (taken, truth) = (world.moment.wall, world.truth)
+        let running = Task { await gate.run() }
+        if hasPatience {
+            await gate.accept([world.reading(1)])
+        } else {
+            world.state.withLock { $0.isConnected = true }
+            world.tick()
+            await running.value
+        }
+        world.setClock()
+        world.tick()
+        await running.value
+        for number in 2..<4 { await gate.accept([world.reading(number)]) }
+        #expect(world.state.withLock { $0.settings }.map { $0.corrected(taken) } == [truth])
+        await gate.close()
     }
 
     @Test func whatANewerFieldpostHasLeftWaitsForIt() async throws {
