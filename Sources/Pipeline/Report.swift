@@ -30,6 +30,8 @@ public struct AlarmReport: Sendable, Hashable {
     public var raisedAt: Timestamp?
     /// Who acknowledged it, where that was told.
     public var acknowledgedBy: String?
+    /// Whether nothing has changed: it is told again after a restart, so that what is retained of it is right.
+    public var isRetold = false
 
     public init(
         alarm: String, sensor: String, channel: String? = nil, state: AlarmState, isActive: Bool,

@@ -1,7 +1,6 @@
 public import MQTT
 public import Pipeline
 internal import Sensing
-public import Units
 
 /// Tells of some sensors only, and of their alarms.
 public struct SelectiveProfile: Profile {
@@ -20,20 +19,15 @@ public struct SelectiveProfile: Profile {
     }
 }
 
-/// Tells of no alarm whose state is older than this: for platforms where each telling is an event. Elsewhere an alarm's state
-/// is told again at each start, so that what is retained of it is right.
+/// Tells an alarm's state once: for platforms where each telling is an event. Elsewhere it is told again at each start, so
+/// that what is retained of it is right.
 public struct NewAlarmsProfile: Profile {
     private let profile: any Profile
-    private let start: Timestamp
 
-    /// - Parameter start: when this run has begun.
-    public init(_ profile: any Profile, since start: Timestamp) {
-        self.profile = profile
-        self.start = start
-    }
+    public init(_ profile: any Profile) { self.profile = profile }
 
     public func messages(for report: Report, sequence: Int64) throws -> [Message] {
-        if case .alarm(let alarm) = report, alarm.time < start { return [] }
+        if case .alarm(let alarm) = report, alarm.isRetold { return [] }
         return try profile.messages(for: report, sequence: sequence)
     }
 }

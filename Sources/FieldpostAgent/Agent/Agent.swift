@@ -75,7 +75,7 @@ public actor Agent {
         let connecting = links.map { link in Task { await link.client.run() } }
         let linking = links.map { link in Task { await link.run() } }
         let listening = links.map { link in Task { await link.listen() } }
-        let gate = gate(of: links)
+        let gate = gate(of: assembly, behind: processing)
         await gate.begin()
         let delivering = Task { await processing.run { reports in await gate.accept(reports) } }
         let waiting = Task { await gate.run() }
@@ -116,7 +116,8 @@ public actor Agent {
     }
 
     /// Through which reports come to the links.
-    private func gate(of links: [Link]) -> ClockGate {
+    private func gate(of assembly: Assembly, behind processing: Processing) -> ClockGate {
+        let links = assembly.links
         let clock = BoardClock()
         let world = ClockGate.World(
             moment: { clock.moment() }, isKnown: { clock.isKnown($0) }, boot: clock.boot,
@@ -124,7 +125,11 @@ public actor Agent {
                 for link in links where await link.client.isConnected { return true }
                 return false
             },
-            deliver: { await Self.hand($0, to: links) })
+            deliver: { await Self.hand($0, to: links) },
+            clockWasSet: { judge in
+                await processing.retime { judge.corrected($0) }
+                await assembly.retime(judge)
+            })
         return ClockGate(
             path: configuration.queue.heldPath, options: configuration.queue.options,
             patience: configuration.device.clockWait, world: world, logger: logger)

@@ -59,6 +59,14 @@ actor Board {
         announce()
     }
 
+    /// Takes that it was another time than the clock has said, since the clock was not set then.
+    func retime(_ corrected: (Timestamp) -> Timestamp) {
+        let since = corrected(presence.since)
+        guard presence.since != since else { return }
+        presence.since = since
+        announce()
+    }
+
     /// A status did not reach the broker: its news are for the next one.
     func notTold() { hasNews = true }
 

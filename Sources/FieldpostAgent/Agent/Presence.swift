@@ -45,7 +45,7 @@ struct Presence: Sendable {
         _ queue: OutboxStatus?, _ bridge: BridgeCounters.Counts?, overruns: [(sensor: String, count: UInt64)] = []
     ) -> Message {
         var members = state("online")
-        members.insert(JSON.Member("since", .string(since.iso8601)), at: 1)
+        members.insert(contentsOf: Self.since(since), at: 1)
         if let position {
             members.append(
                 JSON.Member(
@@ -72,8 +72,14 @@ struct Presence: Sendable {
 
     func offline(_ reason: StopReason, at time: Timestamp) -> Message {
         var members = state("offline", reason.rawValue)
-        members.insert(JSON.Member("since", .string(time.iso8601)), at: 2)
+        members.insert(contentsOf: Self.since(time), at: 2)
         return message(members)
+    }
+
+    /// Marked where the clock was not set (T2).
+    private static func since(_ time: Timestamp) -> [JSON.Member] {
+        let members = [JSON.Member("since", .string(time.iso8601))]
+        return time.isPlausible ? members : members + [JSON.Member("clock", "unsynced")]
     }
 
     private func state(_ state: String, _ reason: String? = nil) -> [JSON.Member] {

@@ -25,6 +25,8 @@ actor ClockGate {
         var isConnected: @Sendable () async -> Bool
         /// Comes back when the links' queues have them.
         var deliver: @Sendable ([Report]) async -> Void
+        /// Puts right what is kept elsewhere.
+        var clockWasSet: @Sendable (ClockJudge) async -> Void = { _ in }
         var pause: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     }
 
@@ -42,8 +44,10 @@ actor ClockGate {
     private var judge: ClockJudge
     private var stage = Stage.open
     private var opening: Task<Outbox, any Error>?
-    private var appending = 0
+    /// How many reports have ever been on their way into the queue, and how many are not there yet.
+    private var (appended, appending) = (0, 0)
     private var waited = Duration.zero
+    private var allowance = LogAllowance()
 
     /// - Parameters:
     ///   - path: of the reports that wait.
@@ -77,7 +81,7 @@ actor ClockGate {
     func run() async {
         while stage == .holding {
             guard (try? await world.pause(Self.interval)) != nil else { return }
-            observe()
+            await observe()
             if judge.isSet {
                 logger.notice("the clock is set", metadata: ["time": "\(world.moment().wall.iso8601)"])
             } else if await world.isConnected() {
@@ -95,15 +99,16 @@ actor ClockGate {
         if stage == .emptying { await empty() }
     }
 
-    private func observe() {
-        let moment = world.moment()
+    private func observe() async {
+        let (moment, wasSet) = (world.moment(), judge.isSet)
         judge.observe(moment, isKnown: Self.isKnown(moment.wall, world, patience))
+        if !wasSet, judge.isSet { await world.clockWasSet(judge) }
     }
 
     /// Takes reports on their way to the links; comes back when they are on disk, here or there.
     func accept(_ reports: [Report]) async {
         if stage == .open, judge.isTrivial { return await world.deliver(reports) }
-        observe()
+        await observe()
         let judge = judge
         guard stage == .open else {
             return await hold(reports.map { HeldReport(boot: world.boot, report: $0.timed(judge.mark)) })
@@ -112,6 +117,7 @@ actor ClockGate {
     }
 
     private func hold(_ reports: [HeldReport]) async {
+        appended += 1
         appending += 1
         defer { appending -= 1 }
         do {
@@ -120,16 +126,23 @@ actor ClockGate {
             let messages = reports.map { Message(topic: topic, payload: ByteBuffer(string: $0.text)) }
             _ = try await outbox.append(messages)
         } catch {
-            logger.error(
-                "readings cannot wait for the clock: they are told with the time since the board's start",
-                metadata: ["reason": "\(error)"])
+            if let omitted = allowance.admit(at: .now) {
+                logger.error(
+                    "readings cannot wait for the clock: they are told with the time since the board's start",
+                    metadata: ["reason": "\(error)", "left-out": "\(omitted)"])
+            }
             await world.deliver(reports.map(\.report))
         }
     }
 
     private func open() async throws -> Outbox {
         let (path, options, logger) = (path, options, logger)
-        let task = opening ?? Task { try await Outbox.open(path: path, options: options, logger: logger) }
+        // Without a time nothing expires: a clock that leaps by days says nothing of how long something has waited.
+        let task =
+            opening
+            ?? Task {
+                try await Outbox.open(path: path, options: options, logger: logger) { Timestamp(milliseconds: 0) }
+            }
         opening = task
         do {
             return try await task.value
@@ -142,31 +155,34 @@ actor ClockGate {
     /// Hands everything on in the order in which it came. What is handed on and not deleted yet when the board dies is
     /// handed on again.
     private func empty() async {
-        var count = 0
+        var (count, unreadable) = (0, 0)
         do {
             let outbox = try await open()
             while !Task.isCancelled {
+                let known = appended
                 let stored = try await outbox.next(maximumCount: Self.batch, maximumBytes: 1 << 20)
                 if stored.isEmpty {
-                    // Something may be on its way into the queue.
-                    if appending == 0 { break }
+                    // Something may be on its way into the queue, or have come there meanwhile.
+                    if appending == 0, appended == known { break }
                     try await outbox.flush()
                     await Task.yield()
                     continue
                 }
                 let held = stored.compactMap { HeldReport($0.message.payload) }
                 count += held.count
+                unreadable += stored.count - held.count
                 await world.deliver(held.map { judged($0) })
                 try await outbox.acknowledge(stored.map(\.id))
             }
             guard !Task.isCancelled else { return }
             stage = .open
-            let losses = try await outbox.status().losses
+            let status = try await outbox.status()
+            let lost = status.losses.byCause.reduce(Int64(unreadable)) { $0 + $1.count }
             await close()
-            remove()
+            // The file that is named so may be a newer Fieldpost's, which leaves it to that one.
+            if status.newer == nil { remove() }
             logger.notice(
-                "readings that waited for the clock are told",
-                metadata: ["count": "\(count)", "lost": "\(losses.byCause.reduce(0) { $0 + $1.count })"])
+                "readings that waited for the clock are told", metadata: ["count": "\(count)", "lost": "\(lost)"])
         } catch {
             stage = .open
             logger.error(
@@ -185,10 +201,21 @@ actor ClockGate {
         for suffix in ["", "-wal", "-shm", ".lock"] { unlink(path + suffix) }
     }
 
-    /// Lets go of the file; what waits in it waits for the next start.
+    /// Lets go of the file; what waits in it waits for the next start. What a disk that fails has never taken would be
+    /// forgotten, and is told as it is.
     func close() async {
         let closing = opening
         opening = nil
-        await (try? closing?.value)?.close()
+        guard let outbox = try? await closing?.value else { return }
+        try? await outbox.flush()
+        // Where some is on disk that has to go first, there is no time for it.
+        if let status = try? await outbox.status(), status.unsaved > 0, status.unsaved == status.queued {
+            while let stored = try? await outbox.next(maximumCount: Self.batch, maximumBytes: 1 << 20), !stored.isEmpty
+            {
+                await world.deliver(stored.compactMap { HeldReport($0.message.payload) }.map { judged($0) })
+                try? await outbox.acknowledge(stored.map(\.id))
+            }
+        }
+        await outbox.close()
     }
 }

@@ -110,6 +110,7 @@ struct HeldReport: Hashable {
         if let unit = alarm.unit { members.append(JSON.Member("unit", .string(unit))) }
         if let raised = alarm.raisedAt { members.append(JSON.Member("raised", .integer(raised.milliseconds))) }
         if let by = alarm.acknowledgedBy { members.append(JSON.Member("by", .string(by))) }
+        if alarm.isRetold { members.append(JSON.Member("retold", true)) }
         return .object(members)
     }
 
@@ -120,9 +121,11 @@ struct HeldReport: Hashable {
             let severity = json["severity"]?.string.flatMap(AlarmSeverity.init(rawValue:)),
             let time = time(json["time"])
         else { return nil }
-        return AlarmReport(
+        var alarm = AlarmReport(
             alarm: name, sensor: sensor, channel: json["channel"]?.string, state: state, isActive: isActive,
             severity: severity, value: json["value"].flatMap(value), unit: json["unit"]?.string, time: time,
             raisedAt: Self.time(json["raised"]), acknowledgedBy: json["by"]?.string)
+        alarm.isRetold = json["retold"]?.boolean ?? false
+        return alarm
     }
 }

@@ -141,6 +141,8 @@ struct Assembly: Sendable {
         for entry in boards { await entry.board.set(sensor, failing: reason) }
     }
 
+    func retime(_ judge: ClockJudge) async { for entry in boards { await entry.board.retime { judge.corrected($0) } } }
+
     /// What the agent says of itself.
     func status() async -> JSON {
         guard let board = boards.first?.board else { return .null }

@@ -77,7 +77,7 @@ extension AgentConfiguration {
                     uniquingKeysWith: { first, _ in first }),
                 position: device.position)
         case .senml(let senml): profile = senml
-        case .oneNET(let oneNET): profile = NewAlarmsProfile(OneNETProfile(oneNET), since: .now())
+        case .oneNET(let oneNET): profile = NewAlarmsProfile(OneNETProfile(oneNET))
         case .sparkplug(let sparkplug): profile = SparkplugProfile(sparkplug)
         }
         return uplink.sensors.map { SelectiveProfile(profile, sensors: $0) } ?? profile

@@ -54,7 +54,12 @@ actor Processing {
                 alarm: member.name, sensor: "", state: .cleared, isActive: false, severity: .info, time: .now())
         }
         forgotten = []
-        await hand(over: (alarms.reports + gone).map(Report.alarm))
+        let retold = alarms.reports.map { report in
+            var report = report
+            report.isRetold = true
+            return report
+        }
+        await hand(over: (retold + gone).map(Report.alarm))
     }
 
     // MARK: What comes
@@ -100,6 +105,13 @@ actor Processing {
         gathered += reports
         bell.continuation.yield()
         await withCheckedContinuation { waiters.append($0) }
+    }
+
+    /// Takes that the clock was not set, and is now: what is kept of alarms is told again after a restart, when nobody can put
+    /// it right any more, and delays that are running have not leapt.
+    func retime(_ corrected: (Timestamp) -> Timestamp) async {
+        alarms.retime(corrected)
+        if alarms.stateChanges != alarmChanges { await save() }
     }
 
     // MARK: What is asked

@@ -135,6 +135,15 @@ public struct Alarm: Sendable {
         return report(value, unit, at: now)
     }
 
+    /// Takes that it was another time than the clock has said, since the clock was not set then.
+    public mutating func retime(_ corrected: (Timestamp) -> Timestamp) {
+        let former = (since, changedAt, raisedAt, repeatedAt)
+        func change(_ time: Timestamp) -> Timestamp { corrected(time).bounded }
+        (since, raisedAt) = (since.map(change), raisedAt.map(change))
+        (changedAt, repeatedAt) = (change(changedAt), change(repeatedAt))
+        if former != (since, changedAt, raisedAt, repeatedAt) { changes += 1 }
+    }
+
     /// Takes that somebody knows of it.
     ///
     /// - Returns: nil if it is not raised, or acknowledged already.

@@ -57,6 +57,15 @@ public struct AlarmBoard: Sendable {
         update(waiting.sorted()) { $0.advance(to: time) }
     }
 
+    /// Takes that it was another time than the clock has said, since the clock was not set then.
+    public mutating func retime(_ corrected: (Timestamp) -> Timestamp) {
+        for index in alarms.indices {
+            let changes = alarms[index].changes
+            alarms[index].retime(corrected)
+            stateChanges += alarms[index].changes - changes
+        }
+    }
+
     /// Takes that somebody knows of an alarm.
     ///
     /// - Returns: what has changed; nothing if the alarm is not raised, or acknowledged already.

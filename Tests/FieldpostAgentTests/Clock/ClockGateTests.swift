@@ -23,6 +23,7 @@ import Units
             var isConnected = false
             var boot = "first"
             var delivered: [Report] = []
+            var settings: [ClockJudge] = []
         }
 
         let state = Mutex(State())
@@ -46,7 +47,9 @@ import Units
 
         var delivered: [Report] { state.withLock { $0.delivered } }
 
-        func gate(_ folder: TemporaryDirectory, patience: Duration = .seconds(30)) -> ClockGate {
+        func gate(
+            _ folder: TemporaryDirectory, patience: Duration = .seconds(30), maximumAge: Duration? = nil
+        ) -> ClockGate {
             let (stream, continuation) = AsyncStream<Void>.makeStream()
             ticks.withLock { $0 = continuation }
             let iterator = Ticks(stream)
@@ -55,11 +58,13 @@ import Units
                 boot: state.withLock { $0.boot },
                 isConnected: { self.state.withLock { $0.isConnected } },
                 deliver: { reports in self.state.withLock { $0.delivered += reports } },
+                clockWasSet: { judge in self.state.withLock { $0.settings.append(judge) } },
                 pause: { _ in try await iterator.next() })
+            var options = OutboxOptions(durability: .relaxed, commitInterval: .milliseconds(1))
+            options.maximumAge = maximumAge
             return ClockGate(
-                path: folder.path("held.db"),
-                options: OutboxOptions(durability: .relaxed, commitInterval: .milliseconds(1)), patience: patience,
-                world: world, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                path: folder.path("held.db"), options: options, patience: patience, world: world,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
 
         /// The gate may look at the clock so often.
@@ -179,6 +184,81 @@ import Units
         #expect(world.delivered.contains(.failure(sensor: "t", reason: "gone", time: expected)))
     }
 
+    /// systemd-timesyncd lets a board go on at the time of its last shutdown. What waited on the board did so for seconds,
+    /// however long the board was off.
+    @Test func aClockThatLeapsLetsNothingExpire() async throws {
+        let (world, folder) = (World(), try TemporaryDirectory())
+        // The queue that holds it sees the test machine's time, if any.
+        world.state.withLock { $0.lead = Timestamp.now().milliseconds - $0.sinceBoot }
+        let first = world.gate(folder, maximumAge: .milliseconds(1))
+        await first.begin()
+        let truth = world.truth
+        await first.accept([world.reading(1)])
+        await first.close()
+        try await Task.sleep(for: .milliseconds(20))
+        world.pass(1_000)
+        world.setClock()
+        let second = world.gate(folder, maximumAge: .milliseconds(1))
+        await second.begin()
+        await second.run()
+        #expect(times(world.delivered) == [truth])
+        await second.close()
+    }
+
+    /// A folder that stands in the file's way.
+    @Test func whatADiskThatFailsDoesNotTakeIsToldAtTheEnd() async throws {
+        let (world, folder) = (World(), try TemporaryDirectory())
+        try folder.makeDirectory("held.db")
+        let gate = world.gate(folder)
+        await gate.begin()
+        for number in 0..<3 { await gate.accept([world.reading(number)]) }
+        #expect(world.delivered.isEmpty)
+        await gate.close()
+        #expect(times(world.delivered) == Array(repeating: Timestamp(milliseconds: 1_000), count: 3))
+    }
+
+    @Test(arguments: [true, false]) func whoKeepsTimesIsToldOnceThatTheClockWasSet(hasPatience: Bool) async throws {
+        let (world, folder) = (World(), try TemporaryDirectory())
+        world.state.withLock { $0.lead = $0.start - 86_400_000 }
+        let gate = world.gate(folder, patience: hasPatience ? .seconds(30) : .seconds(1))
+        await gate.begin()
+        let (taken, truth) = (world.moment.wall, world.truth)
+        let running = Task { await gate.run() }
+        if hasPatience {
+            await gate.accept([world.reading(1)])
+        } else {
+            world.state.withLock { $0.isConnected = true }
+            world.tick()
+            await running.value
+        }
+        world.setClock()
+        world.tick()
+        await running.value
+        for number in 2..<4 { await gate.accept([world.reading(number)]) }
+        #expect(world.state.withLock { $0.settings }.map { $0.corrected(taken) } == [truth])
+        await gate.close()
+    }
+
+    @Test func whatANewerFieldpostHasLeftWaitsForIt() async throws {
+        let (world, folder) = (World(), try TemporaryDirectory())
+        try await Outbox.open(path: folder.path("held.db")).close()
+        // SQLite's user_version, big-endian, is the format.
+        var bytes = try folder.readBytes("held.db")
+        bytes.replaceSubrange(60..<64, with: [0, 0, 0, 9])
+        _ = try folder.write(bytes, to: "held.db")
+        let gate = world.gate(folder)
+        await gate.begin()
+        let truth = world.truth
+        await gate.accept([world.reading(1)])
+        let running = Task { await gate.run() }
+        world.setClock()
+        world.tick()
+        await running.value
+        await gate.close()
+        #expect(times(world.delivered) == [truth])
+        #expect(try folder.readBytes("held.db") == bytes)
+    }
+
     @Test func everythingArrivesOnceAndInOrder() async throws {
         for seed in 0..<40 as Range<UInt64> {
             var random = SplitMix64(seed: seed)
@@ -257,10 +337,11 @@ import Units
                             acknowledgedBy: "Li")))
             }
         }
-        reports.append(
-            .alarm(
-                AlarmReport(
-                    alarm: "x", sensor: "", state: .cleared, isActive: false, severity: .info, time: time)))
+        var retold = AlarmReport(
+            alarm: "x", sensor: "", state: .cleared, isActive: false, severity: .info, time: time)
+        reports.append(.alarm(retold))
+        retold.isRetold = true
+        reports.append(.alarm(retold))
         for report in reports {
             let held = HeldReport(boot: "b", report: report)
             #expect(HeldReport(ByteBuffer(string: held.text)) == held)

@@ -251,4 +251,31 @@ import Units
         #expect(alarm.due == noon(60))
         #expect(brief(alarm.advance(to: noon(60))) == "raised 90%")
     }
+
+    // MARK: A clock that is set
+
+    /// Three days after a board's last shutdown it is told so.
+    @Test func `a delay that is running does not leap with the clock`() {
+        var board = AlarmBoard([Self.rule(for: 60)])
+        let leap = Duration.seconds(3 * 86_400)
+        #expect(board.accept([fill(10, 0)]).count == 1)
+        #expect(board.accept([fill(90, 10)]).isEmpty)
+        let changes = board.stateChanges
+        board.retime { $0 + leap }
+        #expect(board.stateChanges > changes)
+        #expect(board.advance(to: noon(20) + leap).isEmpty)
+        #expect(board.due == noon(70) + leap)
+        let raised = board.advance(to: noon(70) + leap)
+        #expect(raised.map(\.raisedAt) == [noon(70) + leap])
+    }
+
+    @Test func `what is told again after a restart has been put right`() {
+        let (rule, leap) = (Self.rule(), Duration.seconds(3 * 86_400))
+        var board = AlarmBoard([rule])
+        #expect(board.accept([fill(90, 10)]).count == 1)
+        board.retime { $0 + leap }
+        let retold = AlarmBoard([rule], state: board.state).reports
+        #expect(retold.map(\.time) == [noon(10) + leap])
+        #expect(retold.map(\.raisedAt) == [noon(10) + leap])
+    }
 }
