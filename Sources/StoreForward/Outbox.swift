@@ -347,6 +347,16 @@ public actor Outbox: SessionStore {
         return value
     }
 
+    /// Counts among this queue's losses what was lost on its way here.
+    public func count(_ losses: OutboxStatus.Losses) throws {
+        guard !isClosed else { throw OutboxError.closed }
+        var lost = Ledger()
+        lost.losses = losses
+        ledger.add(countsOf: lost)
+        isLedgerChanged = true
+        commit()
+    }
+
     /// A number that is kept with the queue; nil if it was never noted, or a damaged file has taken it along.
     public func note(_ name: String) throws -> Int64? {
         guard !isClosed else { throw OutboxError.closed }

@@ -126,6 +126,7 @@ public actor Agent {
                 return false
             },
             deliver: { await Self.hand($0, to: links) },
+            count: { try? await links[0].outbox.count($0) },
             clockWasSet: { judge in
                 await processing.retime { judge.corrected($0) }
                 await assembly.retime(judge)

@@ -25,6 +25,8 @@ actor ClockGate {
         var isConnected: @Sendable () async -> Bool
         /// Comes back when the links' queues have them.
         var deliver: @Sendable ([Report]) async -> Void
+        /// Counts what was lost while it waited.
+        var count: @Sendable (OutboxStatus.Losses) async -> Void = { _ in }
         /// Puts right what is kept elsewhere.
         var clockWasSet: @Sendable (ClockJudge) async -> Void = { _ in }
         var pause: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
@@ -91,7 +93,6 @@ actor ClockGate {
                     "the clock is still not set: what is read is told with the time since the board's start",
                     metadata: ["waited": "\(patience.compact)"])
             } else {
-                waited = .zero
                 continue
             }
             stage = .emptying
@@ -177,7 +178,10 @@ actor ClockGate {
             guard !Task.isCancelled else { return }
             stage = .open
             let status = try await outbox.status()
-            let lost = status.losses.byCause.reduce(Int64(unreadable)) { $0 + $1.count }
+            var losses = status.losses
+            losses.damaged += Int64(unreadable)
+            let lost = losses.byCause.reduce(0) { $0 + $1.count }
+            if lost > 0 { await world.count(losses) }
             await close()
             // The file that is named so may be a newer Fieldpost's, which leaves it to that one.
             if status.newer == nil { remove() }

@@ -160,6 +160,27 @@ import Units
         #expect(!folder.exists("held.db"))
     }
 
+    @Test func D1_whatALimitTakesWhileItWaitsIsCounted() async throws {
+        let (world, folder) = (World(), try TemporaryDirectory())
+        let counted = Mutex<Int64>(0)
+        let gate = ClockGate(
+            path: folder.path("held.db"),
+            options: OutboxOptions(durability: .relaxed, commitInterval: .milliseconds(1), maximumRows: 5),
+            patience: .seconds(30),
+            world: ClockGate.World(
+                moment: { world.moment }, isKnown: { _ in world.state.withLock { $0.isKnown } }, boot: "first",
+                isConnected: { false }, deliver: { reports in world.state.withLock { $0.delivered += reports } },
+                count: { losses in counted.withLock { $0 += losses.evictedByRows } }, pause: { _ in }),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        await gate.begin()
+        for number in 0..<12 { await gate.accept([world.reading(number)]) }
+        world.setClock()
+        await gate.run()
+        await gate.close()
+        #expect(world.delivered.count == 5)
+        #expect(counted.withLock { $0 } == 7)
+    }
+
     @Test(arguments: [true, false]) func T2_whatWaitsOutlivesTheAgent(isSameBoot: Bool) async throws {
         let (world, folder) = (World(), try TemporaryDirectory())
         let first = world.gate(folder)
