@@ -153,6 +153,22 @@ struct VerificationTests {
         #expect(wire.atServer.handshake?.peerCertificate == nil)
     }
 
+    @Test("A folder completes a chain as well, and need not hold anything")
+    func completedChainFromFolder() async throws {
+        let authority = try await Authority.get()
+        let middle = try await authority.leaf("middle", extensions: "basicConstraints=critical,CA:true")
+        let below = try await authority.leaf("below", issuer: middle)
+        let folder = try TemporaryDirectory()
+        var server = TLSServerConfiguration(certificate: below.certificate)
+        server.chainAuthorities = .folder(folder.path)
+        let client = TLSClientConfiguration(trustRoots: .file(authority.root))
+        #expect(try Wire(client: client, server: server).connect().atServer.handshake == nil)
+        try folder.write(try Authority.read(middle.chain), to: "middle.pem")
+        #expect(try Wire(client: client, server: server).connect().atServer.handshake != nil)
+        server.chainAuthorities = .folder("\(folder.path)/missing")
+        #expect(throws: TLSError.self) { try TLSServerContext(server) }
+    }
+
     @Test("So it does beside authorities that vouch for clients, and vouches for none itself")
     func completedChainBesideClients() async throws {
         let authority = try await Authority.get()

@@ -10,7 +10,7 @@ internal import Darwin
 
 extension ContextHandle {
     func trust(_ roots: TrustRoots) throws(TLSError) {
-        try add(roots, to: SSL_CTX_get_cert_store(pointer))
+        try add(roots, to: SSL_CTX_get_cert_store(pointer), mayBeEmpty: false)
         if roots != .system {
             X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(pointer), UInt(X509_V_FLAG_PARTIAL_CHAIN))
         }
@@ -21,13 +21,17 @@ extension ContextHandle {
     func completeChain(from authorities: TrustRoots) throws(TLSError) {
         guard let store = X509_STORE_new() else { throw .openSSL("X509_STORE_new") }
         defer { X509_STORE_free(store) }
-        try add(authorities, to: store)
+        // Mosquitto's configurations name folders in which there is nothing yet.
+        try add(authorities, to: store, mayBeEmpty: true)
         guard SSL_CTX_ctrl(pointer, SSL_CTRL_SET_CHAIN_CERT_STORE, 1, UnsafeMutableRawPointer(store)) == 1 else {
             throw .openSSL("SSL_CTX_set1_chain_cert_store")
         }
     }
 
-    private func add(_ authorities: TrustRoots, to store: OpaquePointer?) throws(TLSError) {
+    /// - Parameter mayBeEmpty: whether a folder may be without certificates.
+    private func add(
+        _ authorities: TrustRoots, to store: OpaquePointer?, mayBeEmpty: Bool
+    ) throws(TLSError) {
         ErrorQueue.clear()
         switch authorities {
         case .system: try addSystem(to: store)
@@ -35,7 +39,12 @@ extension ContextHandle {
             guard try addCertificates(from: source, to: store) > 0 else {
                 throw TLSError(.malformedFile, "\(source) holds no certificate in PEM form")
             }
-        case .folder(let path): try addFolder(path, to: store)
+        case .folder(let path):
+            guard try addFolder(path, to: store) || mayBeEmpty else {
+                throw TLSError(
+                    .malformedFile,
+                    "\(path) holds no certificate: neither one named by its hash nor a .pem, .crt or .cer file")
+            }
         }
     }
 
@@ -63,7 +72,8 @@ extension ContextHandle {
         }
     }
 
-    private func addFolder(_ path: String, to store: OpaquePointer?) throws(TLSError) {
+    /// - Returns: whether there is any certificate.
+    private func addFolder(_ path: String, to store: OpaquePointer?) throws(TLSError) -> Bool {
         guard let folder = opendir(path) else {
             throw TLSError(.unreadableFile, "\(path) cannot be read: \(String(cString: strerror(errno)))")
         }
@@ -77,17 +87,13 @@ extension ContextHandle {
             }
             if Self.isHashed(name) {
                 guard X509_STORE_load_path(store, path) == 1 else { throw .openSSL("X509_STORE_load_path") }
-                return
+                return true
             }
             if [".pem", ".crt", ".cer"].contains(where: name.hasSuffix) { files.append("\(path)/\(name)") }
         }
         var count = 0
         for file in files.sorted() { count += try addCertificates(from: .file(file), to: store) }
-        guard count > 0 else {
-            throw TLSError(
-                .malformedFile,
-                "\(path) holds no certificate: neither one named by its hash nor a .pem, .crt or .cer file")
-        }
+        return count > 0
     }
 
     /// `1a2b3c4d.0`, as `openssl rehash` names them.
