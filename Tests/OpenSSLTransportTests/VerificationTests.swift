@@ -153,6 +153,43 @@ struct VerificationTests {
         #expect(wire.atServer.handshake?.peerCertificate == nil)
     }
 
+    @Test("A folder completes a chain as well, and need not hold anything")
+    func completedChainFromFolder() async throws {
+        let authority = try await Authority.get()
+        let middle = try await authority.leaf("middle", extensions: "basicConstraints=critical,CA:true")
+        let below = try await authority.leaf("below", issuer: middle)
+        let folder = try TemporaryDirectory()
+        var server = TLSServerConfiguration(certificate: below.certificate)
+        server.chainAuthorities = .folder(folder.path)
+        let client = TLSClientConfiguration(trustRoots: .file(authority.root))
+        #expect(try Wire(client: client, server: server).connect().atServer.handshake == nil)
+        try folder.write(try Authority.read(middle.chain), to: "middle.pem")
+        #expect(try Wire(client: client, server: server).connect().atServer.handshake != nil)
+        server.chainAuthorities = .folder("\(folder.path)/missing")
+        #expect(throws: TLSError.self) { try TLSServerContext(server) }
+    }
+
+    @Test("So it does beside authorities that vouch for clients, and vouches for none itself")
+    func completedChainBesideClients() async throws {
+        let authority = try await Authority.get()
+        let middle = try await authority.leaf("middle", extensions: "basicConstraints=critical,CA:true")
+        let below = try await authority.leaf("below", issuer: middle)
+        let other = try await authority.leaf("other", extensions: "basicConstraints=critical,CA:true")
+        let client = try await authority.leaf("client", issuer: other)
+        func wire(_ certificate: TLSCertificate) throws -> Wire {
+            var server = TLSServerConfiguration(certificate: below.certificate)
+            server.clientCertificates = .required(.file(other.chain))
+            server.chainAuthorities = .file(middle.chain)
+            var configuration = TLSClientConfiguration(trustRoots: .file(authority.root))
+            configuration.certificate = certificate
+            return try Wire(client: configuration, server: server).connect()
+        }
+        let taken = try wire(client.certificate)
+        #expect(taken.atClient.handshake?.peerCertificate?.subject == "CN=below")
+        #expect(taken.atServer.handshake?.peerCertificate?.subject == "CN=client")
+        #expect(try wire(below.certificate).atServer.handshake == nil)
+    }
+
     @Test("Without any trusted authority on the system nothing is trusted")
     func systemRoots() async throws {
         let (error, _) = try await refusal(of: try await Authority.get().leaf("good"), roots: .system)

@@ -13,9 +13,10 @@ extension TLSServerConfiguration {
         let roots: TrustRoots? =
             switch clientCertificates {
             case .optional(let roots), .required(let roots): roots
-            case .notAsked: chainAuthorities
+            case .notAsked: nil
             }
-        return (certificate?.files ?? []) + (roots?.files ?? []) + (revocationLists?.files ?? [])
+        let authorities = [roots, chainAuthorities == roots ? nil : chainAuthorities].compactMap { $0 }
+        return (certificate?.files ?? []) + authorities.flatMap(\.files) + (revocationLists?.files ?? [])
     }
 }
 

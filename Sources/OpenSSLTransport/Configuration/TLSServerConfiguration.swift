@@ -19,7 +19,7 @@ public struct TLSServerConfiguration: Sendable {
     public var certificate: TLSCertificate?
     public var clientCertificates: ClientCertificates = .notAsked
     /// Out of these the chain is completed that is shown to clients, when the certificate's file holds nothing but the
-    /// certificate; those who vouch for clients serve for that, too.
+    /// certificate; nil: out of those who vouch for clients. Nobody is let in by them.
     public var chainAuthorities: TrustRoots?
     /// Lists of revoked client certificates, in PEM form. When given, the list of a client's issuer must be among them.
     public var revocationLists: PEMSource?

@@ -10,27 +10,47 @@ internal import Darwin
 
 extension ContextHandle {
     func trust(_ roots: TrustRoots) throws(TLSError) {
-        ErrorQueue.clear()
-        switch roots {
-        case .system: try trustSystem()
-        case .pem(let source):
-            guard try addCertificates(from: source) > 0 else {
-                throw TLSError(.malformedFile, "\(source) holds no certificate in PEM form")
-            }
-            trustAsNamed()
-        case .folder(let path):
-            try trustFolder(path)
-            trustAsNamed()
+        try add(roots, to: SSL_CTX_get_cert_store(pointer), mayBeEmpty: false)
+        if roots != .system {
+            X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(pointer), UInt(X509_V_FLAG_PARTIAL_CHAIN))
         }
     }
 
-    private func trustAsNamed() {
-        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(pointer), UInt(X509_V_FLAG_PARTIAL_CHAIN))
+    /// Where OpenSSL looks for what is missing in the chain that is shown to peers, whom nobody verifies by it
+    /// (SSL_CTX_set1_chain_cert_store(3)).
+    func completeChain(from authorities: TrustRoots) throws(TLSError) {
+        guard let store = X509_STORE_new() else { throw .openSSL("X509_STORE_new") }
+        defer { X509_STORE_free(store) }
+        // Mosquitto's configurations name folders in which there is nothing yet.
+        try add(authorities, to: store, mayBeEmpty: true)
+        guard SSL_CTX_ctrl(pointer, SSL_CTRL_SET_CHAIN_CERT_STORE, 1, UnsafeMutableRawPointer(store)) == 1 else {
+            throw .openSSL("SSL_CTX_set1_chain_cert_store")
+        }
+    }
+
+    /// - Parameter mayBeEmpty: whether a folder may be without certificates.
+    private func add(
+        _ authorities: TrustRoots, to store: OpaquePointer?, mayBeEmpty: Bool
+    ) throws(TLSError) {
+        ErrorQueue.clear()
+        switch authorities {
+        case .system: try addSystem(to: store)
+        case .pem(let source):
+            guard try addCertificates(from: source, to: store) > 0 else {
+                throw TLSError(.malformedFile, "\(source) holds no certificate in PEM form")
+            }
+        case .folder(let path):
+            guard try addFolder(path, to: store) || mayBeEmpty else {
+                throw TLSError(
+                    .malformedFile,
+                    "\(path) holds no certificate: neither one named by its hash nor a .pem, .crt or .cer file")
+            }
+        }
     }
 
     /// OpenSSL's own places are those of the system that it was built for, which with a static binary need not be the
     /// one on which it runs.
-    private func trustSystem() throws(TLSError) {
+    private func addSystem(to store: OpaquePointer?) throws(TLSError) {
         let isSet = [X509_get_default_cert_dir_env(), X509_get_default_cert_file_env()].contains {
             $0.flatMap { getenv($0) } != nil
         }
@@ -42,17 +62,18 @@ extension ContextHandle {
             "/etc/ssl/cert.pem",
         ]
         if !isSet, !isThere, let file = elsewhere.first(where: { access($0, R_OK) == 0 }) {
-            _ = try addCertificates(from: .file(file))
+            _ = try addCertificates(from: .file(file), to: store)
         } else {
-            guard SSL_CTX_set_default_verify_paths(pointer) == 1 else {
-                throw .openSSL("SSL_CTX_set_default_verify_paths")
+            guard X509_STORE_set_default_paths(store) == 1 else {
+                throw .openSSL("X509_STORE_set_default_paths")
             }
             // A file that is not there is no fault.
             ErrorQueue.clear()
         }
     }
 
-    private func trustFolder(_ path: String) throws(TLSError) {
+    /// - Returns: whether there is any certificate.
+    private func addFolder(_ path: String, to store: OpaquePointer?) throws(TLSError) -> Bool {
         guard let folder = opendir(path) else {
             throw TLSError(.unreadableFile, "\(path) cannot be read: \(String(cString: strerror(errno)))")
         }
@@ -65,18 +86,14 @@ extension ContextHandle {
                 }
             }
             if Self.isHashed(name) {
-                guard SSL_CTX_load_verify_dir(pointer, path) == 1 else { throw .openSSL("SSL_CTX_load_verify_dir") }
-                return
+                guard X509_STORE_load_path(store, path) == 1 else { throw .openSSL("X509_STORE_load_path") }
+                return true
             }
             if [".pem", ".crt", ".cer"].contains(where: name.hasSuffix) { files.append("\(path)/\(name)") }
         }
         var count = 0
-        for file in files.sorted() { count += try addCertificates(from: .file(file)) }
-        guard count > 0 else {
-            throw TLSError(
-                .malformedFile,
-                "\(path) holds no certificate: neither one named by its hash nor a .pem, .crt or .cer file")
-        }
+        for file in files.sorted() { count += try addCertificates(from: .file(file), to: store) }
+        return count > 0
     }
 
     /// `1a2b3c4d.0`, as `openssl rehash` names them.
@@ -86,9 +103,8 @@ extension ContextHandle {
             && !parts[1].isEmpty && parts[1].allSatisfy(\.isNumber)
     }
 
-    private func addCertificates(from source: PEMSource) throws(TLSError) -> Int {
-        let store = SSL_CTX_get_cert_store(pointer)
-        return try Self.forEachCertificate(in: source) { certificate in X509_STORE_add_cert(store, certificate) == 1 }
+    private func addCertificates(from source: PEMSource, to store: OpaquePointer?) throws(TLSError) -> Int {
+        try Self.forEachCertificate(in: source) { certificate in X509_STORE_add_cert(store, certificate) == 1 }
     }
 
     /// - Parameter body: borrows a certificate; says whether OpenSSL took it.

@@ -20,11 +20,8 @@ public final class TLSServerContext: Sendable {
         if let roots = configuration.clientCertificates.trustRoots {
             try handle.trust(roots)
             if let lists = configuration.revocationLists { try handle.checkRevocation(lists) }
-        } else if let authorities = configuration.chainAuthorities {
-            // Nobody is verified by them: OpenSSL looks there for what is missing in the chain (SSL_CTX_set_mode(3),
-            // SSL_MODE_NO_AUTO_CHAIN).
-            try handle.trust(authorities)
         }
+        if let authorities = configuration.chainAuthorities { try handle.completeChain(from: authorities) }
         let mode =
             switch configuration.clientCertificates {
             case .notAsked: SSL_VERIFY_NONE
