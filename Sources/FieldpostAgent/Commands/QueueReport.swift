@@ -13,12 +13,20 @@ extension AgentConfiguration {
     public func queueReport(of uplink: String? = nil, asJSON: Bool) throws -> [String] {
         let path = try queue(of: uplink).path
         let status = try Outbox.inspect(path: path).status
-        guard !asJSON else { return [status.json.text] }
+        let held = uplink == nil ? self.held : 0
+        guard !asJSON else {
+            guard held > 0, case .object(let members) = status.json else { return [status.json.text] }
+            return [JSON.object(members + [JSON.Member("held", .integer(Int64(held)))]).text]
+        }
         let others = uplink == nil ? uplinksWithQueues : []
         return status.lines(path: path)
+            + (held > 0 ? ["held       \(held) until the clock is set, in \(queue.heldPath)"] : [])
             + (others.isEmpty
                 ? [] : ["others     \(others.map { "--uplink \($0.shellWord)" }.joined(separator: ", "))"])
     }
+
+    /// How many reports wait for the clock to be set.
+    private var held: Int { (try? Outbox.inspect(path: queue.heldPath).status.queued) ?? 0 }
 
     /// Uplinks that have a connection and so a queue of their own, in the file's order.
     private var uplinksWithQueues: [String] { uplinks.filter { $0.broker != nil }.map(\.name) }

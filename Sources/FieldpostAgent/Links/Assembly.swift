@@ -55,6 +55,7 @@ struct Assembly: Sendable {
             if commanding.contains(plan.name) || (commanding.isEmpty && isFirst) { reachable.reach = reach }
             links.append(reachable)
         }
+        await HomeAssistantDesk.forgetOthers(than: configuration.uplinks, outbox: links[0].outbox, state: state)
         (self.links, self.boards, self.boot) = (links, boards, boot)
     }
 

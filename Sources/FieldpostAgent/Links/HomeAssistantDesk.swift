@@ -21,12 +21,32 @@ actor HomeAssistantDesk {
         _ configuration: AgentConfiguration, _ uplink: AgentConfiguration.Uplink, _ settings: HomeAssistantSettings,
         outbox: Outbox, state: StateFile
     ) async {
-        stateName = "homeassistant \(uplink.name)"
+        stateName = Self.statePrefix + uplink.name
         let former = await state[stateName]
         homeAssistant = configuration.homeAssistant(settings, uplink, state: former)
         self.outbox = outbox
         self.state = state
         kept = former ?? .null
+    }
+
+    private static let statePrefix = "homeassistant "
+
+    /// Takes away what was announced for uplinks that the configuration has no more. Those of a broker of their own cannot be
+    /// reached any more: there the messages say nothing new.
+    static func forgetOthers(than uplinks: [AgentConfiguration.Uplink], outbox: Outbox, state: StateFile) async {
+        // Under another name it announces the same, and Home Assistant would lose what its owner has set.
+        guard !uplinks.contains(where: { if case .homeAssistant = $0.profile { true } else { false } }) else { return }
+        for name in await state.names where name.hasPrefix(statePrefix) {
+            let messages = await state[name].map(HomeAssistant.removals) ?? []
+            do {
+                if !messages.isEmpty { _ = try await outbox.append(messages) }
+                await state.set(name, nil)
+            } catch {
+                // The next start tries again.
+                continue
+            }
+        }
+        await state.save()
     }
 
     var subscriptions: [Subscription] {

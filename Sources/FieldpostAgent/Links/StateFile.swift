@@ -69,6 +69,8 @@ actor StateFile {
 
     subscript(name: String) -> JSON? { members[name] }
 
+    var names: [String] { members.keys.sorted() }
+
     func set(_ name: String, _ value: JSON?) { members[name] = value }
 
     /// Writes what has changed, durably. Comes back when it is on disk, or cannot be.

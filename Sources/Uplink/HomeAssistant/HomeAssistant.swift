@@ -173,6 +173,19 @@ public struct HomeAssistant: Sendable {
 
     private var sortedSubjects: [DiscoverySubject] { entities.keys.sorted { $0.identifier < $1.identifier } }
 
+    /// What takes away all that was announced, for a board that does not speak to Home Assistant any more.
+    ///
+    /// - Parameter state: what ``state`` was when it last did.
+    public static func removals(of state: JSON) -> [Message] {
+        guard let base = state["base"]?.string else { return [] }
+        return (state["entities"]?.array?.prefix(maximumEntities) ?? []).compactMap { stored in
+            guard let subject = stored["id"]?.string.flatMap(DiscoverySubject.init(identifier:)),
+                let announced = Announced(stored)
+            else { return nil }
+            return message(topic(base, announced.component, subject), "")
+        }
+    }
+
     // MARK: Events
 
     /// To be called once, at the start: announces what is known, and takes away what the configuration has no more.
@@ -282,17 +295,17 @@ public struct HomeAssistant: Sendable {
         return json["origin"]?["name"]?.string == Self.origin
     }
 
-    private func removal(_ topic: String) -> Message? { message(topic, "") }
+    private func removal(_ topic: String) -> Message? { Self.message(topic, "") }
 
     private func discovery(
         _ subject: DiscoverySubject, _ component: String, _ kind: Announced.Kind, _ unit: String?
     ) -> Message? {
         configuration(of: subject, component, kind, unit).flatMap {
-            message(Self.topic(base, component, subject), JSON.object($0).text)
+            Self.message(Self.topic(base, component, subject), JSON.object($0).text)
         }
     }
 
-    private func message(_ topic: String, _ payload: String) -> Message? {
+    private static func message(_ topic: String, _ payload: String) -> Message? {
         guard let topic = try? TopicName(topic) else { return nil }
         // Ahead of the readings, which Home Assistant otherwise would not listen to yet.
         return Message(

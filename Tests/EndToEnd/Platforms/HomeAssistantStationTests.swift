@@ -85,6 +85,28 @@ import Units
         }
     }
 
+    @Test func withItsUplinkEverythingGoes() async throws {
+        try await withMosquitto { broker in
+            let directory = try TemporaryDirectory()
+            let station = try Station(in: directory, text(broker.port, Station.clock("a")))
+            let watcher = try await watch(broker)
+            let first = try await station.run()
+            let a = topic("sensor", "a")
+            try await watcher.wait(for: "it") { $0.contains { $0.hasPrefix("\(a) 0 {") } }
+            try await station.stop(first)
+            try station.write(
+                text(broker.port, Station.clock("a")).split(separator: "\n").filter { !$0.contains("homeassistant") }
+                    .joined(separator: "\n") + "\n")
+            let second = try await station.run()
+            try await watcher.wait(for: "its removal") { $0.contains("\(a) 0 ") }
+            try await station.stop(second)
+            #expect(try await retained(port: broker.port, a) == nil)
+            // Once is enough.
+            #expect(!(try directory.read("queue.state.json")).contains("homeassistant"))
+            await watcher.kill()
+        }
+    }
+
     @Test func aSwitchSetsItsOutput() async throws {
         try await withMosquitto { broker in
             let directory = try TemporaryDirectory()

@@ -1,4 +1,5 @@
 import MQTT
+import MQTTWire
 import NIOCore
 import StoreForward
 import TestSupport
@@ -22,6 +23,24 @@ import Units
             #expect(status["since"]?.string == time.iso8601)
             #expect(status["clock"]?.string == (isSet ? nil : "unsynced"))
         }
+    }
+
+    @Test func whatWaitsForItIsShown() async throws {
+        let folder = try TemporaryDirectory()
+        let configuration = try LinkPlanTests.read(
+            "broker.servers = [\"mqtt://one\"]\nqueue.path = \"\(folder.path("queue.db"))\"")
+        let outbox = try await Outbox.open(path: configuration.queue.path)
+        #expect(try !configuration.queueReport(asJSON: false).contains { $0.hasPrefix("held") })
+        let held = try await Outbox.open(path: configuration.queue.heldPath)
+        let message = Message(topic: try TopicName("held"), payload: ByteBuffer(string: "x"))
+        _ = try await held.append([message, message])
+        #expect(
+            try configuration.queueReport(asJSON: false).contains(
+                "held       2 until the clock is set, in \(folder.path("queue.held.db"))"))
+        let json = try #require(try configuration.queueReport(asJSON: true).first)
+        #expect(try members(ByteBuffer(string: json))["held"]?.number == 2)
+        await held.close()
+        await outbox.close()
     }
 
     @Test func itIsToldAnewOnceTheClockWasSet() async throws {
