@@ -58,6 +58,12 @@ install_missing
 SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$((4 * $(nproc)))
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH
 
+if [[ $# -eq 0 && $(uname -m) == x86_64 ]]; then
+    # It mostly waits for the network, and is wanted at the end; who builds with it waits for it, or does it again.
+    Deploy/cross/sdk.sh >/dev/null 2>&1 &
+    fetching=$!
+    trap 'kill "$fetching" 2>/dev/null || true' EXIT
+fi
 say "building the tests"
 swift build --build-tests
 say "running the tests"
@@ -73,6 +79,8 @@ else
     # A target at a time: on a small machine the ones that only compute would starve those that talk to a broker.
     for tests in Tests/*Tests Tests/EndToEnd; do
         say "${tests#Tests/}"
+        # Each of these is a board with all that stands around it.
+        [[ $tests != Tests/EndToEnd ]] || export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$((2 * $(nproc)))
         swift test --disable-xctest --skip-build --filter "^${tests#Tests/}\\."
     done
     say "building the documentation"
@@ -84,7 +92,7 @@ else
         log=$(mktemp)
         Deploy/cross/build.sh aarch64 >"$log" 2>&1 &
         cross=$!
-        trap 'kill "$cross" 2>/dev/null || true; rm -f "$log"' EXIT
+        trap 'kill "$cross" "$fetching" 2>/dev/null || true; rm -f "$log"' EXIT
         say "checking sensors under a real kernel"
         Tests/Board/sensors.sh .build/static/fieldpost
         say "checking the package"
