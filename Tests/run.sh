@@ -62,13 +62,48 @@ if [[ $# -eq 0 && $(uname -m) == x86_64 ]]; then
     # It mostly waits for the network, and is wanted at the end; who builds with it waits for it, or does it again.
     Deploy/cross/sdk.sh >/dev/null 2>&1 &
     fetching=$!
-    trap 'kill "$fetching" 2>/dev/null || true' EXIT
 fi
+output=$(mktemp)
+cleanup() {
+    local job
+    for job in ${fetching-} ${cross-}; do kill "$job" 2>/dev/null || true; done
+    rm -f "$output" "${log-}"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+failures=""
+
+# check NAME COMMAND...: runs it; a failure is remembered with what the command said of it, and all else still runs.
+check() {
+    local name=$1
+    shift
+    if "$@" 2>&1 | tee "$output"; then return; fi
+    failures+="-- $name: $*"$'\n'
+    # Of Swift's tests the issues with what belongs to them; of anything else, and of a crash, how it ended.
+    failures+=$(awk '
+        function show() { if (++shown <= 80) print substr($0, 1, 400) }
+        /^✘ .* recorded an issue/ { found = 1; lines = 12 }
+        /^(◇|✔)/ || /^✘ (Test|Suite) .* failed after/ { lines = 0 }
+        lines > 0 { lines--; show(); next }
+        /Fatal error|Crash: |^error: / { found = 1; show() }
+        { last[NR % 12] = $0 }
+        END { if (!found) for (i = NR + 1; i <= NR + 12; i++) { $0 = last[i % 12]; show() } }' "$output")$'\n'
+}
+
+# Ends with what failed, where whoever sees only the end of a log finds it.
+conclude() {
+    [[ -n $failures ]] || return 0
+    say "failed"
+    printf '%s' "$failures"
+    exit 1
+}
+
 say "building the tests"
 swift build --build-tests
 say "running the tests"
 if (($#)); then
-    swift test --disable-xctest --skip-build --filter "$@"
+    check tests swift test --disable-xctest --skip-build --filter "$@"
+    conclude
     say "passed; a full run checks the static binary too"
 else
     # Attacks are on the file that boards get: a build for debugging is too slow to serve others meanwhile.
@@ -81,30 +116,31 @@ else
         say "${tests#Tests/}"
         # Each of these is a board with all that stands around it.
         [[ $tests != Tests/EndToEnd ]] || export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$((2 * $(nproc)))
-        swift test --disable-xctest --skip-build --filter "^${tests#Tests/}\\."
+        check "${tests#Tests/}" swift test --disable-xctest --skip-build --filter "^${tests#Tests/}\\."
     done
     say "building the documentation"
-    Tests/check-docs.sh
+    check documentation Tests/check-docs.sh
     say "checking the static binary"
-    Tests/check-static.sh
+    check "static binary" Tests/check-static.sh
     if [[ $(uname -m) == x86_64 ]]; then
         # Building computes, the others mostly wait.
         log=$(mktemp)
         Deploy/cross/build.sh aarch64 >"$log" 2>&1 &
         cross=$!
-        trap 'kill "$cross" "$fetching" 2>/dev/null || true; rm -f "$log"' EXIT
         say "checking sensors under a real kernel"
-        Tests/Board/sensors.sh .build/static/fieldpost
+        check sensors Tests/Board/sensors.sh .build/static/fieldpost
         say "checking the package"
-        Tests/Package/test.sh .build/static/fieldpost
+        check package Tests/Package/test.sh .build/static/fieldpost
         say "building the ARM64 file"
-        wait "$cross" || {
+        if wait "$cross"; then
+            say "checking the ARM64 file"
+            check "ARM64 file" Tests/Board/emulated.sh .build/cross/aarch64/fieldpost
+            check "ARM64 boot" Tests/Board/boot.sh aarch64 .build/cross/aarch64/fieldpost
+        else
             cat "$log"
-            die "the ARM64 file cannot be built"
-        }
-        say "checking the ARM64 file"
-        Tests/Board/emulated.sh .build/cross/aarch64/fieldpost
-        Tests/Board/boot.sh aarch64 .build/cross/aarch64/fieldpost
+            failures+="-- ARM64 build: Deploy/cross/build.sh aarch64"$'\n'$(tail -n 12 "$log")$'\n'
+        fi
     fi
+    conclude
     say "all passed"
 fi

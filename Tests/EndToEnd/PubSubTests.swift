@@ -65,10 +65,8 @@ import Testing
             try await pub.errors.line(containing: "the connection was lost: closed by the peer; trying again in")
             try pipe.write("after\n")
             try await broker.restart()
-            try await broker.log.wait(for: "the second PUBACK", timeout: .seconds(20)) {
-                $0.count { $0.contains("Sending PUBACK") } == 2
-            }
-            #expect(try await retained(port: broker.port, "lines") == "after")
+            // The first may come again: the broker was killed, perhaps before its acknowledgement left.
+            try await eventually("the second line") { try await retained(port: broker.port, "lines") == "after" }
             pipe.end()
             #expect(try await pub.wait() == .exited(0))
         }
