@@ -60,13 +60,14 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH
 
 if [[ $# -eq 0 && $(uname -m) == x86_64 ]]; then
     # It mostly waits for the network, and is wanted at the end; who builds with it waits for it, or does it again.
-    Deploy/cross/sdk.sh >/dev/null 2>&1 &
+    setsid Deploy/cross/sdk.sh >/dev/null 2>&1 &
     fetching=$!
 fi
 output=$(mktemp)
+# Those in the background have a process group each.
 cleanup() {
     local job
-    for job in ${fetching-} ${cross-}; do kill "$job" 2>/dev/null || true; done
+    for job in ${fetching-} ${cross-}; do kill -- "-$job" 2>/dev/null || true; done
     rm -f "$output" "${log-}"
 }
 trap cleanup EXIT
@@ -111,6 +112,12 @@ else
     Deploy/static.sh
     HOSTILE_FIELDPOST="$PWD/.build/static/fieldpost"
     export HOSTILE_FIELDPOST
+    if [[ $(uname -m) == x86_64 ]]; then
+        # With what the tests leave of the processors: they mostly wait.
+        log=$(mktemp)
+        setsid chrt --idle 0 Deploy/cross/build.sh aarch64 >"$log" 2>&1 &
+        cross=$!
+    fi
     # A target at a time: on a small machine the ones that only compute would starve those that talk to a broker.
     for tests in Tests/*Tests Tests/EndToEnd; do
         say "${tests#Tests/}"
@@ -123,10 +130,6 @@ else
     say "checking the static binary"
     check "static binary" Tests/check-static.sh
     if [[ $(uname -m) == x86_64 ]]; then
-        # Building computes, the others mostly wait.
-        log=$(mktemp)
-        Deploy/cross/build.sh aarch64 >"$log" 2>&1 &
-        cross=$!
         say "checking sensors under a real kernel"
         check sensors Tests/Board/sensors.sh .build/static/fieldpost
         say "checking the package"
