@@ -203,7 +203,18 @@ public final class SparkplugStore: SessionStore {
     public func append(_ messages: [Message]) async throws -> [MessageID] {
         let metrics = messages.compactMap { try? SparkplugPayload(decoding: $0.payload).metrics }
         // Before: nothing may stand in the queue that a birth does not know of, and count as older than the birth.
-        state.withLock { state in metrics.forEach { state.node.learn($0, areNewest: true) } }
+        state.withLock { state in
+            metrics.forEach { state.node.learn($0, areNewest: true) }
+            state.appending += 1
+            state.appends += 1
+        }
+        defer {
+            let isDeathDue = state.withLock { state in
+                state.appending -= 1
+                return state.appending == 0 && state.node.hasDeaths
+            }
+            if isDeathDue { ring() }
+        }
         let ids = try await store.append(messages)
         state.withLock { state in ids.forEach { state.node.didLearn(upTo: $0.sequence) } }
         return ids
@@ -253,10 +264,11 @@ public final class SparkplugStore: SessionStore {
 
     /// Devices are told to be dead when nothing of theirs waits any more.
     private func deaths() async throws -> [StoredMessage] {
-        guard state.withLock({ $0.node.maySpeak && $0.node.hasDeaths }) else { return [] }
+        let (isDue, appends) = state.withLock { ($0.node.maySpeak && $0.node.hasDeaths, $0.appends) }
+        guard isDue else { return [] }
         let pending = try await store.pendingCount()
         return try state.withLock { state in
-            guard state.node.maySpeak, state.waiting.isEmpty,
+            guard state.node.maySpeak, state.waiting.isEmpty, state.appending == 0, state.appends == appends,
                 pending <= state.given.count + state.unproven.count + state.proven.count
             else { return [] }
             return try state.node.deaths(at: wallClock()).map { state.synthetic($0) }

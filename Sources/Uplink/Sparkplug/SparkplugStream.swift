@@ -14,6 +14,10 @@ struct SparkplugStream: Sendable {
     /// Came from the queue, and was not given out yet.
     var waiting: [StoredMessage] = []
     var given: Set<MessageID> = []
+    /// So many calls have made metrics known whose messages the queue does not have yet.
+    var appending = 0
+    /// So many have begun to, ever.
+    var appends = 0
     /// Written, and not known to have arrived.
     var unproven: [(id: MessageID, written: ContinuousClock.Instant)] = []
     /// Known to have arrived, and the queue does not know yet.

@@ -309,66 +309,99 @@ import Units
 
 struct TestFailure: Error {}
 
-/// A queue whose answer comes when the connection that asked has ended: it is not for the next one.
-@Suite struct SparkplugLateAnswerTests {
+/// A queue that takes its time, while other things happen.
+@Suite struct SparkplugSlowQueueTests {
     private actor SlowStore: SessionStore {
+        enum Slow {
+            case next, append
+        }
+
         let memory = MemoryStore()
-        var isSlow = false
+        private var slow: Slow?
         private var asked: CheckedContinuation<Void, Never>?
         private var waiting: CheckedContinuation<Void, Never>?
         nonisolated var outlivesProcess: Bool { false }
 
-        func beSlow() { isSlow = true }
+        /// The next such call waits for ``answer()``.
+        func beSlow(_ slow: Slow) { self.slow = slow }
 
         func next(maximumCount: Int, maximumBytes: Int, maximumBacklog: Int) async -> [StoredMessage] {
             let batch = memory.next(
                 maximumCount: maximumCount, maximumBytes: maximumBytes, maximumBacklog: maximumBacklog)
-            guard isSlow else { return batch }
-            isSlow = false
+            await wait(.next)
+            return batch
+        }
+
+        func append(_ messages: [Message]) async throws -> [MessageID] {
+            await wait(.append)
+            return try memory.append(messages)
+        }
+
+        private func wait(_ call: Slow) async {
+            guard slow == call else { return }
+            slow = nil
             await withCheckedContinuation { continuation in
                 waiting = continuation
                 asked?.resume()
                 asked = nil
             }
-            return batch
         }
 
         func untilAsked() async {
             if waiting == nil { await withCheckedContinuation { asked = $0 } }
         }
 
-        func answer() { waiting?.resume() }
+        func answer() {
+            waiting?.resume()
+            waiting = nil
+        }
 
         func session() -> StoredSession? { nil }
         func beginSession(_ name: Int64) {}
         func note(_ steps: ExchangeSteps) {}
         func connectionBegan() { memory.connectionBegan() }
-        func append(_ messages: [Message]) throws -> [MessageID] { try memory.append(messages) }
         func acknowledge(_ ids: [MessageID]) { memory.acknowledge(ids) }
         func discard(_ ids: [MessageID], because reason: DiscardReason) { memory.acknowledge(ids) }
         func pendingCount() -> Int { memory.pendingCount() }
         func rewind() { memory.rewind() }
     }
 
-    @Test func anAnswerForAnEndedConnectionIsGivenAgain() async throws {
-        let slow = SlowStore()
-        let settings = try SparkplugSettings(group: "g", node: "n")
-        let store = SparkplugStore(slow, settings: settings, proof: .seconds(30))
-        func take() async throws -> [String] {
-            try await store.next(maximumCount: 20, maximumBytes: 9999, maximumBacklog: .max).map {
-                try SparkplugBoard.text($0.message)
-            }
+    private let slow = SlowStore()
+    private let settings: SparkplugSettings
+    private let store: SparkplugStore
+
+    init() throws {
+        settings = try SparkplugSettings(group: "g", node: "n", devices: ["d": ["b", "c"]])
+        store = SparkplugStore(slow, settings: settings, proof: .seconds(30))
+    }
+
+    private func take() async throws -> [String] {
+        try await store.next(maximumCount: 20, maximumBytes: 9999, maximumBacklog: .max).map {
+            try SparkplugBoard.text($0.message)
         }
-        func connect(_ number: Int) async throws {
-            _ = try store.will(connection: number, bdSeq: UInt8(number))
-            try await store.connectionBegan()
-            store.open(connection: number)
-        }
-        let report = Report.readings([Reading(sensor: "a", value: .number(1), time: Timestamp(milliseconds: 1))])
+    }
+
+    private func connect(_ number: Int) async throws {
+        _ = try store.will(connection: number, bdSeq: UInt8(number))
+        try await store.connectionBegan()
+        store.open(connection: number)
+    }
+
+    private func report(_ report: Report) async throws {
         _ = try await store.append(try SparkplugProfile(settings).messages(for: report, sequence: 0))
+    }
+
+    private func read(_ sensor: String) async throws {
+        try await report(
+            .readings([Reading(sensor: sensor, value: .number(1), time: Timestamp(milliseconds: 1))]))
+    }
+
+    /// What it gives belongs to the connection that asked.
+    @Test func anAnswerForAnEndedConnectionIsGivenAgain() async throws {
+        try await read("a")
         try await connect(1)
         #expect(try await take() == ["NBIRTH 0 bdSeq=1 a=1.0"])
-        await slow.beSlow()
+        await slow.beSlow(.next)
         async let late = take()
         await slow.untilAsked()
         store.connectionEnded()
@@ -377,5 +410,21 @@ struct TestFailure: Error {}
         #expect(try await late == [])
         #expect(try await take() == ["NBIRTH 0 bdSeq=2 a=1.0"])
         #expect(try await take() == ["NDATA 1 old:a=1.0"])
+    }
+
+    @Test func aDeathDoesNotOvertakeTheFailureThatItIsOf() async throws {
+        try await read("b")
+        try await connect(1)
+        #expect(try await take() == ["NBIRTH 0 bdSeq=1", "DBIRTH:d 1 b=1.0"])
+        #expect(try await take() == ["DDATA:d 2 old:b=1.0"])
+        await slow.beSlow(.append)
+        async let failure: Void = report(.failure(sensor: "b", reason: "gone", time: Timestamp(milliseconds: 2)))
+        await slow.untilAsked()
+        // The queue does not have it yet.
+        #expect(try await take() == [])
+        await slow.answer()
+        try await failure
+        #expect(try await take() == ["DDATA:d 3 b=null!bad"])
+        #expect(try await take() == ["DDEATH:d 4"])
     }
 }
