@@ -313,7 +313,7 @@ private final class Day {
         _ = dispatcher.accept(.alarm(.cleared, "c"), at: noon(3))
         try records.keep(dispatcher.takeChanges())
         #expect(dispatcher.takeChanges().isEmpty)
-        #expect(records.count == 4, "two tasks, a farewell and the number")
+        #expect(records.count == 6, "two tasks, a farewell, two workers and the number")
 
         var next = Dispatcher(settings, records: records, at: noon(50))
         #expect(next.tasks == dispatcher.tasks)
@@ -343,6 +343,47 @@ private final class Day {
         #expect(next.advance(to: noon(16_200)) == [])
         #expect(next.due == Timestamp(milliseconds: noon(16_200).milliseconds + 1))
         #expect(brief(next.advance(to: noon(16_201))) == ["withdraw bo: silent", "unassigned"])
+    }
+
+    /// README's example has no time; a broker repeats it to everybody who subscribes.
+    @Test func whatABrokerHasRetainedIsNoSignOfLife() throws {
+        var settings = DispatchSettings()
+        settings.rule.maximumSilence = .seconds(100)
+        var records: [String: JSON] = [:]
+        var dispatcher = Dispatcher(settings, at: noon(0))
+        let topic = "fieldpost/dispatch/worker/anna"
+        func hear(at seconds: Int, retained: Bool) throws {
+            _ = try dispatcher.receive(
+                topic: topic, payload: Array(#"{"on_duty":true}"#.utf8)[...], isRetained: retained, at: noon(seconds))
+            try records.keep(dispatcher.takeChanges())
+        }
+        func ask(at seconds: Int) -> [String] {
+            defer { _ = dispatcher.accept(.alarm(.cleared), at: noon(seconds)) }
+            return brief(dispatcher.accept(.alarm(.raised), at: noon(seconds)))
+        }
+        func restart(at seconds: Int) {
+            dispatcher = Dispatcher(settings, records: records, at: noon(seconds))
+            _ = dispatcher.resume(at: noon(seconds))
+        }
+        // Of whom nobody has ever heard, he counts as heard of now.
+        try hear(at: 0, retained: true)
+        #expect(ask(at: 90) == ["offer anna"])
+        // Connected anew, or started anew, all the same.
+        try hear(at: 99, retained: true)
+        #expect(ask(at: 101) == ["unassigned"])
+        restart(at: 102)
+        try hear(at: 103, retained: true)
+        #expect(ask(at: 104) == ["unassigned"])
+        try hear(at: 110, retained: false)
+        #expect(ask(at: 200) == ["offer anna"])
+        restart(at: 205)
+        try hear(at: 205, retained: true)
+        #expect(ask(at: 209) == ["offer anna"])
+        #expect(ask(at: 211) == ["unassigned"])
+        // Who goes home is forgotten.
+        _ = try dispatcher.receive(topic: topic, payload: [][...], at: noon(220))
+        try records.keep(dispatcher.takeChanges())
+        #expect(records.isEmpty || !records.keys.contains { $0.hasPrefix("worker/") })
     }
 
     @Test func recordsThatAreNoneCountAsNone() throws {

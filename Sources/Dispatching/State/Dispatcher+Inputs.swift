@@ -37,6 +37,7 @@ extension Dispatcher {
         guard notice.isOnDuty else {
             workers[name] = nil
             expected[name] = nil
+            keep(name, heardAt: nil)
             return release(name, .offDuty, at: now)
         }
         if workers[name] == nil, workers.count >= settings.maximumWorkers {
@@ -47,8 +48,9 @@ extension Dispatcher {
             }
         }
         expected[name] = nil
-        workers[name] = Worker(
-            name: name, position: notice.position, load: notice.load, heardAt: notice.time ?? now)
+        let time = min(notice.time ?? now, now)
+        workers[name] = Worker(name: name, position: notice.position, load: notice.load, heardAt: time)
+        keep(name, heardAt: time)
     }
 
     mutating func take(_ answer: DispatchInput.Answer, of worker: String, to old: DispatchTask, at now: Timestamp) {

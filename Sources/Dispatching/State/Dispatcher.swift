@@ -22,6 +22,8 @@ public struct Dispatcher: Sendable {
     public internal(set) var workers: [String: Worker] = [:]
     /// Since when those are expected to be heard of who have or had a task before the start.
     var expected: [String: Timestamp] = [:]
+    /// When workers were heard of, as it is kept: a retained message that bears no time is no sign of life.
+    private var heard: [String: Timestamp] = [:]
     private var keysByID: [String: AlarmKey] = [:]
     /// By worker: our tasks that he has, or is asked for.
     private(set) var loads: [String: Int] = [:]
@@ -38,6 +40,7 @@ public struct Dispatcher: Sendable {
     private var told: Set<AlarmKey> = []
     private var unsavedTasks: Set<AlarmKey> = []
     private var unsavedFarewells: Set<Farewell> = []
+    private var unsavedHeard: Set<String> = []
 
     struct Farewell: Hashable, Comparable {
         var worker: String
@@ -57,6 +60,9 @@ public struct Dispatcher: Sendable {
                 if let farewell = Farewell(json), Self.record(farewell) == name, let time = json["until"]?.timestamp {
                     farewells[farewell] = time
                 }
+            case "worker":
+                let worker = String(name.dropFirst("worker/".count))
+                if heard.count < settings.maximumWorkers, let time = json.timestamp { heard[worker] = time }
             case "number": lastNumber = json.number.flatMap { Int64(exactly: $0) } ?? 0
             default: break
             }
@@ -70,12 +76,18 @@ public struct Dispatcher: Sendable {
 
     /// Takes a message.
     ///
+    /// - Parameter isRetained: whether the broker had it before we asked. A worker who says no time was then heard of when
+    ///   this dispatcher, or the one before it, last heard of him; now, if none ever has.
     /// - Throws: ``InvalidText`` if it says nothing that is known; that was counted, and has changed nothing.
     public mutating func receive(
-        topic: String, payload: ArraySlice<UInt8>, at now: Timestamp
+        topic: String, payload: ArraySlice<UInt8>, isRetained: Bool = false, at now: Timestamp
     ) throws(InvalidText) -> [DispatchAction] {
         do {
-            guard let input = try settings.topics.input(topic: topic, payload: payload) else { return [] }
+            guard var input = try settings.topics.input(topic: topic, payload: payload) else { return [] }
+            if isRetained, case .worker(var notice) = input, notice.time == nil {
+                notice.time = workers[notice.worker]?.heardAt ?? heard[notice.worker]
+                input = .worker(notice)
+            }
             return accept(input, at: now)
         } catch {
             counters.malformed += 1
@@ -161,6 +173,10 @@ public struct Dispatcher: Sendable {
         for farewell in unsavedFarewells {
             changes.updateValue(farewells[farewell].map(farewell.json(until:)), forKey: Self.record(farewell))
         }
+        for worker in unsavedHeard {
+            changes.updateValue(heard[worker].map { .integer($0.milliseconds) }, forKey: "worker/\(worker)")
+        }
+        unsavedHeard = []
         if !unsavedTasks.isEmpty { changes["number"] = .integer(lastNumber) }
         unsavedTasks = []
         unsavedFarewells = []
@@ -220,6 +236,20 @@ public struct Dispatcher: Sendable {
     /// A worker is told something new of the task.
     mutating func cancel(_ farewell: Farewell) {
         if farewells.removeValue(forKey: farewell) != nil { unsavedFarewells.insert(farewell) }
+    }
+
+    /// Keeps when a worker was heard of; not each time, for the disk's sake.
+    mutating func keep(_ worker: String, heardAt time: Timestamp?) {
+        let old = heard[worker]
+        if let time, let old, time >= old, time - old < settings.rule.maximumSilence / 20 { return }
+        guard old != time else { return }
+        if old == nil, heard.count >= settings.maximumWorkers, let oldest = heard.min(by: { $0.value < $1.value })?.key
+        {
+            heard[oldest] = nil
+            unsavedHeard.insert(oldest)
+        }
+        heard[worker] = time
+        unsavedHeard.insert(worker)
     }
 
     func acknowledgement(of task: DispatchTask, by worker: String) -> DispatchAction {

@@ -114,6 +114,7 @@ extension AgentConfiguration {
                     uplink, "the sensor \"\(name)\", which is not there",
                     names.nearest(to: name).map { "did you mean \"\($0)\"?" })
             }
+            checkPlaces(of: uplink, root)
             guard case .oneNET(let settings) = uplink.profile else { continue }
             let outputs = settings.allOutputs.sorted()
             for name in outputs where sensors.contains(where: { $0.name == name && !$0.isOutput }) {
@@ -130,6 +131,38 @@ extension AgentConfiguration {
                     at: "uplink",
                     message: "\"\(uplink.name)\" would let OneNET set \"\(name)\", and [commands] does not",
                     mend: #"write "set" into its allow, and the sensor into its outputs if it has any"#)
+            }
+        }
+    }
+}
+
+extension AgentConfiguration {
+    /// Platforms have fewer characters for names than we do: two that become one would be mixed up.
+    private func checkPlaces(of uplink: Uplink, _ root: SettingsReader) {
+        let told = sensors.map(\.name).filter { uplink.sensors?.contains($0) ?? true }
+        let alarms = alarms.filter { told.contains($0.sensor) }.map(\.name)
+        var places: [(name: String, place: String)]
+        let mend: String
+        switch uplink.profile {
+        case .plain, .homeAssistant, .sparkplug: return
+        case .senml:
+            places = told.map { ($0, SenMLProfile.recordName(of: $0)) }
+            places += alarms.map { ($0, "alarm/\(SenMLProfile.recordName(of: $0))") }
+            mend = "give one of them a name whose letters, digits and - differ"
+        case .oneNET(let settings):
+            let profile = OneNETProfile(settings)
+            places = told.map { ($0, profile.place(of: $0)) }
+            places += alarms.map { ($0, profile.place(of: $0, alarm: true)) }
+            mend = "give one of them another, under identifiers of the uplink"
+        }
+        var names: [String: String] = [:]
+        for (name, place) in places {
+            if let other = names.updateValue(name, forKey: place) {
+                root.problem(
+                    at: "uplink",
+                    message:
+                        "\"\(uplink.name)\" would tell of \"\(other)\" and \"\(name)\" under one name, \"\(place)\"",
+                    mend: mend)
             }
         }
     }
@@ -201,6 +234,7 @@ struct UplinkReader {
                     mend: "give that uplink its own, under [uplink.broker]")
             }
         }
+        checkDiscovery(uplinks, main.0, root)
         let plain = shared.filter(\.profile.isPlain)
         for (index, uplink) in plain.enumerated() {
             guard let twin = plain[..<index].first(where: { $0.topic == uplink.topic }) else { continue }
@@ -208,6 +242,27 @@ struct UplinkReader {
                 at: "uplink",
                 message: "\"\(twin.name)\" and \"\(uplink.name)\" would both send each reading to \(uplink.topic)",
                 mend: #"leave one of them out ("homeassistant" sends what "plain" does), or give it another topic"#)
+        }
+    }
+
+    /// Two that announce a board under one prefix at one broker would take away what the other has announced.
+    private func checkDiscovery(
+        _ uplinks: [AgentConfiguration.Uplink], _ main: AgentConfiguration.Broker, _ root: SettingsReader
+    ) {
+        var others: [(name: String, prefix: String, places: Set<String>)] = []
+        for uplink in uplinks {
+            guard case .homeAssistant(let settings) = uplink.profile else { continue }
+            let places = Set((uplink.broker ?? main).servers.map(\.place))
+            if let twin = others.first(where: {
+                $0.prefix == settings.discoveryPrefix && !$0.places.isDisjoint(with: places)
+            }) {
+                root.problem(
+                    at: "uplink",
+                    message: "\"\(twin.name)\" and \"\(uplink.name)\" would both announce the board under "
+                        + "\(settings.discoveryPrefix)/, and take away each other's sensors",
+                    mend: "leave one of them out, or give it another discovery_prefix")
+            }
+            others.append((uplink.name, settings.discoveryPrefix, places))
         }
     }
 

@@ -146,7 +146,8 @@ actor DispatchDesk {
         if !isResumed { await resume(client) }
         do throws(InvalidText) {
             let payload = Array(message.payload.readableBytesView)
-            let actions = try dispatcher.receive(topic: message.topic.string, payload: payload[...], at: .now())
+            let actions = try dispatcher.receive(
+                topic: message.topic.string, payload: payload[...], isRetained: message.retain, at: .now())
             await carryOut(actions, client)
         } catch {
             guard let omitted = allowance.admit(at: .now) else { return }

@@ -106,13 +106,13 @@ struct Assembly: Sendable {
         let board = Board(
             Presence(configuration, boot: boot), outbox: outbox, bridge: bridge?.counters,
             sensors: configuration.sensors.count, manager: manager)
-        var desk: HomeAssistantDesk?
+        var desks: [HomeAssistantDesk] = []
         for uplink in plan.uplinks {
             guard case .homeAssistant(let settings) = uplink.profile else { continue }
-            desk = await HomeAssistantDesk(configuration, uplink, settings, outbox: outbox, state: state)
+            desks.append(await HomeAssistantDesk(configuration, uplink, settings, outbox: outbox, state: state))
         }
         let manner = BoardManner(
-            configuration, plan.broker, board, bridge: bridge, subscriptions: subscriptions, homeAssistant: desk,
+            configuration, plan.broker, board, bridge: bridge, subscriptions: subscriptions, homeAssistants: desks,
             logger: logger)
         let client = MQTTClient(
             configuration.client(plan, manner), store: bridge?.store ?? outbox, eventLoop: eventLoop, logger: logger)

@@ -16,21 +16,22 @@ final class BoardManner: LinkManner {
     private let bridge: Bridge?
     /// Of the first link, sensors that speak through its broker.
     private let subscriptions: SensorSubscriptions?
-    private let homeAssistant: HomeAssistantDesk?
+    /// One for each of its uplinks.
+    private let homeAssistants: [HomeAssistantDesk]
     private let logger: Logger
     /// Made when there is something that commands can act on.
     private let desk = Mutex<CommandDesk?>(nil)
 
     init(
         _ configuration: AgentConfiguration, _ broker: AgentConfiguration.Broker, _ board: Board, bridge: Bridge?,
-        subscriptions: SensorSubscriptions?, homeAssistant: HomeAssistantDesk?, logger: Logger
+        subscriptions: SensorSubscriptions?, homeAssistants: [HomeAssistantDesk], logger: Logger
     ) {
         self.configuration = configuration
         self.broker = broker
         self.board = board
         self.bridge = bridge
         self.subscriptions = subscriptions
-        self.homeAssistant = homeAssistant
+        self.homeAssistants = homeAssistants
         self.logger = logger
     }
 
@@ -51,7 +52,7 @@ final class BoardManner: LinkManner {
             if let bridge { tasks.addTask { await bridge.run(client) } }
             if let subscriptions { tasks.addTask { await subscriptions.run(client) } }
             if let desk { tasks.addTask { await self.subscribe(client, desk.subscriptions, for: "commands") } }
-            if let homeAssistant {
+            for homeAssistant in homeAssistants {
                 tasks.addTask {
                     await self.subscribe(client, homeAssistant.subscriptions, for: "Home Assistant's messages")
                 }
@@ -77,7 +78,7 @@ final class BoardManner: LinkManner {
     func notice(_ event: ClientEvent, _ client: MQTTClient) async {
         if case .connected = event {
             board.ring()
-            await homeAssistant?.connected(client)
+            for homeAssistant in homeAssistants { await homeAssistant.connected(client) }
         }
         await board.tell(event)
         subscriptions?.upstreamIs(event)
@@ -92,11 +93,15 @@ final class BoardManner: LinkManner {
         }
         subscriptions?.take(message)
         if let desk = desk.withLock({ $0 }), await desk.take(message, from: client) { return true }
-        await homeAssistant?.take(message, client)
+        for homeAssistant in homeAssistants { await homeAssistant.take(message, client) }
         return await bridge?.take(message, from: client) ?? false
     }
 
-    func observe(_ report: Report) async -> [Message] { await homeAssistant?.observe(report) ?? [] }
+    func observe(_ report: Report) async -> [Message] {
+        var messages: [Message] = []
+        for homeAssistant in homeAssistants { messages += await homeAssistant.observe(report) }
+        return messages
+    }
 
     /// P1: after a clean stop the status reads `offline` with the reason. If the broker does not take that message it
     /// must not be told to forget the will, which then says as much.

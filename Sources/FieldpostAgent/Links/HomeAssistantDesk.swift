@@ -34,10 +34,19 @@ actor HomeAssistantDesk {
     /// Takes away what was announced for uplinks that the configuration has no more. Those of a broker of their own cannot be
     /// reached any more: there the messages say nothing new.
     static func forgetOthers(than uplinks: [AgentConfiguration.Uplink], outbox: Outbox, state: StateFile) async {
-        // Under another name it announces the same, and Home Assistant would lose what its owner has set.
-        guard !uplinks.contains(where: { if case .homeAssistant = $0.profile { true } else { false } }) else { return }
-        for name in await state.names where name.hasPrefix(statePrefix) {
-            let messages = await state[name].map(HomeAssistant.removals) ?? []
+        var prefixes: Set<String> = []
+        var names: Set<String> = []
+        for uplink in uplinks {
+            guard case .homeAssistant(let settings) = uplink.profile else { continue }
+            prefixes.insert(settings.discoveryPrefix)
+            names.insert(statePrefix + uplink.name)
+        }
+        for name in await state.names where name.hasPrefix(statePrefix) && !names.contains(name) {
+            var messages: [Message] = []
+            // Under another name it announces the same, and Home Assistant would lose what its owner has set.
+            if let former = await state[name], HomeAssistant.discoveryPrefix(of: former).map(prefixes.contains) != true {
+                messages = HomeAssistant.removals(of: former)
+            }
             do {
                 if !messages.isEmpty { _ = try await outbox.append(messages) }
                 await state.set(name, nil)

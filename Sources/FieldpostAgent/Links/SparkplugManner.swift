@@ -60,11 +60,25 @@ final class SparkplugManner: LinkManner {
             switch action {
             case .command(let command): obey(command)
             case .refused(let error): tell("a command was not done", "\(error)")
-            case .publish(let message): try? await client.publishNow(message)
-            case .hostOffline: logger.notice("the primary host is offline: readings wait for it")
+            case .hostOffline(let death): await hostIsOffline(death, client)
             }
         }
         return false
+    }
+
+    private func hostIsOffline(_ death: Message?, _ client: MQTTClient) async {
+        logger.notice("the primary host is offline: readings wait for it")
+        guard let death else {
+            if broker.servers.count > 1 { await client.leave() }
+            return
+        }
+        do {
+            try await client.publishNow(death, timeout: Grace.status)
+            await client.leave()
+        } catch {
+            // The will says the same.
+            await client.leave(keepingWill: true)
+        }
     }
 
     /// There is no answer but the output's new value.

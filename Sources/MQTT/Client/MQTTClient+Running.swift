@@ -126,7 +126,7 @@ extension MQTTClient {
     }
 
     private func report(_ reason: DisconnectReason, of endpoint: Endpoint, _ delay: Duration?) {
-        let isWanted = delay == nil && reason == .requested
+        let isWanted = delay == nil && reason == .requested || reason == .left
         logger.log(
             level: isWanted ? .info : .warning, "disconnected",
             metadata: ["broker": "\(endpoint)", "reason": "\(reason)"].merging(Self.retry(delay)) { $1 })
@@ -179,6 +179,19 @@ extension MQTTClient {
         channel.writeAndFlush(bytes).whenComplete { [weak self] _ in
             self?.assumeIsolated { $0.end(id, .requested) }
         }
+    }
+
+    /// Says goodbye to the server, which then forgets the will, and connects anew: to the next endpoint, if there are
+    /// several. Without a connection nothing happens.
+    ///
+    /// - Parameter keepingWill: as in ``disconnect(within:keepingWill:)``.
+    public func leave(keepingWill: Bool = false) {
+        guard link.isUp else { return }
+        let uptime = link.upSince.duration(to: .now)
+        if keepingWill, link.version != .v5 { return end(link.id, .left) }
+        leave(
+            .ended(.left, after: uptime),
+            Disconnect(reasonCode: keepingWill ? .disconnectWithWill : .normalDisconnection))
     }
 
     func finish() {

@@ -93,6 +93,8 @@ public enum DisconnectReason: Error, Sendable, Hashable {
     case requested
     /// We left for the preferred endpoint, which is there again.
     case returning
+    /// We left for another connection, as ``MQTTClient/leave(keepingWill:)`` wants.
+    case left
     /// The server said goodbye, and why (5.0 DISCONNECT).
     case byServer(ReasonCode, explanation: String?)
     /// The server, or something between, closed the connection without a word.
@@ -117,6 +119,7 @@ extension DisconnectReason: CustomStringConvertible {
         switch self {
         case .requested: "requested"
         case .returning: "the preferred endpoint is there again"
+        case .left: "left for another connection"
         case .byServer(let code, let explanation):
             "the server disconnected us: \(code)" + (explanation.map { " (\($0))" } ?? "")
         case .closed: "closed by the peer"

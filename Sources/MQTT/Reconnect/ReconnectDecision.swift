@@ -116,6 +116,7 @@ extension ConnectFailure {
 extension DisconnectReason {
     public var decision: ReconnectDecision {
         switch self {
+        case .left: .otherEndpoint
         case .requested, .returning, .closed, .keepAliveTimeout, .protocolError, .network: .retrySoon
         // It takes connections and answers pings, and does nothing else any more.
         case .acknowledgementTimeout: .otherEndpoint

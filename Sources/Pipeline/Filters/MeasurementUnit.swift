@@ -35,10 +35,10 @@ public struct MeasurementUnit: Sendable, Hashable {
     }
 
     /// Nil for an unknown one.
-    static func named(_ text: String) -> MeasurementUnit? { byName[text] ?? aliases[text].flatMap { byName[$0] } }
+    package static func named(_ text: String) -> MeasurementUnit? { byName[text] ?? aliases[text].flatMap { byName[$0] } }
 
     /// `value`, which is in `other`, in this unit; nil if they measure different things.
-    func convert(_ value: Double, from other: MeasurementUnit) -> Double? {
+    package func convert(_ value: Double, from other: MeasurementUnit) -> Double? {
         guard other.dimension == dimension else { return nil }
         if other.name == name { return value }
         return (value - other.zero) * (other.numerator * denominator) / (other.denominator * numerator) + zero

@@ -173,6 +173,13 @@ public struct HomeAssistant: Sendable {
 
     private var sortedSubjects: [DiscoverySubject] { entities.keys.sorted { $0.identifier < $1.identifier } }
 
+    /// Under which discovery prefix it was announced.
+    ///
+    /// - Parameter state: what ``state`` was.
+    public static func discoveryPrefix(of state: JSON) -> String? {
+        state["base"]?.string.flatMap { base in base.range(of: "/+/").map { String(base[..<$0.lowerBound]) } }
+    }
+
     /// What takes away all that was announced, for a board that does not speak to Home Assistant any more.
     ///
     /// - Parameter state: what ``state`` was when it last did.

@@ -38,6 +38,16 @@ public struct OneNETProfile: Profile {
     /// To whom a sensor belongs; nil: to the board itself.
     func owner(of sensor: String) -> OneNETSettings.SubDevice? { owners[sensor] }
 
+    /// Under which property, data stream or event something is told: that of two sensors, or of two alarms, must not be
+    /// the same. For a sub-device's it begins with the device.
+    ///
+    /// - Parameter name: a sensor's, or, as `alarm`, an alarm's.
+    public func place(of name: String, alarm: Bool = false) -> String {
+        let place =
+            "\(alarm ? "" : owner(of: name).map { "\($0.product)/\($0.device)/" } ?? "")\(identifier(name, nil))"
+        return alarm && settings.model == .thing ? "event \(place)" : place
+    }
+
     func identifier(_ sensor: String, _ channel: String?) -> String {
         guard let channel else { return settings.identifiers[sensor] ?? OneNETText.identifier(sensor) }
         return settings.identifiers["\(sensor)/\(channel)"]

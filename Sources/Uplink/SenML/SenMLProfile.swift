@@ -197,6 +197,9 @@ public struct SenMLProfile: Profile {
         return name.utf8.first.map(isLetterOrDigit) == true ? name : "d\(name)"
     }
 
+    /// The name of a sensor's records, without the base name and the channel.
+    public static func recordName(of sensor: String) -> String { name(sensor) }
+
     /// `text` with what no name may hold replaced (§4.5.1).
     private static func name(_ text: String) -> String {
         String(

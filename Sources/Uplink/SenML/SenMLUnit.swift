@@ -1,3 +1,4 @@
+internal import Pipeline
 internal import Sensing
 
 /// A unit of SenML's registry, and how values get into it.
@@ -19,10 +20,20 @@ struct SenMLUnit: Sendable, Hashable {
     init?(_ unit: String, sensor: String, channel: String?) {
         if unit == "%", [sensor, channel ?? ""].contains(where: { $0.lowercased().isHumidity }) {
             self.init(symbol: "%RH")
-        } else if let (symbol, scale, offset) = Self.known[unit] {
+            return
+        }
+        // First as the agent itself reads it: who writes "C" means degrees, and no coulombs.
+        let measured = MeasurementUnit.named(unit)
+        let name = measured?.name ?? unit
+        if let (symbol, scale, offset) = Self.known[name] {
             self.init(symbol: symbol, scale: scale, offset: offset)
-        } else if Self.registered.contains(unit) {
-            self.init(symbol: unit)
+        } else if Self.registered.contains(name) {
+            self.init(symbol: name)
+        } else if let measured, let (primary, symbol, factor) = Self.primaries[measured.dimension],
+            let zero = MeasurementUnit.named(primary)?.convert(0, from: measured),
+            let one = MeasurementUnit.named(primary)?.convert(1, from: measured)
+        {
+            self.init(symbol: symbol, scale: (one - zero) * factor, offset: zero * factor)
         } else {
             return nil
         }
@@ -33,6 +44,17 @@ struct SenMLUnit: Sendable, Hashable {
         self.scale = scale
         self.offset = offset
     }
+
+    /// By dimension: the unit that all others of it can be converted to, and the registry's, of which it is so many.
+    static let primaries: [String: (unit: String, symbol: String, factor: Double)] = [
+        "temperature": ("°C", "Cel", 1), "length": ("m", "m", 1), "pressure": ("Pa", "Pa", 1),
+        "speed": ("m/s", "m/s", 1), "mass": ("kg", "kg", 1), "volume": ("m³", "m3", 1), "energy": ("J", "J", 1),
+        "power": ("W", "W", 1), "ratio": ("1", "/", 1), "time": ("s", "s", 1), "data": ("B", "B", 1),
+        "data rate": ("bit/s", "bit/s", 1), "frequency": ("Hz", "Hz", 1), "voltage": ("V", "V", 1),
+        "current": ("A", "A", 1), "charge": ("Ah", "C", 3600), "resistance": ("Ω", "Ohm", 1),
+        "angle": ("rad", "rad", 1),
+        "flow": ("m³/s", "m3/s", 1), "concentration": ("g/m³", "kg/m3", 1e-3),
+    ]
 
     /// Those that owners write in the registry's own way.
     static let registered: Set<String> = [

@@ -6,11 +6,14 @@ public enum SparkplugAction: Sendable, Hashable {
     case command(RemoteCommand)
     /// A host wanted something that is not to be had; for the log.
     case refused(CommandError)
-    /// To be published at once, past the store: the node's death, because its primary host is gone.
-    case publish(Message)
-    /// The primary host is offline, and the store gives nothing out until it is back. With further servers, leave this
-    /// one for the next (Sparkplug 3.0 §5.4); with one only, staying does as well, and notices earlier when it is back.
-    case hostOffline
+    /// The primary host is offline, and the store gives nothing out until it is back.
+    ///
+    /// If the node was born, its death is to be published at once, past the store, and then this connection is to be left
+    /// for another one, on which it waits for the host (Sparkplug 3.0 §5.4, §6.4.28). A node without a birth stays, unless
+    /// there is a further server where the host may be.
+    case hostOffline(death: Message?)
+
+    var isHostOffline: Bool { if case .hostOffline = self { true } else { false } }
 }
 
 /// What a ``SparkplugStore`` has done since it was made.

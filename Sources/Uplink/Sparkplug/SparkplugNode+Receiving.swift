@@ -49,7 +49,7 @@ extension SparkplugNode {
         guard wasOnline != false else { return [] }
         let wasBorn = isBorn
         fallSilent()
-        return wasBorn ? [.publish(try death(bdSeq: bdSeq)), .hostOffline] : [.hostOffline]
+        return [.hostOffline(death: wasBorn ? try death(bdSeq: bdSeq) : nil)]
     }
 
     /// Somebody says that the node is dead: the server, of a connection of ours that has ended, and late. Hosts know by

@@ -116,7 +116,7 @@ public final class SparkplugStore: SessionStore {
         let actions = try state.withLock { state throws(TopicError) in
             let actions = try state.node.receive(topic.string, payload)
             // What the host has perhaps not read any more is told again when it is back.
-            if actions?.contains(.hostOffline) == true { state.takeBack() }
+            if actions?.contains(where: \.isHostOffline) == true { state.takeBack() }
             return actions
         }
         if actions != nil { ring() }

@@ -55,7 +55,11 @@ import Units
             ("mm", 1250, "m", 1.25), ("mV", 3300, "V", 3.3), ("Wh", 1.5, "J", 5400), ("kWh", 2, "J", 7.2e6),
             ("dBm", -67, "dBW", -97), ("rpm", 1500, "1/s", 25), ("B/s", 1000, "bit/s", 8000), ("Ah", 2, "C", 7200),
             ("µg/m³", 12, "kg/m3", 12e-9), ("ms", 20, "s", 0.02), ("lx", 300, "lx", 300), ("V", 5.1, "V", 5.1),
-            ("MHz", 1500, "Hz", 1.5e9), ("km/h", 36, "m/s", 10), ("furlong", 3, nil, 3),
+            ("MHz", 1500, "Hz", 1.5e9), ("km/h", 36, "m/s", 10),
+            ("L/min", 60, "m3/s", 0.001), ("psi", 1, "Pa", 6894.75729317), ("C", 21.5, "Cel", 21.5),
+            ("mL", 250, "m3", 25e-5),
+            ("MΩ", 1.5, "Ohm", 1.5e6), ("ft", 10, "m", 3.048), ("lb", 1, "kg", 0.45359237), ("TB", 1, "B", 1e12),
+            ("furlong", 3, nil, 3),
         ] as [(String, Double, String?, Double)])
     func unitsAreTheRegistrysOwn(unit: String, value: Double, symbol: String?, converted: Double) throws {
         let record = try SenMLResolver.records(try text(.readings([reading(.number(value), unit)])))[0]

@@ -56,6 +56,7 @@ private actor Edge {
     nonisolated let client: MQTTClient
     private let counter: Counter
     private(set) var commands: [RemoteCommand] = []
+    private(set) var isHostOffline = false
     private var tasks: [Task<Void, Never>] = []
 
     /// Survives restarts.
@@ -111,8 +112,11 @@ private actor Edge {
     private func handle(_ action: SparkplugAction) async {
         switch action {
         case .command(let command): commands.append(command)
-        case .publish(let message): try? await client.publishNow(message)
-        case .refused, .hostOffline: break
+        case .hostOffline(nil): isHostOffline = true
+        case .hostOffline(let death?):
+            try? await client.publishNow(death)
+            await client.leave()
+        case .refused: break
         }
     }
 
@@ -281,12 +285,18 @@ private actor Edge {
             try await host.output.line(containing: "NDATA 1 old:a=1.0")
             try await PythonHost.run("state", "\(broker.port)", "scada", "false", "2000")
             try await host.output.line(containing: "NDEATH bdSeq=42")
+            // On a connection of its own it waits for the host (§5.4).
+            try await broker.log.wait(for: "the next connection") {
+                $0.count { $0.hasSuffix("press-7 1 spBv1.0/STATE/scada") } >= 2
+            }
+            try await eventually("what is retained") { await edge.isHostOffline }
             try await edge.report("a", .number(2))
             try await PythonHost.run("state", "\(broker.port)", "scada", "true", "1500")
             try await PythonHost.run("state", "\(broker.port)", "scada", "true", "3000")
             try await host.output.line(containing: "old:a=2.0")
             let lines = await host.output.lines
-            #expect(lines.count { $0.hasPrefix("NBIRTH") } == 2)
+            let births = lines.filter { $0.hasPrefix("NBIRTH") }.map { $0.prefix(17) }
+            #expect(births == ["NBIRTH 0 bdSeq=42", "NBIRTH 0 bdSeq=43"])
             #expect(lines.filter { $0.contains("GAP") || $0.contains("ERROR") || $0.contains("offline") } == [])
             #expect(edge.store.statistics.ignored == 1)
             await edge.stop()

@@ -222,9 +222,13 @@ private struct Host {
             hostTime += 1
             guard isUp else { return }
             for action in try board.state(#"{"online":\#(online),"timestamp":\#(hostTime)}"#) ?? [] {
-                guard case .publish(let death) = action else { continue }
-                // It goes the way of all, behind what was written before.
+                guard case .hostOffline(let death?) = action else { continue }
+                // It goes the way of all, behind what was written before, and ahead of the goodbye.
                 line.append((death, board.clock.now))
+                try deliver(line.count)
+                will = nil
+                isUp = false
+                board.store.connectionEnded()
             }
         }
 
@@ -246,6 +250,7 @@ private struct Host {
                 }
             }
             let isActive = try await alarm()
+            if !isUp { try await connect() }
             if hasHost { try setHost(online: true) }
             for _ in 0..<10 {
                 board.clock.advance(by: .seconds(2))
