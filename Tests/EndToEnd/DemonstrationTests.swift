@@ -30,7 +30,8 @@ import Testing
         "anna's task withdrawn", "offline: stopped", "missing        0",
     ]
 
-    @Test("Ctrl-C ends it cleanly", arguments: ["values", "dispatch  asked", "CABLE     cut"])
+    /// Also while the cable is cut, and when the connection is lost over it.
+    @Test("Ctrl-C ends it cleanly", arguments: ["values", "dispatch  asked", "CABLE     cut", "messages wait"])
     func interrupted(behind line: String) async throws {
         let demo = try await Program.start(Program.built("fieldpost"), ["demo", "--keep-running"])
         try await demo.output.line(containing: line, timeout: .seconds(120))
