@@ -218,6 +218,8 @@ import Units
             let agent = try await station.run()
             let before = await platform.arrivals.count
             try await eventually("posts") { await platform.arrivals.count > before + 15 }
+            // The end waits for no backlog.
+            try await eventually("the present") { try await station.waiting() < 10 }
             try await station.stop(agent)
             try await expectAll(station, at: platform)
         }
