@@ -38,6 +38,7 @@ import Units
             })
         // Its own, also while it is down.
         let port = try ReservedPort()
+        defer { withExtendedLifetime(port) {} }
         try await platform.start(port: port.number)
         do {
             try await body(platform)
