@@ -72,6 +72,9 @@ public actor TCPRelay {
 
     // MARK: Faults
 
+    /// Whether something is the matter that a ``mend()`` would end: the line is cut, or swallows what is sent.
+    public var isBroken: Bool { faults.newcomers != .served || !faults.swallowed.isEmpty }
+
     /// Closes all connections and lets nobody through until ``mend()``.
     ///
     /// - Parameters:

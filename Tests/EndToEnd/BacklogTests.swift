@@ -59,9 +59,9 @@ import Testing
             let paced = #"order = "\#(order)", rate = \#(Self.rate), mark = "both""#
             let live = [Self.sensor("s2", "normal", every: "100ms"), Self.sensor("lid", "high", every: "100ms")]
             try station.directory.write(Self.text(port: broker.port, backlog: paced, live), to: "station.toml")
-            let agent = try await station.run()
-            try await agent.errors.line(containing: "connected: ")
+            // Before it is connected: what reads its log may come late.
             let begin = ContinuousClock.now
+            let agent = try await station.run()
             let lines = try await subscriber.wait(for: "live readings") { lines in
                 lines.compactMap(Arrival.init).count { !$0.isBacklog && $0.sensor == "lid" } >= 12
             }
@@ -73,7 +73,7 @@ import Testing
             #expect(try await agent.wait(timeout: .seconds(5)) == .exited(0))
             let left = try await station.queue("messages")
             #expect(left > backlog / 2)
-            let status = try await retained(port: broker.port, station.statusTopic)
+            let status = try await retained(port: broker.port, station.statusTopic, seconds: 5)
             #expect(status?.contains("offline") == true)
 
             // Without a pace it is there at once, and nothing is missing.
@@ -107,7 +107,7 @@ import Testing
             try station.directory.write(
                 Station.text(port: broker.port, qos: 2, rest: Station.sensors(1, every: "1m")), to: "station.toml")
             let second = try await station.run()
-            try await eventually(within: .seconds(9), "duplicates that may be, in the status") {
+            try await eventually(within: .seconds(20), "duplicates that may be, in the status") {
                 let status = try await retained(port: broker.port, station.statusTopic) ?? ""
                 return "possible_duplicates".value(in: status).flatMap { Int($0) } ?? 0 > 20
             }
@@ -123,7 +123,8 @@ import Testing
         #expect(paced > Self.rate / 4)
         #expect(Double(paced) < Double(Self.rate) * (Double(time.components.seconds + 1) + 1.25))
         let lid = try #require(arrivals.firstIndex { $0.sensor == "lid" })
-        #expect(lid < 40)
+        // Two seconds' worth, of far more: it may be read a while after the backlog has begun to go.
+        #expect(arrivals.prefix(lid).count { $0.sensor != "old-alarm" } < 2 * Self.rate)
         #expect(arrivals.prefix(lid).count { $0.sensor == "old-alarm" } >= 3, "urgent goes before high")
         let isNewAhead = arrivals.contains { $0.sensor == "s2" && !$0.isBacklog }
         #expect(isNewAhead == (order == "last"))

@@ -140,7 +140,8 @@ public func retained(port: Int, _ topic: String, seconds: Int = 1) async throws 
         ],
         timeout: .seconds(seconds + 10))
     switch result.ending {
-    case .exited(0): return result.output.joined(separator: "\n")
+    // Without a line: something new came, which says that nothing was retained (--retained-only ends then).
+    case .exited(0): return result.output.isEmpty ? nil : result.output.joined(separator: "\n")
     // MOSQ_ERR_TIMEOUT of mosquitto_sub(1).
     case .exited(27): return nil
     case let ending:

@@ -71,9 +71,14 @@ extension AgentConfiguration {
         }
     }
 
-    /// A payload as its text, or, where it is none, such as CBOR and Sparkplug's, byte by byte.
-    private static func shown(_ payload: ByteBuffer) -> (text: String, isHexadecimal: Bool) {
-        if let text = String(validating: payload.readableBytesView, as: UTF8.self) { return (text, false) }
+    /// A payload as its text, or, where it is none, such as CBOR and Sparkplug's, byte by byte. By chance such a one is good
+    /// UTF-8; its control characters give it away.
+    static func shown(_ payload: ByteBuffer) -> (text: String, isHexadecimal: Bool) {
+        if let text = String(validating: payload.readableBytesView, as: UTF8.self),
+            text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || "\t\n\r".utf8.contains($0) })
+        {
+            return (text, false)
+        }
         return (String(decoding: MessageFormat.hexadecimal(payload, "0123456789abcdef"), as: UTF8.self), true)
     }
 

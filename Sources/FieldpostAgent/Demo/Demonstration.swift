@@ -106,8 +106,14 @@ public struct Demonstration: Sendable {
         interrupting.cancel()
         showing.cancel()
 
-        // The cable is mended for the goodbye, also when the story was left early.
+        // The cable is mended for the goodbye, also when the story was left early. The board may have to connect again
+        // first: the old connection is lost with what was swallowed of it.
+        let wasCut = await relay.isBroken
         try? await relay.mend()
+        if wasCut {
+            let before = await watcher.signsOfLife
+            try? await until("the board again", within: .seconds(5)) { await watcher.signsOfLife > before }
+        }
         end.yield(.stopped)
         try await running
         try? await until("the goodbye", within: .seconds(5)) { await watcher.state.reason == "stopped" }

@@ -12,6 +12,8 @@ actor Watcher {
     /// The state that was heard of the board last, and how often the broker said that it was gone.
     private(set) var state: (name: String, reason: String?) = ("", nil)
     private(set) var wills = 0
+    /// The readings and alarms that came from the board, and how often it said that it was there.
+    private(set) var signsOfLife = 0
     /// The broker has taken the subscription: nothing from now on is missed.
     private(set) var isWatching = false
     private let say: @Sendable (Narrator.Line) -> Void
@@ -31,7 +33,9 @@ actor Watcher {
         if topic.hasSuffix("/status") {
             state = (payload["state"]?.string ?? "?", payload["reason"]?.string)
             if state.reason == "connection lost" { wills += 1 }
+            if state.name == "online" { signsOfLife += 1 }
         } else if let number = payload["seq"]?.number.flatMap({ Int(exactly: $0) }) {
+            signsOfLife += 1
             ledger.take(number, topic: topic, mayBeRepeated: message.qos != .exactlyOnce)
             // Alarms have no place among the values.
             if let sensor = topic.split(separator: "/").dropFirst(2).first, payload["state"] == nil {

@@ -124,6 +124,8 @@ actor CommandCenter {
         }
         ledger.finish(key, answer)
         await state.set(Self.stateName, ledger.state)
+        // Who has heard it hears the same after a restart too.
+        if text.command.changesSomething { await state.save() }
         for waiter in waiting.removeValue(forKey: key) ?? [] { waiter.resume(returning: answer) }
         return answer
     }

@@ -47,13 +47,15 @@ import Units
             }
             let json = try await discovery("sensor", "a", to: watcher)
             #expect(json["state_topic"] == "fieldpost/station/a")
-            #expect(try await retained(port: broker.port, station.statusTopic, seconds: 5)?.contains("online") == true)
+            try await eventually("its status") {
+                try await retained(port: broker.port, station.statusTopic)?.contains("online") == true
+            }
 
             try station.write(text(broker.port, Station.clock("a")))
             agent.send(SIGHUP)
             try await watcher.wait(for: "its removal") { $0.contains("\(b) 0 ") }
             #expect(try await retained(port: broker.port, b) == nil)
-            #expect(try await retained(port: broker.port, a) != nil)
+            #expect(try await retained(port: broker.port, a, seconds: 5) != nil)
             try await station.stop(agent)
             #expect(await !watcher.received.lines.contains("\(a) 0 "))
             await watcher.kill()
@@ -73,14 +75,14 @@ import Units
                 [a, b].allSatisfy { topic in lines.contains { $0.hasPrefix("\(topic) 0 {") } }
             }
             try await station.stop(first)
-            #expect(try await retained(port: broker.port, b) != nil)
+            #expect(try await retained(port: broker.port, b, seconds: 5) != nil)
             if isForgotten { #expect(unlink(directory.path("queue.state.json")) == 0) }
             try station.write(text(broker.port, Station.clock("a")))
             let second = try await station.run()
             try await watcher.wait(for: "its removal") { $0.contains("\(b) 0 ") }
             try await station.stop(second)
             #expect(try await retained(port: broker.port, b) == nil)
-            #expect(try await retained(port: broker.port, a) != nil)
+            #expect(try await retained(port: broker.port, a, seconds: 5) != nil)
             await watcher.kill()
         }
     }
@@ -116,6 +118,8 @@ import Units
             let json = try await discovery("switch", "lamp", to: announcements)
             let command = try #require(json["command_topic"]?.string)
             let state = try #require(json["state_topic"]?.string)
+            // It is announced before the agent listens there.
+            try await broker.log.line(containing: "fieldpost/station/command/+ (QoS ")
             let watcher = try await MosquittoSub.start(port: broker.port, [state], format: "%p")
             for (payload, value, content) in [("payload_on", "true", "1\n"), ("payload_off", "false", "0\n")] {
                 let seen = await watcher.received.lines.count

@@ -33,7 +33,7 @@ import Units
         name = "plant"
         group = "g"
         rebirth_wait = "100ms"
-        \(brokerTable("uplink.broker", port: port, rest: "keep_alive = \"1s\"\nresponse_timeout = \"200ms\""))
+        \(brokerTable("uplink.broker", port: port))
 
         """
     }

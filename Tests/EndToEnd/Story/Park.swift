@@ -19,7 +19,7 @@ enum StoryBroker: String, Sendable, CaseIterable {
 }
 
 /// A message as somebody else's client received it.
-struct Heard: Sendable {
+struct Heard: Sendable, Equatable {
     var topic: String
     var qos: String
     var payload: String
@@ -205,13 +205,18 @@ struct Park: Sendable {
     }
 
     /// Who was asked at all, and about which tasks.
-    var offers: [(worker: String, task: String)] {
-        get async {
-            await heard.filter { $0["state"] == "offered" && $0.topic.hasPrefix("fieldpost/dispatch/worker/") }
-                .compactMap {
-                    let levels = $0.topic.split(separator: "/").map(String.init)
-                    return levels.count == 6 ? (levels[3], levels[5]) : nil
-                }
-        }
+    var offers: [(worker: String, task: String)] { get async { await Self.offers(in: heard) } }
+
+    /// Those that were heard before this.
+    func offers(before message: Heard) async -> [(worker: String, task: String)] {
+        await Self.offers(in: Array(heard.prefix { $0 != message }))
+    }
+
+    private static func offers(in heard: [Heard]) -> [(worker: String, task: String)] {
+        heard.filter { $0["state"] == "offered" && $0.topic.hasPrefix("fieldpost/dispatch/worker/") }
+            .compactMap {
+                let levels = $0.topic.split(separator: "/").map(String.init)
+                return levels.count == 6 ? (levels[3], levels[5]) : nil
+            }
     }
 }

@@ -89,11 +89,11 @@ import Testing
     @Test func whatWasUnderWayWhenTheAgentWasKilledIsNotBegunAgain() async throws {
         try await CommandedBoard.with { station in
             var agent = try await station.run()
-            try await station.asker.ask(by: "run/request/17", "slow-note")
+            try await station.asker.ask(by: "run/request/17", "stuck-note")
             try await eventually("its begin") { try station.notes == 1 }
             await agent.kill()
             agent = try await station.run()
-            try await station.asker.ask(by: "run/request/17", "slow-note")
+            try await station.asker.ask(by: "run/request/17", "stuck-note")
             let answer = try await station.asker.answer(on: "fieldpost/board/command/run/response/17")
             #expect(answer.hasPrefix(#"{"ok":false,"error":"failed","message":""#), "\(answer)")
             #expect(answer.contains("it may have been done"), "\(answer)")

@@ -106,7 +106,7 @@ import Testing
             let running = Task { await client.run() }
             let topic = try TopicName("fieldpost/board/command/run")
             for number in 1...100 {
-                var message = Message(topic: topic, payload: ByteBuffer(string: "note"), qos: .atMostOnce)
+                var message = Message(topic: topic, payload: ByteBuffer(string: "slow-note"), qos: .atMostOnce)
                 message.properties.responseTopic = try TopicName("answers/flood/\(number)")
                 try await client.publish(message)
             }

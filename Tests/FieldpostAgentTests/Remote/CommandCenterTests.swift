@@ -16,13 +16,15 @@ import Uplink
     struct Valve: OutputDriver {
         static let name = "valve"
         let sets: Record
-        init(_ sets: Record) { self.sets = sets }
+        let whenSet: @Sendable () -> Void
+        init(_ sets: Record, whenSet: @escaping @Sendable () -> Void) { (self.sets, self.whenSet) = (sets, whenSet) }
         init?(_ settings: SettingsReader, context: DriverContext) { nil }
         mutating func read(at now: Timestamp) throws(SensorError) -> [Measurement] { [Measurement(.number(1))] }
         mutating func set(
             _ value: Reading.Value, channel: String?, at now: Timestamp
         ) throws(SensorError) -> [Measurement] {
             if case .number(let number) = value { sets.add(Int(number)) }
+            whenSet()
             return [Measurement(value)]
         }
         mutating func makeSafe(at now: Timestamp) throws(SensorError) {}
@@ -44,11 +46,13 @@ import Uplink
     /// A board with a gate.
     static func with(
         _ folder: TemporaryDirectory, _ sets: Record, _ commands: String = allowed,
-        _ body: (CommandCenter) async throws -> Void
+        whenSet: @escaping @Sendable () -> Void = {}, _ body: (CommandCenter) async throws -> Void
     ) async throws {
         let settings = try #require(try configuration(commands).commands)
         let state = StateFile(path: folder.path("queue.state.json"), logger: Logger(label: "test"))
-        let runner = SensorRunner([ConfiguredSensor(name: "gate", every: .seconds(3600), driver: Valve(sets))])
+        let runner = SensorRunner([
+            ConfiguredSensor(name: "gate", every: .seconds(3600), driver: Valve(sets, whenSet: whenSet))
+        ])
         let world = CommandCenter.World(
             runner: runner, processing: await Processing([], [], state: state, logger: Logger(label: "test")),
             sensors: ["gate": .init(isDerived: false, isOutput: true)], status: { ["state": "online"] }, reload: nil)
@@ -78,12 +82,31 @@ import Uplink
                 #expect(await center.answer(Self.set(2, "17"))["error"] == "malformed")
                 #expect(await center.answer(Self.set(2, nil))["ok"] == true)
             }
-            // As if the power failed: only what was saved before it was begun is known.
+            // As if the power failed: who was answered is answered so again.
             try await Self.with(folder, sets) { center in
-                #expect(await center.answer(Self.set(1, "17"))["ok"] == false)
+                #expect(await center.answer(Self.set(1, "17"))["ok"] == true)
                 #expect(await center.answer(Self.set(3, "18"))["ok"] == true)
             }
             #expect(sets.all == [1, 2, 3])
+        }
+    }
+
+    @Test func `What was under way when the power failed is not begun again`() async throws {
+        try await withTemporaryDirectory { folder in
+            let sets = Record()
+            let state = Mutex("")
+            try await Self.with(
+                folder, sets, whenSet: { state.withLock { $0 = (try? folder.read("queue.state.json")) ?? "" } }
+            ) { center in
+                #expect(await center.answer(Self.set(1, "17"))["ok"] == true)
+            }
+            try folder.write(state.withLock { $0 }, to: "queue.state.json")
+            try await Self.with(folder, sets) { center in
+                let answer = await center.answer(Self.set(1, "17"))
+                #expect(answer["ok"] == false)
+                #expect(answer["message"]?.string?.contains("it may have been done") == true)
+            }
+            #expect(sets.all == [1])
         }
     }
 
