@@ -53,10 +53,14 @@ struct BridgeStation: Sendable {
         return agent
     }
 
-    /// As `run`, and connected to the far broker, with what it subscribes to.
-    func runConnected() async throws -> Program {
+    /// As `run`, for the first time, and the far broker has granted the subscription to `filter`: what is published there
+    /// now comes to the gateway.
+    func runSubscribed(to filter: String, at upstream: Mosquitto) async throws -> Program {
         let agent = try await run()
-        try await agent.errors.line(containing: "connected: ", timeout: .seconds(20))
+        // "connected" comes before that; Mosquitto says whom it has subscribed, at which QoS, to what.
+        try await upstream.log.wait(for: "\(device)'s subscription to \(filter)") { lines in
+            lines.contains { $0.hasSuffix(": \(device) 1 \(filter)") }
+        }
         return agent
     }
 

@@ -92,7 +92,7 @@ import Units
         try await eventually("a broker that accepts connections") { accepts(port: example.ports[1883] ?? 0) }
         let port = try #require(example.ports[1883])
         try await mosquittoPub(port: port, "a/b", "kept", retain: true)
-        #expect(try await retained(port: port, "a/b") == "kept")
+        #expect(try await retained(port: port, "a/b", seconds: 10) == "kept")
         broker.send(SIGTERM)
         #expect(try await broker.wait() == .exited(0))
     }
