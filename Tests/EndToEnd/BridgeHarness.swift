@@ -57,10 +57,7 @@ struct BridgeStation: Sendable {
     /// now comes to the gateway.
     func runSubscribed(to filter: String, at upstream: Mosquitto) async throws -> Program {
         let agent = try await run()
-        // "connected" comes before that; Mosquitto says whom it has subscribed, at which QoS, to what.
-        try await upstream.log.wait(for: "\(device)'s subscription to \(filter)") { lines in
-            lines.contains { $0.hasSuffix(": \(device) 1 \(filter)") }
-        }
+        try await upstream.waitForSubscription(of: device, to: filter)
         return agent
     }
 
@@ -72,6 +69,17 @@ struct BridgeStation: Sendable {
     func stop(_ agent: Program) async throws -> Program.Ending {
         agent.send(SIGTERM)
         return try await agent.wait(timeout: .seconds(6))
+    }
+}
+
+extension Mosquitto {
+    /// Waits until this client has once subscribed to this filter. What an agent says of its connection, in its log and by
+    /// its status, comes before that.
+    func waitForSubscription(of client: String, to filter: String) async throws {
+        // "TIME: CLIENT QOS FILTER"
+        try await log.wait(for: "\(client)'s subscription to \(filter)") { lines in
+            lines.contains { $0.contains(": \(client) ") && $0.hasSuffix(" \(filter)") }
+        }
     }
 }
 
