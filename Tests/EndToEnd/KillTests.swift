@@ -21,7 +21,9 @@ import Testing
                 rest: Station.sensors(3))
             for round in 1...50 {
                 let agent = try await station.run()
-                // Between a start that is hardly begun and some dozens of readings.
+                // Between a start that is hardly begun and some dozens of readings, of every other one however slow the
+                // machine is.
+                if round.isMultiple(of: 2) { try await agent.errors.line(containing: "started: ") }
                 let life = Int.random(in: 20...400, using: &generator)
                 let change = Int.random(in: 0...life, using: &generator)
                 try await Task.sleep(for: .milliseconds(change))
@@ -94,6 +96,7 @@ import Testing
                 text: Station.text(port: relay.port, broker: timing, qos: 2, rest: Station.sensors(3)))
             for round in 1...kills {
                 let agent = try await station.run()
+                if round.isMultiple(of: 2) { try await agent.errors.line(containing: "started: ") }
                 let life = Int.random(in: 20...200, using: &generator)
                 let change = Int.random(in: 0...life, using: &generator)
                 try await Task.sleep(for: .milliseconds(change))
