@@ -53,10 +53,11 @@ struct BridgeStation: Sendable {
         return agent
     }
 
-    /// As `run`, and connected to the far broker, with what it subscribes to.
-    func runConnected() async throws -> Program {
+    /// As `run`, for the first time, and the far broker has granted the subscription to `filter`: what is published there
+    /// now comes to the gateway.
+    func runSubscribed(to filter: String, at upstream: Mosquitto) async throws -> Program {
         let agent = try await run()
-        try await agent.errors.line(containing: "connected: ", timeout: .seconds(20))
+        try await upstream.waitForSubscription(of: device, to: filter)
         return agent
     }
 
@@ -68,6 +69,17 @@ struct BridgeStation: Sendable {
     func stop(_ agent: Program) async throws -> Program.Ending {
         agent.send(SIGTERM)
         return try await agent.wait(timeout: .seconds(6))
+    }
+}
+
+extension Mosquitto {
+    /// Waits until this client has once subscribed to this filter. What an agent says of its connection, in its log and by
+    /// its status, comes before that.
+    func waitForSubscription(of client: String, to filter: String) async throws {
+        // "TIME: CLIENT QOS FILTER"
+        try await log.wait(for: "\(client)'s subscription to \(filter)") { lines in
+            lines.contains { $0.contains(": \(client) ") && $0.hasSuffix(" \(filter)") }
+        }
     }
 }
 

@@ -33,7 +33,7 @@ import Testing
     func aMessageIsNotGivenBack(version: String) async throws {
         try await withMosquitto { upstream in
             let gateway = try BridgeStation(upstream: upstream.port, version: version, rules: Self.both)
-            let agent = try await gateway.runConnected()
+            let agent = try await gateway.run()
             let (here, there) = (try await watch(gateway.port), try await watch(upstream.port))
             try await waitUntilCarried(from: upstream.port, to: here, "down")
             try await waitUntilCarried(from: gateway.port, to: there, "up")
@@ -45,12 +45,12 @@ import Testing
                     expected["chat/a \(text)", default: 0] += 1
                 }
             }
-            // Last words have gone every way that a message can go.
-            try await mosquittoPub(port: gateway.port, "chat/a", "last up")
+            // Last words have gone every way that a message can go. At QoS 2 they come behind whatever was sent before.
+            try await mosquittoPub(port: gateway.port, "chat/a", "last up", qos: 2)
             try await there.wait { $0.contains("chat/a last up") }
-            try await mosquittoPub(port: upstream.port, "chat/a", "last down")
+            try await mosquittoPub(port: upstream.port, "chat/a", "last down", qos: 2)
             try await here.wait { $0.contains("chat/a last down") }
-            try await mosquittoPub(port: gateway.port, "chat/a", "end")
+            try await mosquittoPub(port: gateway.port, "chat/a", "end", qos: 2)
             try await there.wait { $0.contains("chat/a end") }
             for text in ["last up", "last down", "end"] { expected["chat/a \(text)"] = 1 }
             #expect(counts(try await here.wait { $0.contains("chat/a end") }) == expected)
@@ -65,7 +65,7 @@ import Testing
         try await withMosquitto { upstream in
             let one = try BridgeStation("one", upstream: upstream.port, version: version, rules: Self.both)
             let two = try BridgeStation("two", upstream: upstream.port, version: version, rules: Self.both)
-            let agents = [try await one.runConnected(), try await two.runConnected()]
+            let agents = [try await one.run(), try await two.run()]
             let ports = [one.port, two.port, upstream.port]
             var watchers: [MosquittoSub] = []
             for port in ports { watchers.append(try await watch(port)) }
@@ -82,7 +82,7 @@ import Testing
                 for (place, port) in ports.enumerated() {
                     let last = "last-\(round)-\(place)"
                     expected["chat/a \(last)"] = 1
-                    try await mosquittoPub(port: port, "chat/a", last)
+                    try await mosquittoPub(port: port, "chat/a", last, qos: 2)
                     for watcher in watchers { try await watcher.wait { $0.contains("chat/a \(last)") } }
                 }
             }
@@ -144,7 +144,9 @@ import Testing
             try await there.wait { $0 == ["a 1"] }
             try gateway.write(upstream: upstream.port, rules: "[[bridge]]\ntopics = [\"b\", \"c\"]")
             agent.send(SIGHUP)
-            try await agent.errors.wait(for: "the new agent") { $0.count { $0.contains(" connected: ") } == 2 }
+            try await agent.errors.wait(for: "the new agent") {
+                $0.count { $0.contains(" info connected: broker=") } == 2
+            }
             try await eventually("the new rule") {
                 try await mosquittoPub(port: gateway.port, "b", "2")
                 return await there.received.lines.contains("b 2")

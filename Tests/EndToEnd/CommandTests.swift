@@ -187,7 +187,10 @@ import Testing
                 text.replacing("[queue]", with: "[queue]\npath = \"/no/such/folder/queue.db\""), to: "station.toml")
             agent.send(SIGHUP)
             try await agent.errors.line(containing: "back to the configuration before")
-            try await watcher.wait(for: "online again") { $0.last?.contains(#""state":"online""#) == true }
+            try await watcher.wait(for: "online again") { lines in
+                guard let end = lines.firstIndex(where: { $0.contains(#""reason":"reloading""#) }) else { return false }
+                return lines[end...].contains { $0.contains(#""state":"online""#) }
+            }
             agent.send(SIGTERM)
             #expect(try await agent.wait() == .exited(0))
         }
@@ -197,14 +200,14 @@ import Testing
         try await withMosquitto { broker in
             let station = try Station(port: broker.port)
             let agent = try await station.run()
-            try await agent.errors.line(containing: "connected: ")
+            try await agent.errors.line(containing: " info connected: ")
             for _ in 1...30 { agent.send(SIGHUP) }
             agent.send(SIGTERM)
             #expect(try await agent.wait() == .exited(0))
             let log = await agent.errors.lines
             #expect(log.last { $0.contains("stopping") }?.contains("reason=stopped") == true)
             #expect(!log.contains { $0.contains("takes too long") })
-            let status = try await retained(port: broker.port, station.statusTopic)
+            let status = try await retained(port: broker.port, station.statusTopic, seconds: 10)
             #expect(status?.contains(#""state":"offline""#) == true)
         }
     }

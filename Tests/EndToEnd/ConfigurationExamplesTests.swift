@@ -69,14 +69,14 @@ import Units
     /// Runs an example beside a broker, and stops it.
     private func run(
         _ file: String, watching topics: [String], format: String = "%t %p",
-        _ body: (_ watcher: MosquittoSub, _ port: Int, _ example: Example) async throws -> Void
+        _ body: (_ watcher: MosquittoSub, _ mosquitto: Mosquitto, _ example: Example) async throws -> Void
     ) async throws {
         try await withMosquitto { mosquitto in
             let example = try await Example(file)
             let watcher = try await MosquittoSub.start(port: mosquitto.port, topics, format: format)
             let agent = try await example.run(brokerPort: mosquitto.port)
             do {
-                try await body(watcher, mosquitto.port, example)
+                try await body(watcher, mosquitto, example)
             } catch {
                 let (log, heard) = (await agent.errors.lines.suffix(20), await watcher.received.lines.suffix(20))
                 Issue.record("\(file): \(error)\n\(log.joined(separator: "\n"))\n\(heard.joined(separator: "\n"))")
@@ -92,24 +92,27 @@ import Units
         try await eventually("a broker that accepts connections") { accepts(port: example.ports[1883] ?? 0) }
         let port = try #require(example.ports[1883])
         try await mosquittoPub(port: port, "a/b", "kept", retain: true)
-        #expect(try await retained(port: port, "a/b") == "kept")
+        #expect(try await retained(port: port, "a/b", seconds: 10) == "kept")
         broker.send(SIGTERM)
         #expect(try await broker.wait() == .exited(0))
     }
 
     private func coldStore() async throws {
-        try await run("cold-store.toml", watching: ["fieldpost/#"]) { watcher, port, _ in
+        try await run("cold-store.toml", watching: ["fieldpost/#"]) { watcher, mosquitto, _ in
             try await watcher.shows("fieldpost/cold-store-3/status {\"state\":\"online\"")
             // No thermometer: both uplinks say so, each in its own words.
             try await watcher.shows("fieldpost/cold-store-3/air {", "\"value\":null,\"quality\":\"sensor error\"")
             try await watcher.shows("fieldpost/cold-store-3/senml [{\"bn\":\"urn:dev:ops:example-coldstore3:\"")
+            try await mosquitto.waitForSubscription(
+                of: "cold-store-3", to: "fieldpost/cold-store-3/command/+/request/+")
             try await mosquittoPub(
-                port: port, "fieldpost/cold-store-3/command/acknowledge/request/17",
+                port: mosquitto.port, "fieldpost/cold-store-3/command/acknowledge/request/17",
                 #"{"alarm":"no-value","by":"anna"}"#)
             try await watcher.shows(
                 "fieldpost/cold-store-3/command/acknowledge/response/17 {\"ok\":true,\"changed\":false}")
             try await mosquittoPub(
-                port: port, "fieldpost/cold-store-3/command/set/request/18", #"{"sensor":"door","value":true}"#)
+                port: mosquitto.port, "fieldpost/cold-store-3/command/set/request/18",
+                #"{"sensor":"door","value":true}"#)
             try await watcher.shows("command/set/response/18 {\"ok\":false,\"error\":\"forbidden\"")
         }
     }
@@ -164,14 +167,17 @@ import Units
     }
 
     private func gateAndRadar() async throws {
-        try await run("gate-radar.toml", watching: ["detrd/#", "gate/#", "fieldpost/#"]) { watcher, port, _ in
+        try await run("gate-radar.toml", watching: ["detrd/#", "gate/#", "fieldpost/#"]) { watcher, mosquitto, _ in
             try await watcher.shows("fieldpost/1AB.ENTER/status {\"state\":\"online\"")
+            for filter in ["detrd/status/request/1AB.ENTER.DETRD", "gate/1AB.ENTER.GATE/request/+"] {
+                try await mosquitto.waitForSubscription(of: "1AB.ENTER", to: filter)
+            }
             // Where there is no GPIO chip the answer says that, and is one.
-            try await mosquittoPub(port: port, "detrd/status/request/1AB.ENTER.DETRD", "status")
+            try await mosquittoPub(port: mosquitto.port, "detrd/status/request/1AB.ENTER.DETRD", "status")
             try await watcher.shows("detrd/status/response/1AB.ENTER.DETRD ")
-            try await mosquittoPub(port: port, "gate/1AB.ENTER.GATE/request/17", "open")
+            try await mosquittoPub(port: mosquitto.port, "gate/1AB.ENTER.GATE/request/17", "open")
             try await watcher.shows("gate/1AB.ENTER.GATE/response/17 {\"ok\":")
-            try await mosquittoPub(port: port, "gate/1AB.ENTER.GATE/request/18", "{\"command\":\"reload\"}")
+            try await mosquittoPub(port: mosquitto.port, "gate/1AB.ENTER.GATE/request/18", "{\"command\":\"reload\"}")
             try await watcher.shows("gate/1AB.ENTER.GATE/response/18 {\"ok\":false,\"error\":\"forbidden\"")
         }
     }
@@ -210,11 +216,11 @@ import Units
     }
 
     private func sparkplug() async throws {
-        try await run("sparkplug-plant.toml", watching: ["spBv1.0/#"], format: "%t %l") { watcher, port, _ in
+        try await run("sparkplug-plant.toml", watching: ["spBv1.0/#"], format: "%t %l") { watcher, mosquitto, _ in
             // Without its host it keeps silent.
             let now = Timestamp.now().milliseconds
             try await mosquittoPub(
-                port: port, "spBv1.0/STATE/scada", "{\"online\":true,\"timestamp\":\(now)}", retain: true)
+                port: mosquitto.port, "spBv1.0/STATE/scada", "{\"online\":true,\"timestamp\":\(now)}", retain: true)
             try await watcher.shows("spBv1.0/Plant 1/NBIRTH/press-7 ")
             try await watcher.shows("spBv1.0/Plant 1/NDATA/press-7 ")
         }

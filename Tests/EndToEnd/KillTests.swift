@@ -21,7 +21,9 @@ import Testing
                 rest: Station.sensors(3))
             for round in 1...50 {
                 let agent = try await station.run()
-                // Between a start that is hardly begun and some dozens of readings.
+                // Between a start that is hardly begun and some dozens of readings, of every other one however slow the
+                // machine is.
+                if round.isMultiple(of: 2) { try await agent.errors.line(containing: "started: ") }
                 let life = Int.random(in: 20...400, using: &generator)
                 let change = Int.random(in: 0...life, using: &generator)
                 try await Task.sleep(for: .milliseconds(change))
@@ -43,7 +45,7 @@ import Testing
                     port: relay.port, broker: "version = \"\(version)\"", rest: Station.sensors(3, every: "1m")),
                 to: "station.toml")
             let agent = try await station.run()
-            try await agent.errors.line(containing: "connected: ")
+            try await agent.errors.line(containing: " info connected: ")
             try await eventually(within: .seconds(60), "an empty queue (seed \(seed))") {
                 try await station.queue("messages") == 0
             }
@@ -94,6 +96,7 @@ import Testing
                 text: Station.text(port: relay.port, broker: timing, qos: 2, rest: Station.sensors(3)))
             for round in 1...kills {
                 let agent = try await station.run()
+                if round.isMultiple(of: 2) { try await agent.errors.line(containing: "started: ") }
                 let life = Int.random(in: 20...200, using: &generator)
                 let change = Int.random(in: 0...life, using: &generator)
                 try await Task.sleep(for: .milliseconds(change))
@@ -115,7 +118,7 @@ import Testing
                     port: relay.port, broker: "version = \"\(version)\"", qos: 2, rest: Station.sensors(3, every: "1m")),
                 to: "station.toml")
             let agent = try await station.run()
-            try await agent.errors.line(containing: "connected: ")
+            try await agent.errors.line(containing: " info connected: ")
             try await eventually(within: .seconds(60), "an empty queue (seed \(seed))") {
                 try await station.queue("messages") == 0
             }
@@ -142,9 +145,11 @@ import Testing
             let agent = try await station.run()
             try await watcher.wait(for: "online") { $0.contains { $0.contains(#""state":"online""#) } }
             await agent.kill()
-            let lines = try await watcher.wait(for: "offline") { $0.count >= 2 }
-            #expect(lines[1].contains(#"{"state":"offline","reason":"connection lost","boot":1,"connection":1,"#))
-            let status = try await retained(port: broker.port, station.statusTopic)
+            let lines = try await watcher.wait(for: "offline") { $0.last?.contains(#""state":"offline""#) == true }
+            #expect(
+                lines.last?.contains(#"{"state":"offline","reason":"connection lost","boot":1,"connection":1,"#) == true
+            )
+            let status = try await retained(port: broker.port, station.statusTopic, seconds: 10)
             #expect(status?.contains(#""state":"offline""#) == true)
         }
     }
@@ -189,7 +194,7 @@ import Testing
             }
             agent.send(SIGTERM)
             #expect(try await agent.wait() == .exited(0))
-            let status = try await retained(port: broker.port, station.statusTopic)
+            let status = try await retained(port: broker.port, station.statusTopic, seconds: 10)
             #expect(status?.contains(#""state":"offline","reason":"stopped""#) == true)
         }
     }
@@ -202,7 +207,7 @@ import Testing
             try await watcher.wait(for: "readings") { $0.count { $0.contains("/s1 ") } >= 20 }
             agent.send(SIGTERM)
             #expect(try await agent.wait(timeout: .seconds(5)) == .exited(0))
-            let status = try #require(try await retained(port: broker.port, station.statusTopic))
+            let status = try #require(try await retained(port: broker.port, station.statusTopic, seconds: 10))
             #expect(status.contains(#"{"state":"offline","reason":"stopped","since":"#))
             #expect(try await station.queue("messages") == 0)
             let last = try await station.queue("next") - 1

@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test func aThousandLinesArriveInOrder() async throws {
-        try await withMosquitto { broker in
+        // Mosquitto 2.0.11 does not always keep the order of what waits for a slow subscriber.
+        try await withMosquitto(lines: ["max_queued_messages 0", "max_inflight_messages 0"]) { broker in
             let watcher = try await MosquittoSub.start(port: broker.port, ["lines"])
             let result = try await shell("seq 1000 |", "pub", port: broker.port, "-t lines -q 1 -l")
             #expect(result.ending == .exited(0))
@@ -65,7 +66,7 @@ import Testing
             try await pub.errors.line(containing: "the connection was lost: closed by the peer; trying again in")
             try pipe.write("after\n")
             try await broker.restart()
-            // The first may come again: the broker was killed, perhaps before its acknowledgement left.
+            // Behind the first one, perhaps, once more: its acknowledgement may have died with the broker.
             try await eventually("the second line") { try await retained(port: broker.port, "lines") == "after" }
             pipe.end()
             #expect(try await pub.wait() == .exited(0))
@@ -119,7 +120,7 @@ import Testing
     @Test func retainedMessagesAreKeptAndRemoved() async throws {
         try await withMosquitto { broker in
             _ = try await fieldpost("pub", port: broker.port, ["-t", "r", "-m", "kept", "-r", "-q", "1"])
-            #expect(try await retained(port: broker.port, "r") == "kept")
+            #expect(try await retained(port: broker.port, "r", seconds: 10) == "kept")
             _ = try await fieldpost("pub", port: broker.port, ["-t", "r", "-n", "-r", "-q", "1"])
             #expect(try await retained(port: broker.port, "r") == nil)
         }
@@ -127,14 +128,15 @@ import Testing
 
     @Test func aMessageIsRepeated() async throws {
         try await withMosquitto { broker in
-            let watcher = try await MosquittoSub.start(port: broker.port, ["a"], format: "%U %p")
+            let watcher = try await MosquittoSub.start(port: broker.port, ["a"], format: "%p")
+            // Whoever receives them may be late with the first one: the time is that of who sends.
+            let began = ContinuousClock.now
             let result = try await fieldpost(
                 "pub", port: broker.port,
-                ["-t", "a", "-m", "again", "--repeat", "3", "--repeat-delay", "0.2", "-q", "2"])
+                ["-t", "a", "-m", "again", "--repeat", "3", "--repeat-delay", "0.5", "-q", "2"])
             #expect(result.ending == .exited(0))
-            let lines = try await watcher.wait { $0.count == 3 }
-            let times = lines.compactMap { $0.split(separator: " ").first.flatMap { Double($0) } }
-            #expect(times.count == 3 && (times.last ?? 0) - (times.first ?? 0) >= 0.39)
+            #expect(.now - began >= .seconds(1))
+            #expect(try await watcher.wait { $0.count == 3 } == ["again", "again", "again"])
         }
     }
 
@@ -230,7 +232,7 @@ import Testing
             let result = try await fieldpost("pub", port: server.port, ["-t", "a", "-m", "moved", "-r", "-q", "1"])
             #expect(result.ending == .exited(0))
             #expect(result.errors.count == 1 && result.errors[0].hasSuffix("asking there"), "\(result.errors)")
-            #expect(try await retained(port: broker.port, "a") == "moved")
+            #expect(try await retained(port: broker.port, "a", seconds: 10) == "moved")
         }
     }
 
@@ -348,10 +350,14 @@ import Testing
             let result = try await fieldpost("sub", port: broker.port, session + ["-C", "3", "-W", "10"])
             #expect(result.ending == .exited(0))
             #expect(result.output == ["1", "2", "3"])
-            let left = ["-V", version, "-c", "-i", "keeper", "-U", "a", "-W", "1"]
-            _ = try await fieldpost("sub", port: broker.port, left)
+            let left = ["-V", version, "-c", "-i", "keeper", "-U", "a", "-W"]
+            let leaving = try await Program.start(
+                Program.built("fieldpost"), ["sub", "-h", "127.0.0.1", "-p", "\(broker.port)"] + left + ["30"])
+            try await broker.log.line(containing: "Sending UNSUBACK to keeper")
+            leaving.send(SIGINT)
+            #expect(try await leaving.wait() == .exited(0))
             try await mosquittoPub(port: broker.port, "a", "unheard")
-            let none = try await fieldpost("sub", port: broker.port, left)
+            let none = try await fieldpost("sub", port: broker.port, left + ["1"])
             #expect(none.ending == .exited(27) && none.output.isEmpty)
         }
     }
@@ -363,7 +369,7 @@ import Testing
             try await sub.errors.line(containing: "the connection was lost: closed by the peer; trying again in")
             try await broker.restart()
             try await broker.log.wait(for: "the second SUBACK", timeout: .seconds(20)) {
-                $0.count { $0.contains("Sending SUBACK") } == 2
+                $0.count { $0.contains("Sending SUBACK") } >= 2
             }
             try await mosquittoPub(port: broker.port, "a", "back")
             #expect(try await sub.wait() == .exited(0))
@@ -389,7 +395,7 @@ import Testing
             #expect(await watcher.received.lines.isEmpty)
             await killed.kill()
             #expect(try await watcher.next() == "will 1 0 gone")
-            #expect(try await retained(port: broker.port, "will") == "gone")
+            #expect(try await retained(port: broker.port, "will", seconds: 10) == "gone")
         }
     }
 

@@ -106,7 +106,7 @@ import Testing
             let text = Station.text(port: port, rest: Station.sensors(1))
             let station = try Station(text: text.replacing("mqtt://", with: "ws://"))
             let agent = try await station.run()
-            try await agent.errors.line(containing: "connected: ")
+            try await agent.errors.line(containing: " info connected: ")
             let program = try #require(await broker.program)
             program.send(SIGSTOP)
             agent.send(SIGTERM)

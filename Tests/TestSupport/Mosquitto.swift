@@ -12,6 +12,8 @@ public actor Mosquitto {
     /// Its process, while it runs.
     public private(set) var program: Program?
 
+    /// All its ports: it begins to listen at one after the other.
+    private let ports: [Int]
     private let directory: TemporaryDirectory
     private let reservation: ReservedPort
 
@@ -31,6 +33,12 @@ public actor Mosquitto {
         directory = try TemporaryDirectory()
         reservation = try ReservedPort()
         port = reservation.number
+        ports =
+            [port]
+            + lines.compactMap { line in
+                let words = line.split(separator: " ")
+                return words.first == "listener" && words.count > 1 ? Int(words[1]) : nil
+            }
         var configuration = [
             "listener \(port) 127.0.0.1", "allow_anonymous true", "user root", "log_dest stderr", "log_type all",
             "set_tcp_nodelay true",
@@ -70,12 +78,11 @@ public actor Mosquitto {
         let program = try await Program.start(
             systemProgram("mosquitto"), ["-c", directory.path("mosquitto.conf")], errors: log)
         self.program = program
-        let port = port
         try await eventually("a Mosquitto that accepts connections") {
             if await program.errors.isFinished {
                 throw OutputEnded(lines: await program.errors.lines.suffix(20))
             }
-            return accepts(port: port)
+            return ports.allSatisfy { accepts(port: $0) }
         }
     }
 }
