@@ -30,9 +30,20 @@ public enum Console {
 
     /// - Parameter level: the priority of each line in systemd's journal, if that is what standard error leads to.
     static func tell(_ text: String, as level: Logger.Level) {
+        _ = write(Array((errorText(text, as: level) + "\n").utf8), to: STDERR_FILENO)
+    }
+
+    /// As ``error(_:)``, for a process that must not wait for whoever reads: what is not taken soon is lost.
+    static func mention(_ text: String) {
+        LogOutput.standardError.write(errorText(text, as: .error)) { count in
+            errorText("\(count) lines of the log are missing here: not read in time", as: .warning)
+        }
+    }
+
+    /// As it stands in standard error.
+    static func errorText(_ text: String, as level: Logger.Level) -> String {
         let text = printable(text)
-        let lines = isErrorJournal ? JournalStream.lines(text, level) : text
-        _ = write(Array((lines + "\n").utf8), to: STDERR_FILENO)
+        return isErrorJournal ? JournalStream.lines(text, level) : text
     }
 
     /// Whether standard error is systemd's journal.

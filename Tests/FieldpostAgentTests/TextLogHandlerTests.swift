@@ -31,6 +31,12 @@ import Units
         #expect(line("a", ["b": "c\nd \"e\""]) == "2025-11-20T21:00:00.123Z warning a: b=\"c | d \\\"e\\\"\"")
     }
 
+    @Test func S3_whatAPeerSaysAtLengthIsCut() {
+        let line = line("a", ["b": "\(String(repeating: "é", count: 30_000))"])
+        #expect(line.hasSuffix("é… (60000 bytes)\""))
+        #expect(line.count < 1100)
+    }
+
     @Test func theJournalGetsTheLevelApart() {
         let line = lines("not connected", ["broker": "a\n<0>b"]).first
         #expect(line?.level == .warning)

@@ -29,7 +29,7 @@ public struct Service: Sendable {
         let wishes = Wishes()
         let listening = Task {
             await wishes.follow(signals) {
-                Console.error("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
+                Console.mention("fieldpost: stopping takes too long: leaving; what was accepted is on disk")
                 RunningPrograms.kill()
                 _exit(0)
             }

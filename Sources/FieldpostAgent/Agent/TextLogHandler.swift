@@ -24,7 +24,17 @@ struct TextLogHandler: LogHandler {
         /// For files and terminals.
         var text: String { "\(time.iso8601) \(level.rawValue) \(message)" }
 
-        func writeToStandardError() { Console.tell(Console.isErrorJournal ? message : text, as: level) }
+        func writeToStandardError() {
+            LogOutput.standardError.write(errorText) { count in
+                Line(
+                    time: time, level: .warning,
+                    message: "lines are missing here: count=\(count) reason=\"not read in time\""
+                )
+                .errorText
+            }
+        }
+
+        private var errorText: String { Console.errorText(Console.isErrorJournal ? message : text, as: level) }
     }
 
     init(
@@ -55,8 +65,18 @@ struct TextLogHandler: LogHandler {
     }
 
     private static func text(_ value: Logger.Metadata.Value) -> String {
-        let text = "\(value)"
+        let text = bounded("\(value)")
         guard text.contains(where: { $0 == " " || $0 == "\"" }) || text.isEmpty else { return text }
         return "\"" + text.map { $0 == "\"" ? "\\\"" : String($0) }.joined() + "\""
+    }
+
+    /// What a peer says of itself may have 65,535 bytes, and it says so before anybody knows it.
+    private static func bounded(_ text: String) -> String {
+        let limit = 1000
+        guard text.utf8.count > limit,
+            let end = text.unicodeScalars.index(
+                text.startIndex, offsetBy: limit, limitedBy: text.endIndex)
+        else { return text }
+        return "\(text[..<end])… (\(text.utf8.count) bytes)"
     }
 }

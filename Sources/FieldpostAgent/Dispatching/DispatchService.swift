@@ -30,7 +30,7 @@ public struct DispatchService: Sendable {
         let wishes = Wishes()
         let following = Task {
             await wishes.follow(signals) {
-                Console.error("fieldpost: stopping takes too long: leaving; the tasks are on disk")
+                Console.mention("fieldpost: stopping takes too long: leaving; the tasks are on disk")
                 _exit(0)
             }
         }

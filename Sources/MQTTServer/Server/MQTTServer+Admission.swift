@@ -237,6 +237,12 @@ extension MQTTServer {
             refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
             return leave(connection, at: now)
         }
+        if error.rule == .invalidProtocolName, bytes.connectLevel(named: ProtocolVersion.v3_1.protocolName) != nil {
+            // A client of 3.1's name and of another level knows 3.1's answer (V3.1 §3.2).
+            connection.output.append(raw: [0x20, 2, 0, 1])
+            refused(error.reasonCode, "\(error)", address: address, listener: connection.door.name)
+            return leave(connection, at: now)
+        }
         let version = connection.phase == .authenticating ? connection.version : bytes.statedVersion
         switch version {
         case .v5?:
@@ -281,7 +287,7 @@ extension ByteBuffer {
         ProtocolVersion.allCases.first { connectLevel(named: $0.protocolName) == $0.rawValue }
     }
 
-    private func connectLevel(named name: String) -> UInt8? {
+    fileprivate func connectLevel(named name: String) -> UInt8? {
         guard getInteger(at: readerIndex, as: UInt8.self) == 0x10 else { return nil }
         // The length takes one to four bytes.
         for size in 1...4 {

@@ -18,10 +18,11 @@ import Testing
             // Versions that nobody speaks here, in the forms that their clients may understand.
             (connect(level: 3, rest: [2, 0, 60, 0, 1, 0x61]), [0x20, 2, 0, 1]),
             (connect(level: 6, rest: [2, 0, 60, 0, 0, 1, 0x61]), [0x20, 3, 0, 0x84, 0]),
+            (connect("MQIsdp", level: 4, rest: [2, 0, 60, 0, 1, 0x61]), [0x20, 2, 0, 1]),
+            (connect("MQIsdp", level: 0, rest: [2, 0, 60, 0, 1, 0x61]), [0x20, 2, 0, 1]),
+            (connect("MQIsdp", level: 6, rest: [2, 0, 60, 0, 1, 0x61]), [0x20, 2, 0, 1]),
             // Another protocol, another packet, an unknown one.
             (connect("MQXX", level: 4, rest: [2, 0, 60, 0, 1, 0x61]), []),
-            (connect("MQIsdp", level: 4, rest: [2, 0, 60, 0, 1, 0x61]), []),
-            (connect("MQIsdp", level: 0, rest: [2, 0, 60, 0, 1, 0x61]), []),
             ([0xC0, 0], []),
             ([0x00, 0], []),
             // 3.1.1: the reserved flag, and no identifier for a lasting session.

@@ -51,7 +51,7 @@ public struct BrokerService: Sendable {
         let following = Task {
             await wishes.follow(signals) {
                 terminal?.restore()
-                Console.error("fieldpost: stopping takes too long: leaving; what was acknowledged is on disk")
+                Console.mention("fieldpost: stopping takes too long: leaving; what was acknowledged is on disk")
                 _exit(0)
             }
         }
