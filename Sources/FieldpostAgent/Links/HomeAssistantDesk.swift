@@ -44,7 +44,8 @@ actor HomeAssistantDesk {
         for name in await state.names where name.hasPrefix(statePrefix) && !names.contains(name) {
             var messages: [Message] = []
             // Under another name it announces the same, and Home Assistant would lose what its owner has set.
-            if let former = await state[name], HomeAssistant.discoveryPrefix(of: former).map(prefixes.contains) != true {
+            if let former = await state[name], HomeAssistant.discoveryPrefix(of: former).map(prefixes.contains) != true
+            {
                 messages = HomeAssistant.removals(of: former)
             }
             do {

@@ -35,7 +35,9 @@ public struct MeasurementUnit: Sendable, Hashable {
     }
 
     /// Nil for an unknown one.
-    package static func named(_ text: String) -> MeasurementUnit? { byName[text] ?? aliases[text].flatMap { byName[$0] } }
+    package static func named(_ text: String) -> MeasurementUnit? {
+        byName[text] ?? aliases[text].flatMap { byName[$0] }
+    }
 
     /// `value`, which is in `other`, in this unit; nil if they measure different things.
     package func convert(_ value: Double, from other: MeasurementUnit) -> Double? {
