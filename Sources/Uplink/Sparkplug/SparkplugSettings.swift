@@ -16,7 +16,8 @@ public import Units
 /// - `device`: all sensors are metrics of this one device of the node, or
 /// - `devices`: which sensors are metrics of which devices; those of no device, and all without either of the two, are
 ///   metrics of the node itself.
-/// - `primary_host`: the host application without which the node keeps its readings to itself (§5.4).
+/// - `primary_host`: the host application without which the node keeps its readings to itself (§5.4). When it goes, the
+///   node says its death, and waits for it on another connection, of the next server if there are several.
 /// - `rebirth_wait`: births follow each other not closer than this, however many are asked for.
 /// - `maximum_metrics`: further metrics are dropped, and counted. A sensor with ever new channels must not fill the memory.
 public struct SparkplugSettings: Sendable, Hashable {

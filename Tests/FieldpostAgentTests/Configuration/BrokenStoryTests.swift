@@ -284,6 +284,36 @@ import Testing
         (
             #"""
             [[uplink]]
+            profile = "homeassistant"
+            [[uplink]]
+            profile = "homeassistant"
+            name = "other"
+            topic = "{device}/{sensor}"
+            """#,
+            #"""
+            bins.toml:12:1: uplink: "homeassistant" and "other" would both announce the board under homeassistant/, and take away each other's sensors: leave one of them out, or give it another discovery_prefix
+            """#
+        ),
+        (
+            #"""
+            [[uplink]]
+            profile = "senml"
+            [[sensor]]
+            name = "温度"
+            driver = "file"
+            path = "/a"
+            [[sensor]]
+            name = "湿度"
+            driver = "file"
+            path = "/b"
+            """#,
+            #"""
+            bins.toml:12:1: uplink: "senml" would tell of "温度" and "湿度" under one name, "__": give one of them a name whose letters, digits and - differ
+            """#
+        ),
+        (
+            #"""
+            [[uplink]]
             [[uplink]]
             name = "other"
             """#,

@@ -62,6 +62,31 @@ import Testing
         await next.stop()
     }
 
+    @Test(arguments: [ProtocolVersion.v3_1_1, .v5], [false, true])
+    func whoLeavesGoesToTheNextAndMayTakeTheWillAlong(version: ProtocolVersion, keepingWill: Bool) async throws {
+        try await withMosquitto { first in
+            try await withMosquitto { second in
+                let watcher = try await MosquittoSub.start(port: first.port, ["will", "end"], format: "%p")
+                let will = Will(topic: try TopicName("will"), payload: ByteBuffer(string: "gone"), qos: .atLeastOnce)
+                var configuration = quick(port: first.port, version: version)
+                configuration.endpoints.append(here(second.port))
+                configuration.parameters = { _ in ConnectParameters(will: will) }
+                try await withClient(configuration) { client in
+                    try await eventually("a connection") { await client.isConnected }
+                    #expect(await client.link.endpoint == here(first.port))
+                    await client.leave(keepingWill: keepingWill)
+                    try await eventually("the next") {
+                        let isConnected = await client.isConnected
+                        return await client.link.endpoint == here(second.port) && isConnected
+                    }
+                }
+                try await mosquittoPub(port: first.port, "end", "end")
+                #expect(try await watcher.wait { $0.contains("end") } == (keepingWill ? ["gone", "end"] : ["end"]))
+                await watcher.kill()
+            }
+        }
+    }
+
     @Test func aRedirectIsNotFollowedWhenThatIsNotWanted() async throws {
         let other = try await ScriptedServer.start([.receive(Self.connect), .send(Self.accepted)])
         let server = try await ScriptedServer.start(
