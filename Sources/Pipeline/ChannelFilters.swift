@@ -7,7 +7,7 @@ struct ChannelFilters: Sendable {
     let channel: String?
     /// In the unit of the values that are told.
     var calibration = 0.0 { didSet { if calibration != oldValue { forgetNumbers() } } }
-    /// The newest one that alarms saw.
+    /// The newest one that alarms saw in this run.
     private(set) var newest: Reading?
 
     private var median: MovingMedian?
@@ -158,14 +158,13 @@ struct ChannelFilters: Sendable {
     var state: JSON {
         let reports = reports.map { $0.state ?? .null }
         return .members([
-            "channel": channel.map(JSON.string), "newest": newest?.stored, "median": median?.state,
+            "channel": channel.map(JSON.string), "median": median?.state,
             "average": average?.state, "rate": rate?.state, "settle": settling?.state, "window": window?.state,
             "report": reports.isEmpty ? nil : .array(reports),
         ]) ?? .object([])
     }
 
     mutating func restore(_ state: JSON) {
-        newest = Reading(state["newest"], sensor: sensor, channel: channel)
         median?.restore(state["median"])
         average?.restore(state["average"])
         rate?.restore(state["rate"])

@@ -69,19 +69,15 @@ actor Processing {
     }
 
     func fail(_ sensor: String, reason: String, at now: Timestamp = .now()) async {
-        var reports = judged(pipeline.fail(sensor, reason: reason, at: now))
-        // The pipeline tells it once; after a restart an alarm has to hear that it still is so.
-        reports += alarms.fail(sensor: sensor, reason: reason, at: now).map(Report.alarm)
-        await hand(over: reports)
+        await hand(over: judged(pipeline.fail(sensor, reason: reason, at: now)))
     }
 
     /// What the pipeline tells, and what alarms make of it.
     private func judged(_ output: PipelineOutput) -> [Report] {
         for value in output.values { remember(value) }
         var reports = output.reports
-        for report in output.reports {
-            guard case .failure(let sensor, let reason, let time) = report else { continue }
-            reports += alarms.fail(sensor: sensor, reason: reason, at: time).map(Report.alarm)
+        for failure in output.failures {
+            reports += alarms.fail(sensor: failure.sensor, reason: failure.reason, at: failure.time).map(Report.alarm)
         }
         return reports + alarms.accept(output.values).map(Report.alarm)
     }
