@@ -233,7 +233,14 @@ public struct Pipeline: Sendable {
             }
             hint = channel + 1
             let filters = sensors[index].settings.filters
-            guard let value = sensors[index].channels[channel].filter(reading, filters, now: now) else { continue }
+            let refusal = sensors[index].channels[channel].refusal
+            guard let value = sensors[index].channels[channel].filter(reading, filters, now: now) else {
+                if let reason = sensors[index].channels[channel].refusal, reason != refusal {
+                    output.reports.append(.failure(sensor: reading.sensor, reason: reason, time: reading.time))
+                    if isInput { changed.insert(channel) }
+                }
+                continue
+            }
             if isInput { changed.insert(channel) }
             output.values.append(value)
             told += sensors[index].channels[channel].report(value, now: now)
@@ -319,6 +326,9 @@ public struct Pipeline: Sendable {
             guard let input else { return .waits }
             let name = reference.text
             if let failure = sensors[input.sensor].failure { return .fails("input \(name) fails: \(failure)") }
+            if let refusal = position(of: input).flatMap({ sensors[input.sensor].channels[$0].refusal }) {
+                return .fails("input \(name) has no value: \(refusal)")
+            }
             let reading = newest(of: input)
             if reading == nil, let problem = missing(input) {
                 return .fails("input \(name) has no value: \(problem)")
@@ -336,8 +346,10 @@ public struct Pipeline: Sendable {
             switch (quality, reading.quality) {
             case (.outOfRange, _), (_, .good): break
             case (_, .outOfRange(let reason)): quality = .outOfRange("input \(name): \(reason)")
-            case (.stale, .stale): break
-            case (.good, .stale(let reason)): quality = .stale("input \(name): \(reason)")
+            case (.stale, _): break
+            case (_, .stale(let reason)): quality = .stale("input \(name): \(reason)")
+            case (.undated, _): break
+            case (.good, .undated(let reason)): quality = .undated("input \(name): \(reason)")
             }
             values.append(reading.value)
             time = max(time ?? reading.time, reading.time)

@@ -92,6 +92,14 @@ import Units
                 == .outOfRange("input a: 11 is not within 0 to 10"))
     }
 
+    @Test func `What is only derived from what a broker had retained is not silent`() throws {
+        var pipeline = Pipeline(sensors: [try sensor("a"), try sensor("b"), try sensor("c", ["expression": "a + b"])])
+        _ = pipeline.accept([number(1, of: "a", quality: .undated("retained"))], at: start)
+        #expect(pipeline.accept([number(1, of: "b")], at: start).values.last?.quality == .undated("input a: retained"))
+        let old = pipeline.accept([number(1, of: "b", quality: .stale("old"))], at: start)
+        #expect(old.values.last?.quality == .stale("input b: old"))
+    }
+
     @Test func `A division by zero is a failure until there is a value again`() throws {
         var pipeline = Pipeline(sensors: [try sensor("a"), try sensor("b", ["expression": "1 / a"])])
         #expect(pipeline.accept([number(0, of: "a")], at: start).told == ["a 0.0", "b fails: division by zero"])
