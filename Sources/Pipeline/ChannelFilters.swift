@@ -7,8 +7,10 @@ struct ChannelFilters: Sendable {
     let channel: String?
     /// In the unit of the values that are told.
     var calibration = 0.0 { didSet { if calibration != oldValue { forgetNumbers() } } }
-    /// The newest one that alarms saw.
+    /// The newest one that alarms saw in this run.
     private(set) var newest: Reading?
+    /// Why there is no rate: its reading is not good, and has another unit. Nil while there is one, and before.
+    private var refused: Quality?
 
     private var median: MovingMedian?
     private var average: MovingAverage?
@@ -35,8 +37,21 @@ struct ChannelFilters: Sendable {
     /// - Returns: the value as alarms see it; nil if there is none.
     mutating func filter(_ reading: Reading, _ settings: FilterSettings, now: Timestamp) -> Reading? {
         guard let reading = changed(reading, settings, now: now) else { return nil }
+        if rate != nil, case .number = reading.value, reading.quality != .good {
+            // One reason of a kind is enough: others differ by the number.
+            if refused.map({ !$0.isSameKind(as: reading.quality) }) ?? true { refused = reading.quality }
+            return nil
+        }
+        // What uplinks heard last is that there is none.
+        if refused != nil { forgetReports() }
+        refused = nil
         newest = reading
         return reading
+    }
+
+    /// Why there is no rate.
+    var refusal: String? {
+        refused?.reason.map { reason in channel.map { "\($0): \(reason)" } ?? reason }
     }
 
     private mutating func changed(_ reading: Reading, _ settings: FilterSettings, now: Timestamp) -> Reading? {
@@ -47,10 +62,13 @@ struct ChannelFilters: Sendable {
             if reading.quality == .good, settling != nil { return settling?(reading, value, now: now) }
         case .number(let raw):
             var number = settings.scale(raw)
+            let unit = reading.unit
             if !settings.convert.isEmpty { convert(&number, &reading, settings.convert) }
             number += calibration
             guard number.isFinite else {
                 if settings.dropsImplausible { return nil }
+                // It stays what the driver said, which a scale may have made another unit of.
+                reading.unit = settings.scale.isIdentity ? unit : nil
                 reading.quality = .outOfRange("\(raw) becomes no finite number")
                 return reading
             }
@@ -116,7 +134,7 @@ struct ChannelFilters: Sendable {
 
     /// When time alone makes something of it.
     func due(isFailed: Bool) -> Timestamp? {
-        let silence = window == nil && !isFailed && newest != nil ? reports.first?.due : nil
+        let silence = window == nil && !isFailed && refused == nil && newest != nil ? reports.first?.due : nil
         return earliest(earliest(settling?.due, window?.due), silence)
     }
 
@@ -130,7 +148,7 @@ struct ChannelFilters: Sendable {
     /// What uplinks are told because time has passed.
     mutating func advance(to now: Timestamp, isFailed: Bool) -> [Reading] {
         if window != nil { return toldOfWindow(window?.advance(to: now) ?? [], now: now) }
-        guard !isFailed, let newest, let due = reports.first?.due, due <= now else { return [] }
+        guard !isFailed, refused == nil, let newest, let due = reports.first?.due, due <= now else { return [] }
         reports[0].tell(newest, now: now)
         return [newest]
     }
@@ -158,14 +176,13 @@ struct ChannelFilters: Sendable {
     var state: JSON {
         let reports = reports.map { $0.state ?? .null }
         return .members([
-            "channel": channel.map(JSON.string), "newest": newest?.stored, "median": median?.state,
+            "channel": channel.map(JSON.string), "median": median?.state,
             "average": average?.state, "rate": rate?.state, "settle": settling?.state, "window": window?.state,
             "report": reports.isEmpty ? nil : .array(reports),
         ]) ?? .object([])
     }
 
     mutating func restore(_ state: JSON) {
-        newest = Reading(state["newest"], sensor: sensor, channel: channel)
         median?.restore(state["median"])
         average?.restore(state["average"])
         rate?.restore(state["rate"])

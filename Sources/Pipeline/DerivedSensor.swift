@@ -9,13 +9,14 @@ internal import Units
 ///     unit = "%"
 ///     max_age = "5m"
 ///
-/// It is worked out whenever one of its inputs has a new value, has the time of the newest of them, and no value before
-/// each has had one. Where an input fails, it fails, and where an input's value is not good, its is not good either. It
+/// It is worked out whenever one of its inputs (of a sensor with several channels: the one that is meant) has a new value, has the time of the newest of them, and no value before
+/// each has had one since the start. Where an input fails, it fails, and where an input's value is not good, its is not good either. It
 /// may have any filter, and other sensors may be derived from it.
 ///
 /// - `expression`: see ``Expression``.
 /// - `unit`: default none.
-/// - `max_age`: an input whose value is older counts as failed; at least 1 s; default: never.
+/// - `max_age`: an input whose value is older counts as failed, and so does one that has said nothing for so long since
+///   the start; at least 1 s; default: never.
 public struct DerivedSensor: Sendable, Hashable {
     public var expression: Expression
     public var unit: String?

@@ -2,7 +2,8 @@ internal import Sensing
 public import Units
 
 extension Pipeline {
-    /// What would raise a false alarm, or tell a thing twice, if it were forgotten over a restart.
+    /// What would raise a false alarm, or tell a thing twice, if it were forgotten over a restart. The values themselves
+    /// are none of it: what a sensor said in an earlier run may be long over.
     public var state: JSON {
         let sensors = JSON.object(
             indices.sorted { $0.key < $1.key }.compactMap { name, index in
@@ -11,7 +12,7 @@ extension Pipeline {
                     JSON.members(["channel": $0.channel.map(JSON.string), "offset": .number($0.offset)]) ?? .null
                 }
                 let state = JSON.members([
-                    "failure": sensor.failure.map { .string(String($0.prefix(500))) },
+                    "failure": (sensor.failure ?? sensor.formerFailure).map { .string(String($0.prefix(500))) },
                     "calibrations": calibrations.isEmpty ? nil : .array(calibrations),
                     "channels": sensor.channels.isEmpty ? nil : .array(sensor.channels.map(\.state)),
                 ])
@@ -30,7 +31,7 @@ extension Pipeline {
                 calibrate(member.name, channel: calibration["channel"]?.string, by: offset)
             }
             guard member.value["of"]?.string == fingerprint(of: index) else { continue }
-            sensors[index].failure = member.value["failure"]?.string
+            sensors[index].formerFailure = member.value["failure"]?.string
             for stored in member.value["channels"]?.array ?? [] {
                 let name = stored["channel"]?.string
                 guard let channel = channel(name, of: index, hint: sensors[index].channels.count) else { break }

@@ -7,10 +7,25 @@ public struct PipelineOutput: Sendable, Hashable {
     public var reports: [Report] = []
     /// For alarms: every value behind the filters, before windows and report by exception took any away.
     public var values: [Reading] = []
+    /// For alarms: who has begun to have no value, also where uplinks heard of it before a restart.
+    public var failures: [Failure] = []
 
-    public init(reports: [Report] = [], values: [Reading] = []) {
+    public struct Failure: Sendable, Hashable {
+        public var sensor: String
+        public var reason: String
+        public var time: Timestamp
+
+        public init(sensor: String, reason: String, time: Timestamp) {
+            self.sensor = sensor
+            self.reason = reason
+            self.time = time
+        }
+    }
+
+    public init(reports: [Report] = [], values: [Reading] = [], failures: [Failure] = []) {
         self.reports = reports
         self.values = values
+        self.failures = failures
     }
 }
 
@@ -46,6 +61,9 @@ public struct Pipeline: Sendable {
         var calibrations: [(channel: String?, offset: Double)] = []
         /// Why it fails.
         var failure: String?
+        /// Why it failed when the last run ended, which uplinks need not hear twice; nil as soon as it is known what it
+        /// does in this one.
+        var formerFailure: String?
     }
 
     struct Input: Sendable {
@@ -53,10 +71,37 @@ public struct Pipeline: Sendable {
         var channel: String?
     }
 
+    /// Which channels have new values, or begin to have none.
+    private struct Changes {
+        /// By sensor; nil for all of its channels.
+        private var channels: [Int: Set<Int>?] = [:]
+
+        var sensors: Dictionary<Int, Set<Int>?>.Keys { channels.keys }
+
+        mutating func add(_ changed: Set<Int>?, of sensor: Int) {
+            guard let changed else { return channels[sensor] = .some(nil) }
+            guard !changed.isEmpty else { return }
+            switch channels[sensor] {
+            case nil: channels[sensor] = changed
+            case .some(nil): break
+            case let others??: channels[sensor] = others.union(changed)
+            }
+        }
+
+        /// - Parameter channel: nil for one that the sensor does not have.
+        func include(_ channel: Int?, of sensor: Int) -> Bool {
+            guard let changed = channels[sensor] else { return false }
+            guard let changed, let channel else { return true }
+            return changed.contains(channel)
+        }
+    }
+
     var sensors: [Sensor]
     let indices: [String: Int]
     /// The newest time that was told.
     var clock: Timestamp?
+    /// Since when inputs have had the chance to say something: nothing of an earlier run counts as an input.
+    private var began: Timestamp?
     /// Readings of channels beyond the limit.
     public private(set) var dropped: UInt64 = 0
 
@@ -77,7 +122,7 @@ public struct Pipeline: Sendable {
             return sensor
         }
         if let state { restore(state) }
-        // Something may have become due when the state was saved already.
+        // A window may have ended since the state was saved.
         due = earliest(nextDue(), clock)
     }
 
@@ -96,7 +141,9 @@ public struct Pipeline: Sendable {
                 output.reports.append(.readings(Array(group)))
                 continue
             }
-            if take(group, of: index, now: now, &output) { deriveAll(from: [index], now: now, &output) }
+            var changes = Changes()
+            changes.add(take(group, of: index, now: now, &output), of: index)
+            deriveAll(from: changes, now: now, &output)
         }
         return output
     }
@@ -107,9 +154,14 @@ public struct Pipeline: Sendable {
         notice(now)
         guard let index = indices[sensor] else {
             output.reports.append(.failure(sensor: sensor, reason: reason, time: now))
+            output.failures.append(.init(sensor: sensor, reason: reason, time: now))
             return output
         }
-        if begin(failure: reason, of: index, now: now, &output) { deriveAll(from: [index], now: now, &output) }
+        if begin(failure: reason, of: index, now: now, &output) {
+            var changes = Changes()
+            changes.add(nil, of: index)
+            deriveAll(from: changes, now: now, &output)
+        }
         return output
     }
 
@@ -118,7 +170,7 @@ public struct Pipeline: Sendable {
         var output = PipelineOutput()
         notice(now)
         guard let due, due <= now else { return output }
-        var changed: [Int] = []
+        var changes = Changes()
         for index in sensors.indices where !sensors[index].isPlain {
             var told: [Reading] = []
             let isFailed = sensors[index].failure != nil
@@ -126,22 +178,27 @@ public struct Pipeline: Sendable {
                 if let settled = sensors[index].channels[channel].settle(at: now) {
                     output.values.append(settled)
                     told += sensors[index].channels[channel].report(settled, now: now)
-                    if changed.last != index { changed.append(index) }
+                    changes.add([channel], of: index)
                 }
                 told += sensors[index].channels[channel].advance(to: now, isFailed: isFailed)
             }
             if !told.isEmpty { output.reports.append(.readings(told)) }
         }
         for index in sensors.indices where !sensors[index].isPlain {
-            if let expiry = expiry(of: index), expiry <= now, derive(index, now: now, &output) { changed.append(index) }
+            if let expiry = expiry(of: index), expiry <= now { derive(index, now: now, &changes, &output) }
         }
-        deriveAll(from: changed, now: now, &output)
+        deriveAll(from: changes, now: now, &output)
         self.due = nextDue()
         return output
     }
 
     private mutating func notice(_ now: Timestamp) {
         defer { clock = now }
+        // Set back, or set for the first time: what was before cannot be compared.
+        if began.map({ $0 > now || !$0.isPlausible && now.isPlausible }) ?? true {
+            began = now
+            due = earliest(due, nextDue())
+        }
         guard let clock, clock.elapsed(since: now) > 1000 else { return }
         for index in sensors.indices {
             for channel in sensors[index].channels.indices { sensors[index].channels[channel].rebase(to: now) }
@@ -152,21 +209,22 @@ public struct Pipeline: Sendable {
 
     // MARK: One sensor
 
-    /// - Returns: whether it has new values.
+    /// - Returns: which of its channels have new values.
     private mutating func take(
         _ readings: ArraySlice<Reading>, of index: Int, now: Timestamp, _ output: inout PipelineOutput
-    ) -> Bool {
-        if sensors[index].failure != nil {
-            sensors[index].failure = nil
+    ) -> Set<Int> {
+        if sensors[index].failure ?? sensors[index].formerFailure != nil {
+            (sensors[index].failure, sensors[index].formerFailure) = (nil, nil)
             for channel in sensors[index].channels.indices { sensors[index].channels[channel].forgetReports() }
         }
         if sensors[index].isPlain, sensors[index].dependents.isEmpty, sensors[index].calibrations.isEmpty {
             output.values += readings
             output.reports.append(.readings(Array(readings)))
-            return false
+            return []
         }
         var told: [Reading] = []
-        var isChanged = false
+        var changed: Set<Int> = []
+        let isInput = !sensors[index].dependents.isEmpty
         var hint = 0
         for reading in readings {
             guard let channel = channel(reading.channel, of: index, hint: hint) else {
@@ -175,14 +233,21 @@ public struct Pipeline: Sendable {
             }
             hint = channel + 1
             let filters = sensors[index].settings.filters
-            guard let value = sensors[index].channels[channel].filter(reading, filters, now: now) else { continue }
-            isChanged = true
+            let refusal = sensors[index].channels[channel].refusal
+            guard let value = sensors[index].channels[channel].filter(reading, filters, now: now) else {
+                if let reason = sensors[index].channels[channel].refusal, reason != refusal {
+                    output.reports.append(.failure(sensor: reading.sensor, reason: reason, time: reading.time))
+                    if isInput { changed.insert(channel) }
+                }
+                continue
+            }
+            if isInput { changed.insert(channel) }
             output.values.append(value)
             told += sensors[index].channels[channel].report(value, now: now)
         }
         if !told.isEmpty { output.reports.append(.readings(told)) }
         due = earliest(due, nextDue(of: index))
-        return isChanged
+        return changed
     }
 
     /// - Parameter hint: where it probably is: a sensor's channels mostly come in the same order.
@@ -201,39 +266,44 @@ public struct Pipeline: Sendable {
     private mutating func begin(
         failure reason: String, of index: Int, now: Timestamp, _ output: inout PipelineOutput
     ) -> Bool {
-        let isNew = sensors[index].failure != reason
-        sensors[index].failure = reason
-        if isNew {
-            output.reports.append(.failure(sensor: sensors[index].settings.name, reason: reason, time: now))
-        }
-        return isNew
+        guard sensors[index].failure != reason else { return false }
+        let isKnown = sensors[index].failure == nil && sensors[index].formerFailure == reason
+        (sensors[index].failure, sensors[index].formerFailure) = (reason, nil)
+        let name = sensors[index].settings.name
+        if !isKnown { output.reports.append(.failure(sensor: name, reason: reason, time: now)) }
+        output.failures.append(.init(sensor: name, reason: reason, time: now))
+        return true
     }
 
     // MARK: Derived sensors
 
-    private mutating func deriveAll(from origins: [Int], now: Timestamp, _ output: inout PipelineOutput) {
-        guard origins.contains(where: { !sensors[$0].dependents.isEmpty }) else { return }
-        var changed = Set(origins)
-        var affected = sensors[origins[0]].dependents
-        if origins.count > 1 {
-            let all = Set(origins.flatMap { sensors[$0].dependents })
+    private mutating func deriveAll(from origins: Changes, now: Timestamp, _ output: inout PipelineOutput) {
+        guard let origin = origins.sensors.first(where: { !sensors[$0].dependents.isEmpty }) else { return }
+        var changes = origins
+        var affected = sensors[origin].dependents
+        if origins.sensors.count > 1 {
+            let all = Set(origins.sensors.flatMap { sensors[$0].dependents })
             // Behind its inputs is who has fewer dependents than each of them.
             affected = all.sorted {
                 (sensors[$1].dependents.count, $0) < (sensors[$0].dependents.count, $1)
             }
         }
-        for index in affected
-        where sensors[index].inputs.contains(where: { $0.map { changed.contains($0.sensor) } ?? false }) {
-            if derive(index, now: now, &output) { changed.insert(index) }
+        for index in affected {
+            let isConcerned = sensors[index].inputs.contains { input in
+                input.map { changes.include(position(of: $0), of: $0.sensor) } ?? false
+            }
+            if isConcerned { derive(index, now: now, &changes, &output) }
         }
     }
 
-    /// - Returns: whether it has a new value, or has begun to fail.
-    private mutating func derive(_ index: Int, now: Timestamp, _ output: inout PipelineOutput) -> Bool {
+    private mutating func derive(
+        _ index: Int, now: Timestamp, _ changes: inout Changes, _ output: inout PipelineOutput
+    ) {
         switch evaluation(of: index, now: now) {
-        case .waits: false
-        case .fails(let reason): begin(failure: reason, of: index, now: now, &output)
-        case .gives(let reading): take([reading], of: index, now: now, &output)
+        case .waits: break
+        case .fails(let reason):
+            if begin(failure: reason, of: index, now: now, &output) { changes.add(nil, of: index) }
+        case .gives(let reading): changes.add(take([reading], of: index, now: now, &output), of: index)
         }
     }
 
@@ -251,28 +321,40 @@ public struct Pipeline: Sendable {
         values.reserveCapacity(sensor.inputs.count)
         var time: Timestamp?
         var quality = Quality.good
+        var waits = false
         for (input, reference) in zip(sensor.inputs, derived.expression.references) {
             guard let input else { return .waits }
             let name = reference.text
             if let failure = sensors[input.sensor].failure { return .fails("input \(name) fails: \(failure)") }
-            guard let reading = newest(of: input) else {
-                guard let problem = missing(input) else { return .waits }
+            if let refusal = position(of: input).flatMap({ sensors[input.sensor].channels[$0].refusal }) {
+                return .fails("input \(name) has no value: \(refusal)")
+            }
+            let reading = newest(of: input)
+            if reading == nil, let problem = missing(input) {
                 return .fails("input \(name) has no value: \(problem)")
             }
             // As far ahead of the clock, it is from before the clock was set back.
-            if let limit = derived.maximumAge, now.elapsed(since: reading.time).magnitude > limit.milliseconds.magnitude
+            if let limit = derived.maximumAge, let since = reading?.time ?? began,
+                now.elapsed(since: since).magnitude > limit.milliseconds.magnitude
             {
                 return .fails("input \(name) has had no new value for \(limit.compact)")
+            }
+            guard let reading else {
+                waits = true
+                continue
             }
             switch (quality, reading.quality) {
             case (.outOfRange, _), (_, .good): break
             case (_, .outOfRange(let reason)): quality = .outOfRange("input \(name): \(reason)")
-            case (.stale, .stale): break
-            case (.good, .stale(let reason)): quality = .stale("input \(name): \(reason)")
+            case (.stale, _): break
+            case (_, .stale(let reason)): quality = .stale("input \(name): \(reason)")
+            case (.undated, _): break
+            case (.good, .undated(let reason)): quality = .undated("input \(name): \(reason)")
             }
             values.append(reading.value)
             time = max(time ?? reading.time, reading.time)
         }
+        if waits { return .waits }
         do throws(Expression.Failure) {
             let value = try derived.expression.evaluate(values)
             return .gives(
@@ -285,9 +367,14 @@ public struct Pipeline: Sendable {
     }
 
     private func newest(of input: Input) -> Reading? {
+        position(of: input).flatMap { sensors[input.sensor].channels[$0].newest }
+    }
+
+    /// Which of its sensor's channels an input is; nil if there is none such yet.
+    private func position(of input: Input) -> Int? {
         let channels = sensors[input.sensor].channels
-        if let exact = channels.first(where: { $0.channel == input.channel }) { return exact.newest }
-        return input.channel == nil && channels.count == 1 ? channels[0].newest : nil
+        if let exact = channels.firstIndex(where: { $0.channel == input.channel }) { return exact }
+        return input.channel == nil && channels.count == 1 ? 0 : nil
     }
 
     /// Why a sensor that has said something has not said that. Nil if it is too early to tell.
@@ -300,13 +387,13 @@ public struct Pipeline: Sendable {
         return names.isEmpty ? nil : "the sensor's channels are \(names.joined(separator: ", "))"
     }
 
-    /// When the oldest input of a derived sensor is too old.
+    /// When the oldest input of a derived sensor is too old. One that has said nothing is as old as this run.
     private func expiry(of index: Int) -> Timestamp? {
         guard sensors[index].failure == nil, let limit = sensors[index].settings.derived?.maximumAge else { return nil }
         var oldest: Timestamp?
         for input in sensors[index].inputs {
-            guard let reading = input.flatMap(newest) else { return nil }
-            oldest = earliest(oldest, reading.time)
+            guard let input, let since = newest(of: input)?.time ?? began else { return nil }
+            oldest = earliest(oldest, since)
         }
         return oldest?.later(by: limit.milliseconds).later(by: 1)
     }

@@ -41,12 +41,18 @@ extension Reading.Value {
 
 extension Quality {
     /// Nil for what is good.
-    var stored: JSON? { reason.map { [.string(name), .string($0)] } }
+    var stored: JSON? {
+        let name = if case .undated = self { Self.undatedName } else { name }
+        return reason.map { [.string(name), .string($0)] }
+    }
+
+    private static let undatedName = "undated"
 
     init(_ stored: JSON?) {
         let reason = stored?[1]?.string ?? ""
         switch stored?[0]?.string {
         case Quality.stale("").name: self = .stale(reason)
+        case Quality.undatedName: self = .undated(reason)
         case Quality.outOfRange("").name: self = .outOfRange(reason)
         default: self = .good
         }
@@ -54,7 +60,7 @@ extension Quality {
 
     func isSameKind(as other: Quality) -> Bool {
         switch (self, other) {
-        case (.good, .good), (.stale, .stale), (.outOfRange, .outOfRange): true
+        case (.good, .good), (.stale, .stale), (.undated, .undated), (.outOfRange, .outOfRange): true
         default: false
         }
     }

@@ -123,6 +123,7 @@ import Testing
     @Test func whatWasRetainedIsStaleAndSilenceIsNoticed() async throws {
         try await withMosquitto { upstream in
             try await mosquittoPub(port: upstream.port, "tank/level", "0.75", retain: true)
+            try await mosquittoPub(port: upstream.port, "pond/level", "0.25", retain: true)
             let (agent, _) = try await run(
                 """
                 [device]
@@ -141,9 +142,18 @@ import Testing
                 subscribe = "well/level"
                 every = "100ms"
                 stale_after = "1s"
+                [[sensor]]
+                name = "pond"
+                driver = "mqtt"
+                subscribe = "pond/level"
+                [[alarm]]
+                name = "blind"
+                sensor = "pond"
+                on_failure = true
+                for = "500ms"
                 """)
             let watcher = try await MosquittoSub.start(
-                port: upstream.port, ["fieldpost/gateway/+"], extra: ["-i", "watcher"])
+                port: upstream.port, ["fieldpost/gateway/+", "fieldpost/gateway/alarm/+"], extra: ["-i", "watcher"])
             try await watcher.wait(for: "a stale value") {
                 $0.contains { $0.contains(#""value":0.75,"quality":"stale","reason":"said "#) }
             }
@@ -152,6 +162,14 @@ import Testing
             try await watcher.wait(for: "it is stale") {
                 $0.contains { $0.contains(#""value":0.5,"quality":"stale","reason":"said "#) }
             }
+            // What was retained is no failure, and the first that is said tells that all is well.
+            try await watcher.wait(for: "the pond's retained value") {
+                $0.contains { $0.contains(#""value":0.25,"quality":"stale","reason":"retained "#) }
+            }
+            try await mosquittoPub(port: upstream.port, "pond/level", "0.5")
+            let lines = try await watcher.wait(for: "the alarm") { $0.contains { $0.contains("alarm/blind") } }
+            let alarms = lines.filter { $0.contains("alarm/blind") }
+            #expect(alarms.allSatisfy { $0.contains(#""state":"cleared""#) }, "\(alarms)")
             try await eventually("a status that names the silent one") {
                 try await retained(port: upstream.port, "fieldpost/gateway/status")?
                     .contains("well/level has brought nothing since the start") == true

@@ -92,6 +92,14 @@ import Units
                 == .outOfRange("input a: 11 is not within 0 to 10"))
     }
 
+    @Test func `What is only derived from what a broker had retained is not silent`() throws {
+        var pipeline = Pipeline(sensors: [try sensor("a"), try sensor("b"), try sensor("c", ["expression": "a + b"])])
+        _ = pipeline.accept([number(1, of: "a", quality: .undated("retained"))], at: start)
+        #expect(pipeline.accept([number(1, of: "b")], at: start).values.last?.quality == .undated("input a: retained"))
+        let old = pipeline.accept([number(1, of: "b", quality: .stale("old"))], at: start)
+        #expect(old.values.last?.quality == .stale("input b: old"))
+    }
+
     @Test func `A division by zero is a failure until there is a value again`() throws {
         var pipeline = Pipeline(sensors: [try sensor("a"), try sensor("b", ["expression": "1 / a"])])
         #expect(pipeline.accept([number(0, of: "a")], at: start).told == ["a 0.0", "b fails: division by zero"])
@@ -104,7 +112,7 @@ import Units
             try sensor("a"), try sensor("b"), try sensor("c", ["expression": "a + b", "max_age": "5m"]),
         ])
         _ = pipeline.accept([number(1, of: "a")], at: start)
-        #expect(pipeline.due == nil)
+        #expect(pipeline.due == at(300.001), "b has as long from the start")
         _ = pipeline.accept([number(1, at(100), of: "b")], at: at(100))
         #expect(pipeline.due == at(300.001))
         #expect(pipeline.advance(to: at(300)).told == [])
@@ -122,6 +130,77 @@ import Units
         let back = pipeline.accept([number(2, at(-3600), of: "b")], at: at(-3600))
         #expect(back.told == ["b 2.0", "c fails: input a has had no new value for 5m"])
         #expect(pipeline.accept([number(2, at(-3599), of: "a")], at: at(-3599)).told == ["a 2.0", "c 4.0"])
+    }
+
+    @Test func `An input that says nothing since the start counts as failed when its time is over`() throws {
+        let sensors = [try sensor("a"), try sensor("b"), try sensor("c", ["expression": "a + b", "max_age": "5m"])]
+        var pipeline = Pipeline(sensors: sensors)
+        for second in [0.0, 299] { _ = pipeline.accept([number(1, at(second), of: "a")], at: at(second)) }
+        #expect(pipeline.advance(to: at(300)).told == [])
+        #expect(
+            pipeline.advance(to: try #require(pipeline.due)).told == ["c fails: input b has had no new value for 5m"])
+        #expect(pipeline.accept([number(2, at(301), of: "b")], at: at(301)).told == ["b 2.0", "c 3.0"])
+    }
+
+    @Test func `Another channel of an input's sensor is nothing to it`() throws {
+        var pipeline = Pipeline(sensors: [
+            try sensor("p"), try sensor("twice", ["expression": "2 * p.n"]),
+            try sensor("sum", ["expression": "p.n + p.m"]),
+            try sensor("late", ["expression": "twice + 1"]),
+        ])
+        func accept(_ channels: String...) -> [String] {
+            pipeline.accept(channels.map { number(1, of: "p", channel: $0) }, at: start).told.filter {
+                !$0.hasPrefix("p.")
+            }
+        }
+        #expect(accept("n", "m") == ["twice 2.0", "sum 2.0", "late 3.0"])
+        #expect(accept("m") == ["sum 2.0"])
+        #expect(accept("x") == [])
+        #expect(accept("x", "n") == ["twice 2.0", "sum 2.0", "late 3.0"])
+        #expect(pipeline.fail("p", reason: "gone", at: start).told.count == 4)
+    }
+
+    // MARK: Over a restart
+
+    @Test func `What an input said in an earlier run is no input in this one`() throws {
+        let sensors = [try sensor("x"), try sensor("y"), try sensor("diff", ["expression": "abs(x - y)"])]
+        var pipeline = Pipeline(sensors: sensors)
+        _ = pipeline.accept([number(20, of: "x"), number(22, of: "y")], at: start)
+        pipeline = Pipeline(sensors: sensors, state: try stored(pipeline.state))
+        #expect(pipeline.advance(to: at(100)).told == [])
+        #expect(pipeline.accept([number(60, at(100), of: "x")], at: at(100)).told == ["x 60.0"])
+        #expect(pipeline.accept([number(62, at(100), of: "y")], at: at(100)).told == ["y 62.0", "diff 2.0"])
+    }
+
+    @Test func `An input's age counts from the start of this run`() throws {
+        let sensors = [try sensor("x"), try sensor("fill", ["expression": "x * 2", "max_age": "3s"])]
+        var pipeline = Pipeline(sensors: sensors)
+        _ = pipeline.accept([number(10, of: "x")], at: start)
+        pipeline = Pipeline(sensors: sensors, state: try stored(pipeline.state))
+        #expect(pipeline.advance(to: at(5)) == PipelineOutput())
+        #expect(pipeline.due == at(8) + .milliseconds(1))
+        #expect(pipeline.accept([number(11, at(5.1), of: "x")], at: at(5.1)).told == ["x 11.0", "fill 22.0"])
+        // One that stays silent is not forgiven for ever.
+        pipeline = Pipeline(sensors: sensors, state: try stored(pipeline.state))
+        #expect(pipeline.advance(to: at(20)) == PipelineOutput())
+        let failure = "input x has had no new value for 3s"
+        #expect(pipeline.advance(to: at(23.001)).told == ["fill fails: \(failure)"])
+        // And over the next start uplinks are not told twice, but alarms are.
+        pipeline = Pipeline(sensors: sensors, state: try stored(pipeline.state))
+        #expect(pipeline.advance(to: at(30)) == PipelineOutput())
+        #expect(
+            pipeline.advance(to: at(34))
+                == PipelineOutput(failures: [.init(sensor: "fill", reason: failure, time: at(34))]))
+    }
+
+    @Test func `That an input failed in an earlier run does not fail what is derived from it`() throws {
+        let sensors = [try sensor("x"), try sensor("y"), try sensor("sum", ["expression": "x + y"])]
+        var pipeline = Pipeline(sensors: sensors)
+        _ = pipeline.fail("x", reason: "gone", at: start)
+        pipeline = Pipeline(sensors: sensors, state: try stored(pipeline.state))
+        #expect(pipeline.accept([number(1, of: "y")], at: at(1)).told == ["y 1.0"])
+        #expect(pipeline.fail("x", reason: "gone", at: at(1)).told == [], "it is known, and so is the sum's")
+        #expect(pipeline.accept([number(1, of: "x")], at: at(2)).told == ["x 1.0", "sum 2.0"])
     }
 
     @Test func `What settles later changes what is derived from it`() throws {

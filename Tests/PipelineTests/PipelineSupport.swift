@@ -32,6 +32,9 @@ func sensorTable(_ options: JSON) -> SettingsReader {
     return SettingsReader(table(options), keyPath: "", position: place, problems: Problems())
 }
 
+/// As it comes back from a file.
+func stored(_ state: JSON) throws -> JSON { try JSONReader.value(Array(state.text.utf8)[...]) }
+
 /// What is wrong with a table's filters.
 func filterProblems(_ options: JSON) -> [String] {
     let settings = sensorTable(options)

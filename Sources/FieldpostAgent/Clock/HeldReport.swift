@@ -56,7 +56,7 @@ struct HeldReport: Hashable {
         members.append(JSON.Member("time", .integer(reading.time.milliseconds)))
         switch reading.quality {
         case .good: break
-        case .stale(let reason): members.append(JSON.Member("stale", .string(reason)))
+        case .stale(let reason), .undated(let reason): members.append(JSON.Member("stale", .string(reason)))
         case .outOfRange(let reason): members.append(JSON.Member("range", .string(reason)))
         }
         return .object(members)

@@ -30,29 +30,33 @@ actor Processing {
     private var isOver = false
     /// Until when ``watchTime()`` rests, if it does.
     private var rest: Timestamp?
-    /// Alarms of an earlier run that were not clear.
-    private var forgotten: [JSON.Member]
+    /// Alarms of an earlier run that were not clear, and are no more, or watch something else now.
+    private var forgotten: [AlarmReport]
 
     init(_ sensors: [PipelineSensor], _ rules: [AlarmRule], state: StateFile, logger: Logger) async {
         let (filters, raised) = (await state[Self.pipelineName], await state[Self.alarmsName])
         pipeline = Pipeline(sensors: sensors, state: filters)
         alarms = AlarmBoard(rules, state: raised)
         alarmChanges = alarms.stateChanges
-        forgotten = (raised?.object ?? []).filter { member in
-            !rules.contains { $0.name == member.name } && member.value["state"]?.string != AlarmState.cleared.rawValue
+        let known = Set(alarms.reports.map(\.alarm))
+        forgotten = (raised?.object ?? []).compactMap { member in
+            let state = member.value["state"]?.string.flatMap(AlarmState.init)
+            guard let state, state != .cleared, !known.contains(member.name) else { return nil }
+            let rule = rules.first { $0.name == member.name }
+            return AlarmReport(
+                alarm: member.name, sensor: rule?.sensor ?? "", channel: rule?.channel, state: .cleared,
+                isActive: false,
+                severity: rule?.severity ?? .info, time: .now())
         }
         self.state = state
         self.logger = logger
     }
 
     /// Tells the alarms' states that an earlier run has left, so that what is retained of them is right, and clears those
-    /// that the configuration has no more.
+    /// that the configuration has no more, or has with another condition.
     func begin() async {
         let known = Set(alarms.reports.map(\.alarm))
-        let gone = forgotten.filter { !known.contains($0.name) }.map { member in
-            AlarmReport(
-                alarm: member.name, sensor: "", state: .cleared, isActive: false, severity: .info, time: .now())
-        }
+        let gone = forgotten.filter { !known.contains($0.alarm) }
         forgotten = []
         let retold = alarms.reports.map { report in
             var report = report
@@ -65,25 +69,21 @@ actor Processing {
     // MARK: What comes
 
     func accept(_ readings: [Reading], at now: Timestamp = .now()) async {
-        await hand(over: judged(pipeline.accept(readings, at: now)))
+        await hand(over: judged(pipeline.accept(readings, at: now), at: now))
     }
 
     func fail(_ sensor: String, reason: String, at now: Timestamp = .now()) async {
-        var reports = judged(pipeline.fail(sensor, reason: reason, at: now))
-        // The pipeline tells it once; after a restart an alarm has to hear that it still is so.
-        reports += alarms.fail(sensor: sensor, reason: reason, at: now).map(Report.alarm)
-        await hand(over: reports)
+        await hand(over: judged(pipeline.fail(sensor, reason: reason, at: now), at: now))
     }
 
     /// What the pipeline tells, and what alarms make of it.
-    private func judged(_ output: PipelineOutput) -> [Report] {
+    private func judged(_ output: PipelineOutput, at now: Timestamp) -> [Report] {
         for value in output.values { remember(value) }
         var reports = output.reports
-        for report in output.reports {
-            guard case .failure(let sensor, let reason, let time) = report else { continue }
-            reports += alarms.fail(sensor: sensor, reason: reason, at: time).map(Report.alarm)
+        for failure in output.failures {
+            reports += alarms.fail(sensor: failure.sensor, reason: failure.reason, at: failure.time).map(Report.alarm)
         }
-        return reports + alarms.accept(output.values).map(Report.alarm)
+        return reports + alarms.accept(output.values, at: now).map(Report.alarm)
     }
 
     private func remember(_ reading: Reading) {
@@ -207,7 +207,7 @@ actor Processing {
                 await rest(at: now)
                 continue
             }
-            let reports = judged(pipeline.advance(to: now)) + alarms.advance(to: now).map(Report.alarm)
+            let reports = judged(pipeline.advance(to: now), at: now) + alarms.advance(to: now).map(Report.alarm)
             if reports.isEmpty, self.due.map({ $0 <= now }) ?? false {
                 // Never in a loop without a breath.
                 try? await Task.sleep(for: .milliseconds(100))

@@ -8,11 +8,20 @@ public import Units
 ///        ├───────────────────────────┘ (latched: acknowledge)   │
 ///        └──────────────────────────────────────────────────────┘
 ///
+/// Where the rule names no channel, each of the sensor's has the condition by itself, with its thresholds and delays; the
+/// alarm's holds while that of any of them does, and is over with the last one's. A channel of which nothing more comes
+/// keeps what it had.
+///
 /// A sensor without a value neither raises nor clears, unless the rule says that this is what it looks for. What must
 /// hold for some time is held by the values around a gap: it is decided by the first one behind it.
 ///
-/// Times may jump: then a delay that is running begins anew where the clock was set back, or set for the first time.
+/// Times may jump: then a delay that is running begins anew where the clock was set back, or set for the first time. But for
+/// that, no change is told with an earlier time than the one before, also where a value is that was taken earlier.
 public struct Alarm: Sendable {
+    /// How many channels of one sensor are told apart: beyond them come those in whose place one is forgotten for which
+    /// the condition does not hold.
+    public static let maximumChannels = Pipeline.maximumChannels
+
     public let rule: AlarmRule
     /// Why its sensor has no value; nil while it has one, and before anything is known.
     public private(set) var failure: String?
@@ -20,128 +29,113 @@ public struct Alarm: Sendable {
     /// How often what ``report`` says has changed.
     private(set) var changes = 0
 
-    private var phase = AlarmState.cleared
-    /// Whether the condition holds, after its delays. Acknowledged: always; raised: unless it is latched; cleared: never.
-    private var isActive = false
+    var phase = AlarmState.cleared
     /// Whether anything was reported, so that the world need not be told that it is clear.
-    private var isKnown = false
-    private var value: Reading.Value?
-    private var unit: String?
-    private var changedAt = Timestamp(milliseconds: 0)
-    private var raisedAt: Timestamp?
-    private var acknowledgedBy: String?
-    private var repeatedAt = Timestamp(milliseconds: 0)
+    var isKnown = false
+    /// That of the value, where the rule names none.
+    var channel: String?
+    var value: Reading.Value?
+    var unit: String?
+    var changedAt = Timestamp(milliseconds: 0)
+    var raisedAt: Timestamp?
+    var acknowledgedBy: String?
+    var repeatedAt = Timestamp(milliseconds: 0)
+    var tracks: [AlarmTrack] = []
+    /// Whether the condition holds, after its delays. Acknowledged: always; raised: unless it is latched; cleared: never.
+    var isActive = false
 
-    /// Since when the condition is other than `isActive` says.
-    private var since: Timestamp?
-    /// False while it is not known whether it still is, and so time alone decides nothing.
-    private var isObserved = false
-    private var latest: (value: Reading.Value?, unit: String?)?
-
-    /// - Parameter state: what ``state`` was when the agent ended; what is no such thing counts as none.
+    /// - Parameter state: what ``state`` was when the agent ended; what is no such thing, or is of another sensor, channel or
+    ///   condition, counts as none.
     public init(_ rule: AlarmRule, state: JSON? = nil) {
         self.rule = rule
-        guard let state else { return }
-        since = state["since"]?.timestamp
-        guard let phase = state["state"]?.string.flatMap(AlarmState.init), let changedAt = state["changed"]?.timestamp,
-            let isActive = state["active"]?.boolean
-        else { return }
-        switch phase {
-        case .cleared where !isActive: break
-        case .raised where isActive || rule.isLatched: break
-        case .acknowledged where isActive: break
-        // The rule is not the one that it was: the first value tells what the state is.
-        default: return
-        }
-        self.phase = phase
-        self.isActive = isActive
-        self.changedAt = changedAt
-        isKnown = true
-        value = state["value"].flatMap(Reading.Value.init)
-        unit = state["unit"]?.string
-        raisedAt = phase == .cleared ? nil : state["raised"]?.timestamp ?? changedAt
-        acknowledgedBy = state["by"]?.string
-        repeatedAt = state["repeated"]?.timestamp ?? changedAt
-    }
-
-    /// What is to be kept over a restart. What it holds is this type's own affair.
-    public var state: JSON {
-        var members: [JSON.Member] = []
-        func add(_ name: String, _ value: JSON?) {
-            if let value { members.append(JSON.Member(name, value)) }
-        }
-        if isKnown {
-            add("state", .string(phase.rawValue))
-            add("active", .boolean(isActive))
-            add("changed", .integer(changedAt.milliseconds))
-            add("raised", raisedAt.map { .integer($0.milliseconds) })
-            add("repeated", phase == .raised ? .integer(repeatedAt.milliseconds) : nil)
-            add("by", acknowledgedBy.map(JSON.string))
-            add("value", value?.json)
-            add("unit", unit.map(JSON.string))
-        }
-        add("since", since.map { .integer($0.milliseconds) })
-        return .object(members)
+        if let state { restore(state) }
     }
 
     /// The present state, as the latest change reported it; nil until the first value.
-    public var report: AlarmReport? { isKnown ? report(value, unit, at: changedAt) : nil }
+    public var report: AlarmReport? { isKnown ? report(value, unit, of: channel, at: changedAt) : nil }
 
     /// When ``advance(to:)`` has something to do, if nothing comes before.
     public var due: Timestamp? {
-        let turn = isObserved ? since.map { $0 + delay } : nil
         let again = phase == .raised ? rule.repeatInterval.map { repeatedAt + $0 } : nil
-        return if let turn, let again { min(turn, again) } else { turn ?? again }
+        return tracks.reduce(again) { earliest($0, $1.due(rule)) }
     }
 
     /// Takes a value; those of other sensors and channels do not matter.
     ///
+    /// - Parameter now: what the clock says; nil: the value's time.
     /// - Returns: what has changed. The first value of all tells that the alarm is clear, if it is.
-    public mutating func accept(_ reading: Reading) -> AlarmReport? {
-        guard reading.sensor == rule.sensor, rule.channel == nil || rule.channel == reading.channel else { return nil }
-        switch reading.quality {
-        case .good: break
-        case .stale(let reason): return fail(reason: reason, at: reading.time)
-        case .outOfRange: return nil
+    public mutating func accept(_ reading: Reading, at now: Timestamp? = nil) -> AlarmReport? {
+        accept(CollectionOfOne(reading), at: now)
+    }
+
+    /// Takes values that were taken together, each of another channel, as one: the alarm is not cleared by the one of them
+    /// and raised by the next.
+    mutating func accept(_ readings: some Collection<Reading>, at now: Timestamp? = nil) -> AlarmReport? {
+        let standIn = tracks.first(where: \.isStandIn)
+        var turned: [(track: Int, time: Timestamp)] = []
+        var first: (track: Int, time: Timestamp)?
+        var heard: Set<Int> = []
+        for reading in readings
+        where reading.sensor == rule.sensor && (rule.channel == nil || rule.channel == reading.channel) {
+            guard !reading.isImplausible, let index = track(of: reading.channel, standIn) else { continue }
+            let time = moment(of: reading, tracks[index], now: now)
+            heard.insert(index)
+            switch reading.quality {
+            case .outOfRange: break
+            case .undated: tracks[index].forgetPresent()
+            case .stale(let reason):
+                failure = reason
+                if tracks[index].fail(isWhole: false, at: time, rule) { turned.append((index, time)) }
+            case .good:
+                guard let holds = rule.condition.holds(reading.value, isActive: tracks[index].isActive) else { break }
+                failure = nil
+                if tracks[index].take(reading, holds: holds, at: time, rule) { turned.append((index, time)) }
+                first = first ?? (index, time)
+            }
         }
-        guard let holds = rule.condition.holds(reading.value, isActive: isActive) else { return nil }
-        let now = reading.time.bounded
-        failure = nil
-        latest = (reading.value, reading.unit)
-        if let report = observe(holds, at: now) { return report }
-        return isKnown ? nil : changed(reading.value, reading.unit, at: now)
+        if let first {
+            for index in tracks.indices where !heard.contains(index) && !tracks[index].isStandIn {
+                if tracks[index].forgetFailure() { turned.append((index, first.time)) }
+            }
+        }
+        if let report = change(by: turned) { return forgettingStandIn(report) }
+        guard !isKnown, let (index, time) = first else { return forgettingStandIn(nil) }
+        return forgettingStandIn(changed(by: tracks[index], at: time))
     }
 
     /// Takes that its sensor has no value.
     public mutating func fail(reason: String, at time: Timestamp) -> AlarmReport? {
         failure = reason
-        latest = nil
-        guard rule.condition.includesFailure else {
-            isObserved = false
-            return nil
-        }
-        return observe(true, at: time.bounded)
+        if tracks.isEmpty, rule.condition.includesFailure { tracks = [AlarmTrack(nil, isStandIn: true)] }
+        let now = time.bounded
+        let turned = tracks.indices.filter { tracks[$0].fail(isWhole: true, at: now, rule) }
+        return change(by: turned.map { ($0, now) })
     }
 
     /// Lets time pass: to be called at ``due``, and may be at any time.
     public mutating func advance(to time: Timestamp) -> AlarmReport? {
         let now = time.bounded
-        if let report = turn(at: now) { return report }
+        let turned = tracks.indices.filter { tracks[$0].turn(at: now, rule) }
+        if let report = change(by: turned.map { ($0, now) }) { return report }
         guard phase == .raised, let interval = rule.repeatInterval else { return nil }
         repeatedAt = repeatedAt.asBegin(at: now)
         guard now - repeatedAt >= interval else { return nil }
         repeatedAt = now
-        let (value, unit) = latest ?? (value, unit)
-        return report(value, unit, at: now)
+        let own =
+            tracks.first { $0.channel == channel && ($0.isActive || !isActive) } ?? tracks.first(where: \.isActive)
+        guard let own, let latest = own.latest else { return report(value, unit, of: channel, at: now) }
+        return report(latest.value, latest.unit, of: own.channel, at: now)
     }
 
     /// Takes that it was another time than the clock has said, since the clock was not set then.
     public mutating func retime(_ corrected: (Timestamp) -> Timestamp) {
-        let former = (since, changedAt, raisedAt, repeatedAt)
+        func times() -> [Timestamp?] { [changedAt, raisedAt, repeatedAt] + tracks.map(\.since) }
+        let former = times()
         func change(_ time: Timestamp) -> Timestamp { corrected(time).bounded }
-        (since, raisedAt) = (since.map(change), raisedAt.map(change))
+        for index in tracks.indices { tracks[index].retime(change) }
+        raisedAt = raisedAt.map(change)
         (changedAt, repeatedAt) = (change(changedAt), change(repeatedAt))
-        if former != (since, changedAt, raisedAt, repeatedAt) { changes += 1 }
+        if former != times() { changes += 1 }
     }
 
     /// Takes that somebody knows of it.
@@ -152,30 +146,50 @@ public struct Alarm: Sendable {
         acknowledgedBy = name
         phase = isActive ? .acknowledged : .cleared
         if phase == .cleared { raisedAt = nil }
-        return changed(nil, nil, at: time.bounded)
+        return changed(nil, nil, of: channel, at: time.bounded)
     }
 
     // MARK: -
 
-    private var delay: Duration { isActive ? rule.clearDelay : rule.raiseDelay }
-
-    private mutating func observe(_ holds: Bool, at now: Timestamp) -> AlarmReport? {
-        isObserved = true
-        if holds == isActive {
-            since = nil
-            return nil
+    /// - Parameter standIn: what a channel that is new begins with.
+    /// - Returns: nil where there are too many in each of which the condition holds, or is about to.
+    private mutating func track(of channel: String?, _ standIn: AlarmTrack?) -> Int? {
+        if let known = tracks.firstIndex(where: { $0.channel == channel && !$0.isStandIn }) { return known }
+        let track = standIn?.standing(for: channel) ?? AlarmTrack(channel)
+        if tracks.count >= Self.maximumChannels {
+            guard let idle = tracks.firstIndex(where: { $0.isIdle && !$0.isStandIn }) else { return nil }
+            // Its place is that of others now, but not of those in this round.
+            tracks[idle] = track
+            return idle
         }
-        if since == nil { since = now }
-        return turn(at: now)
+        tracks.append(track)
+        return tracks.count - 1
     }
 
-    /// Makes the alarm active, or no longer so, if that has lasted.
-    private mutating func turn(at now: Timestamp) -> AlarmReport? {
-        guard let begin = since?.asBegin(at: now) else { return nil }
-        since = begin
-        guard isObserved, now - begin >= delay else { return nil }
-        since = nil
-        isActive.toggle()
+    /// When a reading counts: never before what is known already, unless that is of a time to come.
+    private func moment(of reading: Reading, _ track: AlarmTrack, now: Timestamp?) -> Timestamp {
+        guard let now = now?.bounded else { return reading.time.bounded }
+        let known = [isKnown ? changedAt : nil, track.since].compactMap(\.self).filter { $0 <= now }
+        return known.reduce(min(reading.time.bounded, now), max)
+    }
+
+    /// Channels have come for which it stood.
+    private mutating func forgettingStandIn(_ report: AlarmReport?) -> AlarmReport? {
+        if tracks.count > 1 { tracks.removeAll(where: \.isStandIn) }
+        return report
+    }
+
+    /// Makes the alarm active, or no longer so, if these tracks have brought that about.
+    private mutating func change(by turned: [(track: Int, time: Timestamp)]) -> AlarmReport? {
+        let isStandInOver = tracks.contains { !$0.isStandIn }
+        let holds = tracks.contains { $0.isActive && !($0.isStandIn && isStandInOver) }
+        guard holds != isActive else { return nil }
+        isActive = holds
+        // Who was the first to raise it, and the last to let go.
+        let cause =
+            holds
+            ? turned.first { tracks[$0.track].isActive } : turned.last { tracks[$0.track].latest != nil } ?? turned.last
+        let now = cause?.time ?? changedAt
         if isActive, phase == .cleared {
             phase = .raised
             raisedAt = now
@@ -184,63 +198,35 @@ public struct Alarm: Sendable {
             phase = .cleared
             raisedAt = nil
         }
-        return changed(latest?.value, latest?.unit, at: now)
+        return changed(by: cause.map { tracks[$0.track] }, at: now)
     }
 
-    private mutating func changed(_ value: Reading.Value?, _ unit: String?, at now: Timestamp) -> AlarmReport {
+    private mutating func changed(by track: AlarmTrack?, at now: Timestamp) -> AlarmReport {
+        // Of a failure, it is the sensor's.
+        changed(track?.latest?.value, track?.latest?.unit, of: track?.latest == nil ? nil : track?.channel, at: now)
+    }
+
+    private mutating func changed(
+        _ value: Reading.Value?, _ unit: String?, of channel: String?, at now: Timestamp
+    ) -> AlarmReport {
         changes += 1
         isKnown = true
-        (self.value, self.unit) = (value, unit)
+        (self.value, self.unit, self.channel) = (value, unit, channel)
         changedAt = now
         repeatedAt = now
-        return report(value, unit, at: now)
+        return report(value, unit, of: channel, at: now)
     }
 
-    private func report(_ value: Reading.Value?, _ unit: String?, at time: Timestamp) -> AlarmReport {
+    private func report(
+        _ value: Reading.Value?, _ unit: String?, of channel: String?, at time: Timestamp
+    ) -> AlarmReport {
         AlarmReport(
-            alarm: rule.name, sensor: rule.sensor, channel: rule.channel, state: phase, isActive: isActive,
+            alarm: rule.name, sensor: rule.sensor, channel: rule.channel ?? channel, state: phase, isActive: isActive,
             severity: rule.severity, value: value, unit: unit, time: time, raisedAt: raisedAt,
             acknowledgedBy: acknowledgedBy)
     }
 }
 
-extension Timestamp {
-    /// So far from the ends of its range that durations can be added: 285,000 years.
-    private static let limit: Int64 = 1 << 53
-
-    fileprivate var bounded: Timestamp {
-        Timestamp(milliseconds: min(max(milliseconds, -Self.limit), Self.limit))
-    }
-
-    /// When something that began at this time has begun as a clock sees it that was set back since, or set at all.
-    fileprivate func asBegin(at now: Timestamp) -> Timestamp {
-        now < self || (now.isPlausible && !isPlausible) ? now : self
-    }
-}
-
-extension JSON {
-    fileprivate var timestamp: Timestamp? {
-        number.flatMap { Int64(exactly: $0) }.map { Timestamp(milliseconds: $0).bounded }
-    }
-}
-
-extension Reading.Value {
-    fileprivate init?(_ json: JSON) {
-        switch json {
-        case .boolean(let value): self = .boolean(value)
-        case .integer, .number:
-            guard let number = json.number else { return nil }
-            self = .number(number)
-        case .string(let value): self = .text(value)
-        case .null, .array, .object: return nil
-        }
-    }
-
-    fileprivate var json: JSON {
-        switch self {
-        case .number(let value): .number(value)
-        case .boolean(let value): .boolean(value)
-        case .text(let value): .string(value)
-        }
-    }
+extension Reading {
+    fileprivate var isImplausible: Bool { if case .outOfRange = quality { true } else { false } }
 }

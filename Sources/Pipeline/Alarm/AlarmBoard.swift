@@ -40,9 +40,24 @@ public struct AlarmBoard: Sendable {
     /// When ``advance(to:)`` has something to do, if nothing comes before.
     public var due: Timestamp? { waiting.lazy.compactMap { alarms[$0].due }.min() }
 
+    /// Takes values; those of one sensor's channels that stand together as one.
+    ///
+    /// - Parameter now: what the clock says; nil: what the values' times do.
     /// - Returns: what has changed, in the order of the values and of the rules.
-    public mutating func accept(_ values: [Reading]) -> [AlarmReport] {
-        values.flatMap { value in update(bySensor[value.sensor] ?? []) { $0.accept(value) } }
+    public mutating func accept(_ values: [Reading], at now: Timestamp? = nil) -> [AlarmReport] {
+        var reports: [AlarmReport] = []
+        var rest = values[...]
+        while let sensor = rest.first?.sensor {
+            guard let watchers = bySensor[sensor] else {
+                rest = rest.drop { $0.sensor == sensor }
+                continue
+            }
+            var channels: Set<String?> = []
+            let round = rest.prefix { $0.sensor == sensor && channels.insert($0.channel).inserted }
+            rest = rest[round.endIndex...]
+            reports += update(watchers) { $0.accept(round, at: now) }
+        }
+        return reports
     }
 
     /// Takes that a sensor has no value.

@@ -7,7 +7,7 @@ internal import Units
 ///     [[alarm]]
 ///     name = "full"
 ///     sensor = "fill"
-///     channel = "left"        # of a sensor with several values; without: any of them
+///     channel = "left"        # of a sensor with several values; without: raised while any of them fulfils it
 ///     raise_above = 85        # raised above this …
 ///     clear_below = 20        # … clear below that; without: no longer above 85
 ///     for = "1m"              # so long it must hold before it is raised
@@ -21,11 +21,14 @@ internal import Units
 /// boolean, a text or a number is compared with. `on_failure = true`, alone or beside these, raises it when the sensor
 /// has no value.
 ///
-/// A value that is not plausible neither raises nor clears. One that is stale is none.
+/// A value that is not plausible neither raises nor clears. One that is stale is none, and so fulfils `on_failure`; one that
+/// a broker had retained before it was asked neither raises nor clears, by a threshold or otherwise.
+///
+/// An alarm whose sensor, channel or condition was changed is another one: it begins anew, and is cleared if it was raised.
 public struct AlarmRule: Sendable, Hashable {
     public var name: String
     public var sensor: String
-    /// Nil: any of the sensor's values.
+    /// Nil: any of the sensor's values, each by itself.
     public var channel: String?
     public var condition: AlarmCondition
     /// How long the condition must hold before the alarm is raised; 0 s and up.

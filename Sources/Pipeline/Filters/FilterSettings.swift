@@ -24,7 +24,7 @@ internal import Units
 /// 5. `median = 5`: the middle one of the last so many numbers; odd, 3 to 99.
 /// 6. `average = 10`, `average = "1m"`: the mean of the last 2 to 1000 numbers, or of those of so much time.
 /// 7. `rate = "1m"`: how much the number changes in that time, 1 s to 30 days; with `counter = true` one that went back
-///    has begun anew, and did not shrink.
+///    has begun anew, and did not shrink. What is not good, and so no rate, is told as a failure is, which raises no alarm.
 /// 8. `settle = "500ms"`: a boolean counts when it has lasted so long, 1 ms to a day.
 ///
 /// Alarms and derived sensors see what has come so far. Uplinks are told what these leave of it:

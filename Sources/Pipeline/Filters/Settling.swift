@@ -5,18 +5,22 @@ internal import Units
 ///
 /// It is not called debounce: that is the GPIO driver's, and the kernel's; this one is for a lid that swings, and for
 /// what comes from elsewhere. The first value counts at once. What has settled is told with the time of the newest
-/// reading that says so.
+/// reading that says so. Over a restart it is held by the readings around the gap: what is pending settles when the first
+/// one behind it says the same.
 struct Settling: Sendable {
     /// Milliseconds.
     let time: Int64
     private var settled: Bool?
     /// What may settle: the newest reading of it, and since when.
     private var pending: (reading: Reading, since: Timestamp)?
+    /// False after a restart, while nobody knows whether it still is so.
+    private var isObserved = true
 
     init(_ time: Int64) { self.time = time }
 
     /// - Returns: nil while it is open whether the value lasts.
     mutating func callAsFunction(_ reading: Reading, _ value: Bool, now: Timestamp) -> Reading? {
+        isObserved = true
         guard let settled, settled != value else {
             self.settled = value
             pending = nil
@@ -30,7 +34,7 @@ struct Settling: Sendable {
     }
 
     /// When what is pending has settled.
-    var due: Timestamp? { pending.map { $0.since.later(by: time) } }
+    var due: Timestamp? { isObserved ? pending.map { $0.since.later(by: time) } : nil }
 
     mutating func advance(to now: Timestamp) -> Reading? {
         guard let due, due <= now else { return nil }
@@ -62,5 +66,6 @@ struct Settling: Sendable {
             let reading = Reading(state?["pending"], sensor: sensor, channel: channel), case .boolean = reading.value
         else { return }
         pending = (reading, since)
+        isObserved = false
     }
 }

@@ -108,7 +108,7 @@ extension SparkplugQuality {
         self =
             switch quality {
             case .good: .good
-            case .stale: .stale
+            case .stale, .undated: .stale
             case .outOfRange: .bad
             }
     }

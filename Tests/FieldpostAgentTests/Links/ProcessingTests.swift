@@ -182,6 +182,30 @@ import Units
         }
     }
 
+    @Test func `An alarm that watches something else now is cleared, and begins anew`() async throws {
+        try await withTemporaryDirectory { folder in
+            let processing = await Self.processing(folder, rules: [Self.full()])
+            let run = Task { await processing.run { _ in } }
+            await processing.accept([Self.reading(90)])
+            run.cancel()
+            await run.value
+            var rule = Self.full()
+            (rule.sensor, rule.severity) = ("level", .critical)
+            let (later, sink) = (await Self.processing(folder, rules: [rule]), Sink())
+            let laterRun = Task { await later.run { sink.take($0) } }
+            await later.begin()
+            #expect(sink.alarms == [.cleared])
+            let told = sink.all.compactMap { if case .alarm(let alarm) = $0 { alarm } else { nil } }
+            #expect(told.map(\.sensor) == ["level"])
+            #expect(told.map(\.severity) == [.critical])
+            await later.accept([Self.reading(90)])
+            await later.accept([Self.reading(90, "level")])
+            #expect(sink.alarms == [.cleared, .raised])
+            laterRun.cancel()
+            await laterRun.value
+        }
+    }
+
     @Test func `An alarm's delay is kept although something much later was waited for`() async throws {
         try await withTemporaryDirectory { folder in
             var other = Self.full()
@@ -228,6 +252,26 @@ import Units
             let laterRun = Task { await later.run { sink.take($0) } }
             await later.begin()
             await later.fail("fill", reason: "gone")
+            try await Self.until("the alarm is raised") { sink.alarms.last == .raised }
+            laterRun.cancel()
+            await laterRun.value
+        }
+    }
+
+    @Test func `A derived sensor that fails over a restart raises its alarm in this run too`() async throws {
+        try await withTemporaryDirectory { folder in
+            let derived = DerivedSensor(try Expression(parsing: "distance * 2"))
+            let sensors = [PipelineSensor(name: "distance"), PipelineSensor(name: "fill", derived: derived)]
+            let rules = [Self.silent("fill", .milliseconds(300))]
+            let processing = await Self.processing(folder, sensors, rules)
+            let run = Task { await processing.run { _ in } }
+            await processing.fail("distance", reason: "gone")
+            run.cancel()
+            await run.value
+            let (later, sink) = (await Self.processing(folder, sensors, rules), Sink())
+            let laterRun = Task { await later.run { sink.take($0) } }
+            await later.begin()
+            await later.fail("distance", reason: "gone")
             try await Self.until("the alarm is raised") { sink.alarms.last == .raised }
             laterRun.cancel()
             await laterRun.value

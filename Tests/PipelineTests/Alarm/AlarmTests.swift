@@ -203,6 +203,75 @@ import Units
         #expect(brief(alarm.accept(fill(1, 2))) == "cleared 1%")
     }
 
+    @Test func `What was kept of another sensor, channel or condition is no state of this one`() throws {
+        var alarm = Alarm(Self.rule())
+        _ = alarm.accept(fill(90, 0))
+        let state = try kept(alarm.state)
+        var others = Array(repeating: Self.rule(), count: 5)
+        others[0].sensor = "level"
+        others[1].channel = "left"
+        others[2].condition.includesFailure = true
+        others[3].condition = AlarmCondition(.outside(upper: .init(raise: 86, clear: 20), lower: nil))
+        others[4].condition = AlarmCondition(.equal(.number(90)))
+        for other in others { #expect(Alarm(other, state: state).report == nil, "\(other)") }
+        var same = Self.rule(for: 60, clearFor: 1, repeating: 60)
+        (same.severity, same.message) = (.critical, "Please empty the bin")
+        #expect(Alarm(same, state: state).report?.state == .raised)
+        // What was about to be raised is not either.
+        alarm = Alarm(Self.rule(for: 60))
+        _ = alarm.accept(fill(90, 0))
+        var later = Alarm(
+            Self.rule(AlarmCondition(.outside(upper: .init(raise: 86), lower: nil)), for: 60),
+            state: try kept(alarm.state))
+        #expect(brief(later.accept(fill(90, 100))) == "cleared 90%")
+    }
+
+    @Test func `Older files do not say of what they are, and count`() throws {
+        let text =
+            #"{"state":"cleared","active":false,"changed":1767268800000,"value":90,"unit":"%","since":1767268800000}"#
+        var alarm = Alarm(Self.rule(for: 60), state: try JSONReader.value(Array(text.utf8)[...]))
+        #expect(alarm.report?.state == .cleared)
+        #expect(brief(alarm.accept(fill(90, 61))) == "raised 90%")
+    }
+
+    @Test func `No change is told with an earlier time than the one before`() {
+        var alarm = Alarm(Self.rule(AlarmCondition(Self.limits.test, includesFailure: true)))
+        let failed = noon(10) + .milliseconds(889)
+        #expect(alarm.fail(reason: "no number", at: failed)?.time == failed)
+        let cleared = alarm.accept(fill(10, 10), at: noon(12))
+        #expect(cleared?.time == failed)
+        #expect(alarm.accept(fill(90, 9), at: noon(13))?.raisedAt == failed)
+        // What claims to be of a time to come is not believed, and the next one need not wait for it.
+        #expect(alarm.accept(fill(10, 999), at: noon(14))?.time == noon(14))
+        #expect(alarm.accept(fill(90, 15), at: noon(15))?.time == noon(15))
+        // The clock itself may go back.
+        #expect(alarm.accept(fill(10, -3600), at: noon(-3600))?.time == noon(-3600))
+    }
+
+    @Test func `What a broker had retained neither raises nor clears`() {
+        let both = AlarmCondition(Self.limits.test, includesFailure: true)
+        func retained(_ value: Double, _ second: Int) -> Reading { fill(value, second, quality: .undated("retained")) }
+        for rule in [Self.rule(both), Self.rule(AlarmCondition(nil, includesFailure: true)), Self.rule()] {
+            var alarm = Alarm(rule)
+            #expect(alarm.accept(retained(99, 0)) == nil)
+            #expect(alarm.accept(retained(1, 0)) == nil)
+            #expect(alarm.report == nil)
+            #expect(brief(alarm.accept(fill(1, 1))) == "cleared 1%")
+            #expect(alarm.accept(retained(99, 2)) == nil)
+        }
+        var alarm = Alarm(Self.rule(both))
+        #expect(brief(alarm.fail(reason: "no connection", at: noon(0))) == "raised")
+        #expect(alarm.accept(retained(1, 1)) == nil)
+        #expect(brief(alarm.accept(fill(1, 2))) == "cleared 1%")
+        // The end of a failure before it was raised.
+        alarm = Alarm(Self.rule(both, for: 60))
+        #expect(alarm.fail(reason: "no connection", at: noon(0)) == nil)
+        #expect(alarm.accept(retained(1, 1)) == nil)
+        #expect(alarm.due == nil)
+        #expect(alarm.fail(reason: "no connection", at: noon(90)) == nil)
+        #expect(brief(alarm.advance(to: noon(150))) == "raised")
+    }
+
     @Test(
         arguments: [
             #"null"#, #"[]"#, #"{"state":"lost"}"#, #"{"state":"raised","active":true}"#,

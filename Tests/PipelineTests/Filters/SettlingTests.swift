@@ -43,6 +43,20 @@ import Units
         #expect(pipeline.accept(edges, at: at(2)).told == ["s false", "s true"])
     }
 
+    @Test mutating func `What was pending when it ended waits for the first reading behind the gap`() throws {
+        let sensors = [try sensor("s", ["settle": "500ms"])]
+        #expect(say(true, 1) == [])
+        let state = try stored(pipeline.state)
+        for (value, told) in [(false, "s false"), (true, "s true")] {
+            pipeline = Pipeline(sensors: sensors, state: state)
+            #expect(pipeline.advance(to: at(5)) == PipelineOutput())
+            #expect(pipeline.due == nil)
+            let output = pipeline.accept([boolean(value, at(5.1))], at: at(5.1))
+            #expect(output.told == [told])
+            #expect(output.values.map(\.time) == [at(5.1)])
+        }
+    }
+
     @Test(arguments: [-3600.0, 3600.0]) mutating func `A clock that jumps holds nothing back`(_ jump: Double) {
         #expect(say(true, 1) == [])
         _ = pipeline.advance(to: at(1 + jump))

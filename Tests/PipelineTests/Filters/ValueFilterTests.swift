@@ -72,6 +72,13 @@ import Units
         #expect(pipeline.accept(1e300, at: 0).seen == ["s 1e+300 ?"])
     }
 
+    @Test func `A number that cannot be converted keeps its unit`() throws {
+        var pipeline = try Pipeline(["convert": "°F"])
+        #expect(pipeline.accept(1.7e308, at: 0, unit: "°C").seen == ["s 1.7e+308 °C ?"])
+        var dropping = try Pipeline(["convert": "°F", "range": [0, 100], "implausible": "drop"])
+        #expect(dropping.accept(1.7e308, at: 0, unit: "°C") == PipelineOutput())
+    }
+
     @Test(arguments: [3, 5, 99]) func `The median is the middle of the sorted last values`(_ length: Int) throws {
         var random = SplitMix64(seed: UInt64(length))
         var pipeline = try Pipeline(["median": .integer(Int64(length))])
@@ -119,6 +126,36 @@ import Units
         var pipeline = try Pipeline(["rate": .string(row.per)])
         _ = pipeline.accept(1, at: 0, unit: "mm")
         #expect(pipeline.accept(2, at: 10, unit: "mm").values.map(\.unit) == [row.unit])
+    }
+
+    @Test func `What is implausible is no rate, and told once as what has no value`() throws {
+        var pipeline = Pipeline(sensors: [
+            try sensor("s", ["range": [0, 400], "rate": "1m", "report": ["change": 1]]),
+            try sensor("twice", ["expression": "2 * s"]),
+        ])
+        _ = pipeline.accept(10, at: 0, unit: "mm")
+        #expect(pipeline.accept(11, at: 60, unit: "mm").told == ["s 1.0 mm/min", "twice 2.0"])
+        let far = pipeline.accept(500, at: 120, unit: "mm")
+        let reason = "500 is not within 0 to 400"
+        #expect(far.told == ["s fails: \(reason)", "twice fails: input s has no value: \(reason)"])
+        #expect(far.values == [])
+        #expect(!far.failures.contains { $0.sensor == "s" }, "what is implausible raises no alarm")
+        #expect(pipeline.accept(501, at: 121, unit: "mm") == PipelineOutput())
+        let stale = number(12, at(122), unit: "mm", quality: .stale("old"))
+        #expect(pipeline.accept([stale], at: at(122)).told.first == "s fails: old")
+        #expect(pipeline.accept(13, at: 180, unit: "mm").told == ["s 1.0 mm/min", "twice 2.0"])
+    }
+
+    @Test func `Of several channels only the implausible one has no rate`() throws {
+        var pipeline = try Pipeline(["range": [0, 400], "rate": "1m"])
+        func accept(_ a: Double, _ b: Double, at seconds: Double) -> [String] {
+            let readings = [number(a, at(seconds), channel: "a"), number(b, at(seconds), channel: "b")]
+            return pipeline.accept(readings, at: at(seconds)).told
+        }
+        #expect(accept(1, 1, at: 0) == [])
+        #expect(accept(2, -1, at: 60) == ["s fails: b: -1 is not within 0 to 400", "s.a 1.0 1/min"])
+        #expect(accept(3, -1, at: 120) == ["s.a 1.0 1/min"])
+        #expect(accept(4, 4, at: 180) == ["s.a 1.0 1/min", "s.b 1.0 1/min"])
     }
 
     @Test func `A counter that went back began anew`() throws {

@@ -40,7 +40,7 @@ public import Units
 ///   older than that; a device that has said nothing for so long since the start fails the sensor. Wants `every`.
 ///
 /// Messages arrive at QoS 1. What a broker had retained before it was asked is given as stale: nobody knows when it was
-/// measured. Up to 1,000 messages or 1 MB wait for the sensor; what is beyond is given up, counted, and told.
+/// measured, and alarms leave it alone. Up to 1,000 messages or 1 MB wait for the sensor; what is beyond is given up, counted, and told.
 ///
 /// A filter that takes in what the agent itself publishes is refused, unless a broker elsewhere is named.
 ///
@@ -203,7 +203,7 @@ public struct MQTTDriver: EventDriver {
             // Its own, if the payload has one.
             measurement.time = measurement.time ?? message.time
             if message.isRetained, case .good = measurement.quality {
-                measurement.quality = .stale("retained by the broker: nobody knows since when")
+                measurement.quality = .undated("retained by the broker: nobody knows since when")
             }
             return measurement
         }
