@@ -221,7 +221,7 @@ extension Broker {
     ) {
         guard retained.count > 0 else { return }
         let policy = sessions[place].policy
-        var room = max(0, 4 * limits.retainedMessages - sessions[place].retainedBacklog.count)
+        var room = max(0, 4 * limits.retainedMessages + retained.statusCount - sessions[place].retainedBacklog.count)
         for entry in retained.matching(subscription.filter) {
             let message = entry.message
             if message.isExpired(at: now) || policy?.mayReceive(message.message.topic) == false { continue }

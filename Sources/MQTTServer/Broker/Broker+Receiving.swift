@@ -201,7 +201,7 @@ extension Broker {
         defer { wantsEvents = wantedEvents }
         let routed = RoutedMessage(message, publisher: nil, at: now)
         var stored: Int64 = 0
-        _ = retain(routed, &stored, at: now)
+        _ = retain(routed, &stored, isStatus: true, at: now)
         _ = route(routed, from: nil, &stored, at: now)
         if stored > 0 { journal.release(stored) }
     }

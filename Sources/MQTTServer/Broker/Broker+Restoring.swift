@@ -52,8 +52,7 @@ extension Broker {
         journal.restore(nextMessage: state.nextMessageID, references: references)
         statistics.sessions = sessionByClient.count
         subscriptionsChanged()
-        statistics.retainedMessages = retained.count
-        statistics.retainedBytes = retained.bytes
+        countRetained()
     }
 
     private mutating func restore(_ stored: StoredWill, of client: String, at now: NIODeadline) {
