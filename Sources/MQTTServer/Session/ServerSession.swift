@@ -19,8 +19,8 @@ struct ServerSession: Sendable {
         }
 
         let message: RoutedMessage
-        /// Rises by one with each message, and gives the packet identifier: a later process repeats a message under the
-        /// one it had, without having been told.
+        /// Rises with each message, and gives the packet identifier: a later process repeats a message under the one it
+        /// had, without having been told.
         let sequence: Int64
         let qos: QoS
         let retain: Bool
@@ -34,9 +34,13 @@ struct ServerSession: Sendable {
         /// It may have been sent before ([MQTT-3.3.1-1]).
         var isDuplicate: Bool { stage != .fresh && qos > .atMostOnce }
 
-        var packetIdentifier: PacketIdentifier {
-            PacketIdentifier(rawValue: UInt16(1 + max(sequence, 0) % 65_535)) ?? .first
+        var packetIdentifier: PacketIdentifier { Self.packetIdentifier(of: sequence) }
+
+        static func packetIdentifier(of sequence: Int64) -> PacketIdentifier {
+            PacketIdentifier(rawValue: UInt16(1 + max(sequence, 0) % identifiers)) ?? .first
         }
+
+        static let identifiers: Int64 = 65_535
     }
 
     let id: SessionID
@@ -108,6 +112,7 @@ struct ServerSession: Sendable {
     mutating func append(
         _ message: RoutedMessage, qos: QoS, retain: Bool, identifiers: [UInt32], stored: Int64
     ) -> Entry {
+        skipTakenIdentifiers()
         let entry = Entry(
             message: message, sequence: nextSequence, qos: qos, retain: retain, identifiers: identifiers,
             stored: stored)
@@ -116,6 +121,31 @@ struct ServerSession: Sendable {
         queue.append(entry)
         mind(message.deadline)
         return entry
+    }
+
+    /// A message that its client never acknowledges keeps its identifier, and nobody else is to wait for that.
+    private mutating func skipTakenIdentifiers() {
+        // Else all may be taken; then the last ones wait until their turn comes.
+        guard pending < Entry.identifiers else { return }
+        while inFlight[Entry.packetIdentifier(of: nextSequence)] != nil || isQueuedIdentifier(of: nextSequence) {
+            nextSequence += 1
+        }
+    }
+
+    private func isQueuedIdentifier(of sequence: Int64) -> Bool {
+        guard let first = queue.first?.sequence else { return false }
+        var other = sequence - Entry.identifiers
+        while other >= first {
+            // The queue is in the order of its numbers.
+            var (low, high) = (queue.startIndex, queue.endIndex)
+            while low < high {
+                let middle = (low + high) / 2
+                if queue[middle].sequence < other { low = middle + 1 } else { high = middle }
+            }
+            if low < queue.endIndex, queue[low].sequence == other { return true }
+            other -= Entry.identifiers
+        }
+        return false
     }
 
     private mutating func mind(_ deadline: NIODeadline?) {
@@ -189,7 +219,7 @@ struct ServerSession: Sendable {
             bytes -= first.message.size
             return queue.popFirst()
         }
-        // An identifier can only be taken after 65,535 messages.
+        // An identifier can only be taken where more wait than there are.
         let identifier = first.packetIdentifier
         guard inFlight.count < window, inFlight[identifier] == nil else { return nil }
         inFlight[identifier] = queue.removeFirst()
