@@ -70,6 +70,19 @@ import Testing
         #expect(session.bytes == 7 * message.size)
     }
 
+    @Test("What was surely never sent may expire and be dropped after a restart, also with QoS 2")
+    func neverSent() {
+        var session = session()
+        let entries = (0..<3).map { number in
+            ServerSession.Entry(
+                message: message, sequence: Int64(number), qos: .exactlyOnce, retain: false, identifiers: [], stored: 1,
+                isUnsent: number > 0)
+        }
+        session.restore(entries, nextSequence: 3, window: 20)
+        #expect(session.queue.map(\.isDuplicate) == [true, false, false])
+        #expect(session.queue.map(\.mayBeDropped) == [false, true, true])
+    }
+
     @Test("Looking for expired messages costs nothing until the first can have expired")
     func expired() throws {
         var session = session()
