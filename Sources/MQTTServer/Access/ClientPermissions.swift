@@ -49,8 +49,6 @@ extension TopicName {
     fileprivate var isShare: Bool { isReserved && string.utf8.starts(with: "$share".utf8) }
 
     fileprivate var isServersOwn: Bool {
-        isReserved && string.utf8.starts(with: "$SYS".utf8) && Self.bridgeState?.matches(self) != true
+        isReserved && string.utf8.starts(with: "$SYS".utf8) && !isBridgeState
     }
-
-    private static let bridgeState = try? TopicFilter("$SYS/broker/connection/+/state")
 }

@@ -162,7 +162,7 @@ extension Broker {
         // 3.1.1 has no word for a quota.
         let code = connect.version == .v5 ? code : .serverUnavailable
         send(.connack(ConnAck(sessionPresent: false, reasonCode: code)), on: id)
-        effects.append(.close(id))
+        effects.append(.close(id, nil))
         tell(
             .connectionRefused(
                 identifier: client.information.identifier, username: client.information.username,

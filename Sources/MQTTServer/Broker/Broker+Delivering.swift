@@ -26,7 +26,7 @@ extension Broker {
         if slot != nil { pump(place, at: now) }
     }
 
-    private mutating func enqueue(
+    mutating func enqueue(
         _ message: RoutedMessage, in place: Int, qos: QoS, retain: Bool, identifiers: [UInt32], _ stored: inout Int64
     ) {
         let isStored = storesChanges && sessions[place].isStored
@@ -40,13 +40,13 @@ extension Broker {
                     sessions[place].id,
                     StoredEntry(
                         sequence: entry.sequence, message: stored, qos: qos, retain: retain,
-                        subscriptionIdentifiers: identifiers)))
+                        subscriptionIdentifiers: identifiers, isUnsent: entry.isUnsent)))
         }
         if wantsEvents { tell(.messageEnqueued(message.message, client: sessions[place].clientIdentifier)) }
     }
 
     /// QoS 0, to a client that is connected: it goes out at once, or waits for the socket.
-    private mutating func pass(
+    mutating func pass(
         _ message: RoutedMessage, to place: Int, on slot: Int, retain: Bool, identifiers: [UInt32], at now: NIODeadline
     ) {
         guard let connection = connections[slot] else { return }
@@ -160,6 +160,7 @@ extension Broker {
             sessions[place].withdraw(entry)
             return letGo(entry, of: place, .expired)
         }
+        if entry.isUnsent { journal.sent(sessions[place].id, sequence: entry.sequence) }
         // QoS 0 is done with before it goes out: a later process must not send it again.
         if entry.qos == .atMostOnce { forget(entry, of: place) }
         let isSent = send(
@@ -210,55 +211,6 @@ extension Broker {
         // QoS 2: the identifier must mean this message for ever, also to a later process.
         let waits = isStored && delivery.qos != .atLeastOnce
         effects.append(.deliver(connection.id, delivery, after: waits ? journal.needed : 0))
-        return true
-    }
-
-    // MARK: Retained messages
-
-    /// Begins to give out the retained messages that a new subscription asks for.
-    mutating func offerRetained(
-        _ subscription: Subscription, identifier: UInt32?, to place: Int, at now: NIODeadline
-    ) {
-        guard retained.count > 0 else { return }
-        let policy = sessions[place].policy
-        var room = max(0, 4 * limits.retainedMessages - sessions[place].retainedBacklog.count)
-        for entry in retained.matching(subscription.filter) {
-            let message = entry.message
-            if message.isExpired(at: now) || policy?.mayReceive(message.message.topic) == false { continue }
-            guard room > 0 else {
-                dropped(message, for: sessions[place].clientIdentifier, .queueFull)
-                continue
-            }
-            room -= 1
-            sessions[place].retainedBacklog.append((entry, min(message.message.qos, subscription.qos), identifier))
-        }
-        pump(place, at: now)
-    }
-
-    /// Takes one retained message up, when nothing else waits. It goes straight on its way: the queue's limits do not
-    /// concern what is in memory anyway.
-    ///
-    /// - Returns: false when there is none, or no place for it.
-    private mutating func deliverRetained(to place: Int, on connection: BrokerConnection, at now: NIODeadline) -> Bool {
-        guard sessions[place].queue.isEmpty, let next = sessions[place].retainedBacklog.first,
-            next.qos == .atMostOnce || sessions[place].inFlight.count < connection.window,
-            let first = sessions[place].retainedBacklog.popFirst()
-        else { return false }
-        let message = first.entry.message
-        let topic = message.message.topic
-        // Another one may have taken its place meanwhile, which was delivered as what was published.
-        guard retained[topic]?.message === message, !message.isExpired(at: now),
-            connection.client.policy?.mayReceive(topic) != false,
-            configuration.hooks.interceptEnqueue?(message.message, connection.information.identifier) != false
-        else { return true }
-        let identifiers = first.identifier.map { [$0] } ?? []
-        if first.qos == .atMostOnce {
-            pass(message, to: place, on: connection.id.slot, retain: true, identifiers: identifiers, at: now)
-            return true
-        }
-        var stored = first.entry.stored
-        enqueue(message, in: place, qos: first.qos, retain: true, identifiers: identifiers, &stored)
-        if first.entry.stored == 0, stored > 0 { journal.release(stored) }
         return true
     }
 

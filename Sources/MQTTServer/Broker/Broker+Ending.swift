@@ -19,9 +19,9 @@ extension Broker {
             }
             setExpiry(min(wanted, limits.maximumSessionExpiry ?? .max), of: connection.session)
         }
-        leave(
-            id, .byClient(disconnect.reasonCode), publishesWill: disconnect.reasonCode != .normalDisconnection, at: now)
-        effects.append(.close(id))
+        let cause = DisconnectCause.byClient(disconnect.reasonCode)
+        leave(id, cause, publishesWill: disconnect.reasonCode != .normalDisconnection, at: now)
+        effects.append(.close(id, cause))
     }
 
     private mutating func setExpiry(_ interval: UInt32, of place: Int) {
@@ -47,7 +47,7 @@ extension Broker {
             send(.disconnect(Disconnect(reasonCode: reason, properties: properties)), on: id)
         }
         leave(id, cause, publishesWill: true, isTakenOver: isTakenOver, at: now)
-        effects.append(.close(id))
+        effects.append(.close(id, cause))
     }
 
     /// The broker lets go of a connection; its session goes on, or ends.
@@ -146,7 +146,7 @@ extension Broker {
                 send(.disconnect(Disconnect(reasonCode: .serverShuttingDown)), on: connection.id)
             }
             leaveForShutdown(connection, at: now)
-            effects.append(.close(connection.id))
+            effects.append(.close(connection.id, .byServer(.serverShuttingDown)))
         }
     }
 

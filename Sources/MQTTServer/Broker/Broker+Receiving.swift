@@ -201,7 +201,7 @@ extension Broker {
         defer { wantsEvents = wantedEvents }
         let routed = RoutedMessage(message, publisher: nil, at: now)
         var stored: Int64 = 0
-        _ = retain(routed, &stored, at: now)
+        _ = retain(routed, &stored, isStatus: true, at: now)
         _ = route(routed, from: nil, &stored, at: now)
         if stored > 0 { journal.release(stored) }
     }
@@ -228,8 +228,16 @@ extension Broker {
 }
 
 extension TopicName {
-    /// `$SYS`, which nobody else may write.
-    var belongsToServer: Bool { string.utf8.starts(with: "$SYS/".utf8) || string.utf8.elementsEqual("$SYS".utf8) }
+    /// `$SYS`, which nobody else may write, but for what bridges say of themselves there.
+    var belongsToServer: Bool {
+        guard string.utf8.starts(with: "$SYS/".utf8) || string.utf8.elementsEqual("$SYS".utf8) else { return false }
+        return !isBridgeState
+    }
+
+    /// `$SYS/broker/connection/{name}/state`: Mosquitto's bridges say there whether they are connected.
+    var isBridgeState: Bool { Self.bridgeState?.matches(self) == true }
+
+    private static let bridgeState = try? TopicFilter("$SYS/broker/connection/+/state")
 }
 
 extension Property {

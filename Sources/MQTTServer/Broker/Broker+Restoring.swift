@@ -27,7 +27,7 @@ extension Broker {
                 return ServerSession.Entry(
                     message: message, sequence: stored.sequence, qos: stored.qos, retain: stored.retain,
                     identifiers: stored.subscriptionIdentifiers, stored: stored.message,
-                    stage: stored.isReleased ? .released : .fresh)
+                    stage: stored.isReleased ? .released : .fresh, isUnsent: stored.isUnsent)
             }
             session.restore(entries, nextSequence: contents.nextSequence, window: max(limits.maximumInFlight, 1))
             // Who was connected has lost its connection with the process.
@@ -48,12 +48,15 @@ extension Broker {
             references[id, default: 0] += 1
             retained.set(RetainedMessages.Entry(message: message, stored: id), for: topic)
         }
+        for contents in state.sessions {
+            guard let place = sessionByClient[contents.session.clientIdentifier] else { continue }
+            for offer in contents.offers { resume(offer, to: place, at: now) }
+        }
         for (client, will) in state.wills { restore(will, of: client, at: now) }
         journal.restore(nextMessage: state.nextMessageID, references: references)
         statistics.sessions = sessionByClient.count
         subscriptionsChanged()
-        statistics.retainedMessages = retained.count
-        statistics.retainedBytes = retained.bytes
+        countRetained()
     }
 
     private mutating func restore(_ stored: StoredWill, of client: String, at now: NIODeadline) {
@@ -99,8 +102,10 @@ extension Broker {
                 contents.queue.append(
                     StoredEntry(
                         sequence: entry.sequence, message: entry.stored, qos: entry.qos, retain: entry.retain,
-                        subscriptionIdentifiers: entry.identifiers, isReleased: entry.stage == .released))
+                        subscriptionIdentifiers: entry.identifiers, isReleased: entry.stage == .released,
+                        isUnsent: entry.isUnsent))
             }
+            contents.offers = session.offers.values.map(\.record)
             state.sessions.append(contents)
             if let will = session.will, mayPublish(will.message, session.policy) {
                 state.wills.append((session.clientIdentifier, will.record))

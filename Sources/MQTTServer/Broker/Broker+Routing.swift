@@ -142,36 +142,42 @@ extension Broker {
     // MARK: Retained messages
 
     private func isWithinRetainedLimits(_ message: RoutedMessage, replacing old: RetainedMessages.Entry?) -> Bool {
-        let count = retained.count + (old == nil ? 1 : 0)
-        let bytes = retained.bytes + message.size - (old?.message.size ?? 0)
+        let limited = retained.limited
+        let count = limited.count + (old == nil ? 1 : 0)
+        let bytes = limited.bytes + message.size - (old?.message.size ?? 0)
         return count <= limits.retainedMessages && bytes <= limits.retainedBytes
     }
 
     /// Sets or removes a topic's retained message (5.0 §3.3.1.3).
     ///
+    /// - Parameter isStatus: it is a value of `$SYS` that the server keeps up to date: no limit concerns it.
     /// - Returns: an error when a limit forbids it; the message itself is delivered all the same.
-    mutating func retain(_ message: RoutedMessage, _ stored: inout Int64, at now: NIODeadline) -> ReasonCode {
+    mutating func retain(
+        _ message: RoutedMessage, _ stored: inout Int64, isStatus: Bool = false, at now: NIODeadline
+    ) -> ReasonCode {
         let topic = message.message.topic
         if message.message.payload.isEmpty {
             removeRetained(topic)
             return .success
         }
-        if !isWithinRetainedLimits(message, replacing: retained[topic]) { removeExpiredRetained(at: now) }
-        guard isWithinRetainedLimits(message, replacing: retained[topic]) else {
+        if !isStatus, !isWithinRetainedLimits(message, replacing: retained[topic]) { removeExpiredRetained(at: now) }
+        guard isStatus || isWithinRetainedLimits(message, replacing: retained[topic]) else {
             statistics.retainedRefused += 1
             return .quotaExceeded
         }
         // The server's own state is made anew by each process.
         let isStored = storesChanges && !topic.belongsToServer
         if isStored { store(message, &stored) }
-        let old = retained.set(RetainedMessages.Entry(message: message, stored: isStored ? stored : 0), for: topic)
+        let old = retained.set(
+            RetainedMessages.Entry(message: message, stored: isStored ? stored : 0, isStatus: isStatus), for: topic)
         if isStored { note(.retained(topic, message: stored)) }
         if let old, old.stored > 0 { journal.release(old.stored) }
-        statistics.retainedMessages = retained.count
-        statistics.retainedBytes = retained.bytes
+        countRetained()
         tell(.retainedChanged(topic, message.message))
         return .success
     }
+
+    mutating func countRetained() { (statistics.retainedMessages, statistics.retainedBytes) = retained.limited }
 
     private mutating func removeRetained(_ topic: TopicName) {
         guard let old = retained.remove(topic) else { return }
@@ -179,8 +185,7 @@ extension Broker {
             note(.retainedRemoved(topic))
             journal.release(old.stored)
         }
-        statistics.retainedMessages = retained.count
-        statistics.retainedBytes = retained.bytes
+        countRetained()
         tell(.retainedChanged(topic, nil))
     }
 

@@ -111,6 +111,7 @@ extension Broker {
     private mutating func remove(_ filter: TopicFilter, from place: Int) -> Bool {
         guard sessions[place].subscriptions.removeValue(forKey: filter) != nil else { return false }
         subscriptions.remove(filter, session: place)
+        sessions[place].offers[filter] = nil
         if filter.isShared { turns.removeAll() }
         subscriptionsChanged()
         if sessions[place].isStored { note(.unsubscribed(sessions[place].id, filter)) }

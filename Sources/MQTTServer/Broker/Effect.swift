@@ -15,7 +15,9 @@ enum Effect: Sendable {
     /// As `send`, with PUBLISH.
     case deliver(ConnectionID, Delivery, after: Int)
     /// Send what there is, then close. The broker has forgotten the connection.
-    case close(ConnectionID)
+    ///
+    /// - Parameter cause: why, unless CONNACK says it.
+    case close(ConnectionID, DisconnectCause?)
     case event(ServerEvent)
 }
 

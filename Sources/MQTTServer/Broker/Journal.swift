@@ -11,10 +11,16 @@ struct Journal: Sendable {
         var sequence: Int64
     }
 
+    private struct OfferKey: Hashable {
+        var session: SessionID
+        var filter: TopicFilter
+    }
+
     private var changes: [Change?] = []
     private var queued: [Key: Int] = [:]
     private var bodies: [Int64: Int] = [:]
     private var retained: [TopicName: Int] = [:]
+    private var offers: [OfferKey: Int] = [:]
     /// Stored messages that nothing refers to any more. They go last: what referred to them may yet be replaced.
     private var deleted: [Int64] = []
     /// How many queue entries and retained messages refer to a stored message.
@@ -58,6 +64,10 @@ struct Journal: Sendable {
             retained[topic] = changes.endIndex
         case .retainedRemoved(let topic):
             forget(topic)
+        case .offered(let session, let offer):
+            forget(OfferKey(session: session, filter: offer.filter))
+            offers[OfferKey(session: session, filter: offer.filter)] = changes.endIndex
+        case .offerEnded(let session, let filter): forget(OfferKey(session: session, filter: filter))
         default: break
         }
         changes.append(change)
@@ -89,10 +99,21 @@ struct Journal: Sendable {
             case .queued(let session, let entry):
                 queued[Key(session: session, sequence: entry.sequence)] = changes.endIndex
             case .retained(let topic, _): retained[topic] = changes.endIndex
+            case .offered(let session, let offer):
+                offers[OfferKey(session: session, filter: offer.filter)] = changes.endIndex
             default: break
             }
             changes.append(change)
         }
+    }
+
+    /// A queue entry that was unsent is about to be sent.
+    mutating func sent(_ session: SessionID, sequence: Int64) {
+        guard let index = queued[Key(session: session, sequence: sequence)],
+            case .queued(_, var entry)? = changes[index]
+        else { return append(.sent(session, sequence: sequence)) }
+        entry.isUnsent = false
+        changes[index] = .queued(session, entry)
     }
 
     /// A queue entry is done with.
@@ -129,6 +150,11 @@ struct Journal: Sendable {
         cancel(index)
     }
 
+    private mutating func forget(_ offer: OfferKey) {
+        guard let index = offers.removeValue(forKey: offer) else { return }
+        cancel(index)
+    }
+
     /// A session was deleted with all its entries, which was noted.
     mutating func forget(_ session: SessionID, _ entries: [ServerSession.Entry]) {
         for entry in entries where entry.stored > 0 {
@@ -147,6 +173,7 @@ struct Journal: Sendable {
             queued.removeAll(keepingCapacity: true)
             bodies.removeAll(keepingCapacity: true)
             retained.removeAll(keepingCapacity: true)
+            offers.removeAll(keepingCapacity: true)
             count = 0
             bytes = 0
             batch += 1

@@ -9,6 +9,7 @@ public struct ServerStatistics: Sendable, Hashable {
     public var expiredSessions = 0
     public var subscriptions = 0
     public var sharedSubscriptions = 0
+    /// Without the values of `$SYS` that the server itself keeps up to date, which no limit concerns.
     public var retainedMessages = 0
     public var retainedBytes = 0
     /// Messages in all queues now, and their bytes; each counts in each queue.

@@ -19,7 +19,9 @@ public struct Listener: Sendable {
         case both
     }
 
-    /// What of a client's certificate stands for its user name; the client need not send a password then.
+    /// What of a client's certificate stands for its user name; the client need not send a password then. One without a
+    /// certificate may still give a password, or come without a user name, where the listener allows that; with a mere
+    /// name it is refused.
     public enum CertificateIdentity: Sendable, Hashable {
         case notUsed
         case commonName
@@ -36,6 +38,9 @@ public struct Listener: Sendable {
     public var certificateIdentity = CertificateIdentity.notUsed
     /// Whether clients may come without a user name. Nil: on loopback addresses and Unix sockets only, and not where
     /// there is a password file.
+    ///
+    /// A user name that nobody asked a password for counts as with Mosquitto, also for access rules, as long as no
+    /// listener of the server has a password file or a ``certificateIdentity``; else such clients have none.
     public var allowsAnonymous: Bool?
     /// In place of the server's.
     public var access: AccessRules?

@@ -40,6 +40,7 @@ public struct ServerLimits: Sendable {
     /// Whether QoS 0 messages wait for clients that are away.
     public var queuesQoS0 = false
 
+    /// Without the values of `$SYS` that the server itself keeps up to date, as in `retainedBytes`.
     public var retainedMessages = 20_000
     public var retainedBytes = 32 << 20
     /// Of one session.

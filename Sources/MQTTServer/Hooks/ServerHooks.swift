@@ -19,6 +19,7 @@ public struct ServerHooks: Sendable {
     }
 
     public enum ConnectionVerdict: Sendable, Hashable {
+        /// As the rules know it, or, where they refuse it, by the name that it gave.
         case accept
         /// As what the client is to be known; `username` decides what its access rules are.
         case acceptAs(username: String)

@@ -56,6 +56,10 @@ extension MQTTServer {
         }
         guard let username = candidate.connect.username, let passwords = door.access.passwords else {
             connection.admission = .anonymous
+            // Where certificates say who somebody is, nobody else is to say so.
+            if candidate.connect.username != nil, door.listener.certificateIdentity != .notUsed {
+                return decide(.badUserNameOrPassword, on: connection, at: now)
+            }
             return decide(door.isAnonymousAllowed ? .success : .notAuthorized, on: connection, at: now)
         }
         let password = candidate.connect.password
@@ -75,6 +79,11 @@ extension MQTTServer {
             decide(isRight ? .success : .badUserNameOrPassword, on: connection, at: .now())
             drain(at: .now())
         }
+    }
+
+    /// Somewhere in this server a user name takes a password or a certificate: whoever only claims one has none.
+    var areNamesProven: Bool {
+        doors.contains { $0.listener.certificateIdentity != .notUsed || $0.access.passwords != nil }
     }
 
     /// Hashing takes its time, and is not for the event loop.
@@ -147,6 +156,8 @@ extension MQTTServer {
     private func letIn(_ connection: ClientConnection, _ candidate: Candidate, at now: NIODeadline) {
         let door = connection.door
         let connect = candidate.connect
+        // As with Mosquitto a name that is only claimed counts, but not where names are proven.
+        if connection.admission == .anonymous, areNamesProven { candidate.information.username = nil }
         let information = candidate.information
         guard localClients[information.identifier] == nil else {
             return refuse(

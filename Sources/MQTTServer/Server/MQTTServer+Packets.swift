@@ -95,10 +95,7 @@ extension MQTTServer {
             broker.receive(.publish(publish), from: connection.id, at: now)
         case .auth(let auth): reauthenticate(auth, on: connection, at: now)
         default:
-            if case .disconnect(let disconnect) = packet {
-                connection.hasSaidGoodbye = true
-                connection.ending = "by the client: \(disconnect.reasonCode)"
-            }
+            if case .disconnect = packet { connection.hasSaidGoodbye = true }
             broker.receive(packet, from: connection.id, at: now)
         }
     }
@@ -116,7 +113,7 @@ extension MQTTServer {
                 switch effect {
                 case .send(let id, let packet, let batch): send(packet, on: id, after: batch, at: now)
                 case .deliver(let id, let delivery, let batch): deliver(delivery, on: id, after: batch)
-                case .close(let id): brokerClosed(id, at: now)
+                case .close(let id, let cause): brokerClosed(id, cause, at: now)
                 case .event(let event): tell(event)
                 }
             }
@@ -140,13 +137,7 @@ extension MQTTServer {
     func send(_ packet: Packet, on connection: ClientConnection, after batch: Int = 0, at now: NIODeadline) {
         var packet = packet
         if !connection.wantsProblemInformation { packet.removeProblemInformation() }
-        switch packet {
-        case .connack(let connack):
-            if connack.reasonCode == .success { logConnected(connection, connack) }
-        case .disconnect(let disconnect):
-            connection.ending = "by the server: \(disconnect.properties.reasonString ?? "\(disconnect.reasonCode)")"
-        default: break
-        }
+        if case .connack(let connack) = packet, connack.reasonCode == .success { logConnected(connection, connack) }
         let (isMessage, version) = (packet.type == .publish, connection.version)
         append(to: connection, isMessage: isMessage, after: batch) { bytes throws(EncodingError) in
             try packet.encode(into: &bytes, version: version)
@@ -200,12 +191,13 @@ extension MQTTServer {
     }
 
     private func logConnected(_ connection: ClientConnection, _ connack: ConnAck) {
-        logger.info(
-            "connected",
-            metadata: [
-                "client": "\(connection.clientIdentifier)", "address": "\(address(of: connection.channel))",
-                "listener": "\(connection.door.name)", "session": "\(connack.sessionPresent)",
-            ])
+        var metadata: Logger.Metadata = [
+            "client": "\(connection.clientIdentifier)", "address": "\(address(of: connection.channel))",
+            "listener": "\(connection.door.name)", "session": "\(connack.sessionPresent)",
+            "version": "\(connection.version)",
+        ]
+        if let user = broker.connection(connection.id)?.information.username { metadata["user"] = "\(user)" }
+        logger.info("connected", metadata: metadata)
     }
 
     func markDirty(_ connection: ClientConnection) {
@@ -215,9 +207,15 @@ extension MQTTServer {
         scheduleTick()
     }
 
-    private func brokerClosed(_ id: ConnectionID, at now: NIODeadline) {
+    private func brokerClosed(_ id: ConnectionID, _ cause: DisconnectCause?, at now: NIODeadline) {
         switch connections[id] {
-        case .remote(let connection): leave(connection, at: now)
+        case .remote(let connection):
+            switch cause {
+            case .byServer(let reason, let text)?: connection.ending = "by the server: \(text ?? "\(reason)")"
+            case .byClient(let reason)?: connection.ending = "by the client: \(reason)"
+            case .connectionLost?, nil: break
+            }
+            leave(connection, at: now)
         case .local(let connection): end(connection)
         case nil: break
         }

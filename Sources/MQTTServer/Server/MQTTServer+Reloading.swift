@@ -18,11 +18,13 @@ extension MQTTServer {
         let listeners = doors.map { door in new.listeners.first { $0.name == door.name } ?? door.listener }
         let contexts = try await Self.contexts(listeners)
         try checkRunning()
+        var passwordsBefore: [PasswordFile?] = []
         for (index, listener) in listeners.enumerated() {
             let passwords = doors[index].access.passwords
             doors[index].update(listener, access: new.access, secure: contexts[index])
-            dismissStrangers(at: doors[index], before: passwords)
+            passwordsBefore.append(passwords)
         }
+        for (door, passwords) in zip(doors, passwordsBefore) { dismissStrangers(at: door, before: passwords) }
         applyRules()
         logger.notice("certificates, passwords and access rules are read anew")
     }
@@ -38,7 +40,7 @@ extension MQTTServer {
                 case (.other, _, _): true
                 case (.password, let username?, let passwords?): passwords.hasSameHash(of: username, as: before)
                 // A name that nobody has asked a password for.
-                case (.anonymous, .some, .some): false
+                case (.anonymous, .some, _) where areNamesProven: false
                 default: door.isAnonymousAllowed
                 }
             if !isWelcome {

@@ -19,8 +19,8 @@ struct ServerSession: Sendable {
         }
 
         let message: RoutedMessage
-        /// Rises by one with each message, and gives the packet identifier: a later process repeats a message under the
-        /// one it had, without having been told.
+        /// Rises with each message, and gives the packet identifier: a later process repeats a message under the one it
+        /// had, without having been told.
         let sequence: Int64
         let qos: QoS
         let retain: Bool
@@ -28,15 +28,46 @@ struct ServerSession: Sendable {
         /// The message's number in the store; 0: it is not stored.
         fileprivate(set) var stored: Int64
         var stage = Stage.fresh
+        /// The store has it as ``StoredEntry/isUnsent``.
+        var isUnsent = false
 
         /// Nobody waits for it to be completed.
         var mayBeDropped: Bool { stage == .fresh || stage == .doubtful }
         /// It may have been sent before ([MQTT-3.3.1-1]).
         var isDuplicate: Bool { stage != .fresh && qos > .atMostOnce }
 
-        var packetIdentifier: PacketIdentifier {
-            PacketIdentifier(rawValue: UInt16(1 + max(sequence, 0) % 65_535)) ?? .first
+        var packetIdentifier: PacketIdentifier { Self.packetIdentifier(of: sequence) }
+
+        static func packetIdentifier(of sequence: Int64) -> PacketIdentifier {
+            PacketIdentifier(rawValue: UInt16(1 + max(sequence, 0) % identifiers)) ?? .first
         }
+
+        static let identifiers: Int64 = 65_535
+    }
+
+    /// A retained message that is to be given out.
+    struct Offered: Sendable {
+        let entry: RetainedMessages.Entry
+        let qos: QoS
+        let identifier: UInt32?
+        /// Nil where a later process need not know.
+        var offer: OfferID?
+        /// No other one of its offer that a later process need know comes behind it.
+        var isLast = false
+    }
+
+    /// Tells the answers to two subscriptions with one filter apart.
+    final class OfferID: Sendable {
+        let filter: TopicFilter
+
+        init(_ filter: TopicFilter) { self.filter = filter }
+    }
+
+    struct Offer: Sendable {
+        let id: OfferID
+        var record: StoredOffer
+        /// The store knows of it.
+        var isNoted = false
     }
 
     let id: SessionID
@@ -61,7 +92,9 @@ struct ServerSession: Sendable {
     /// QoS 0 messages that wait for the socket.
     private(set) var passing: Deque<Entry> = []
     /// Retained messages that are still to be given out for a subscription.
-    var retainedBacklog: Deque<(entry: RetainedMessages.Entry, qos: QoS, identifier: UInt32?)> = []
+    var retainedBacklog: Deque<Offered> = []
+    /// By filter, of a session that is stored: what is to be known of it by a later process.
+    var offers: [TopicFilter: Offer] = [:]
     /// Of `queue`, `inFlight` and `passing`.
     private(set) var bytes = 0
     private(set) var nextSequence: Int64 = 0
@@ -108,14 +141,40 @@ struct ServerSession: Sendable {
     mutating func append(
         _ message: RoutedMessage, qos: QoS, retain: Bool, identifiers: [UInt32], stored: Int64
     ) -> Entry {
+        skipTakenIdentifiers()
         let entry = Entry(
             message: message, sequence: nextSequence, qos: qos, retain: retain, identifiers: identifiers,
-            stored: stored)
+            stored: stored, isUnsent: stored > 0 && qos == .exactlyOnce)
         nextSequence += 1
         bytes += message.size
         queue.append(entry)
         mind(message.deadline)
         return entry
+    }
+
+    /// A message that its client never acknowledges keeps its identifier, and nobody else is to wait for that.
+    private mutating func skipTakenIdentifiers() {
+        // Else all may be taken; then the last ones wait until their turn comes.
+        guard pending < Entry.identifiers else { return }
+        while inFlight[Entry.packetIdentifier(of: nextSequence)] != nil || isQueuedIdentifier(of: nextSequence) {
+            nextSequence += 1
+        }
+    }
+
+    private func isQueuedIdentifier(of sequence: Int64) -> Bool {
+        guard let first = queue.first?.sequence else { return false }
+        var other = sequence - Entry.identifiers
+        while other >= first {
+            // The queue is in the order of its numbers.
+            var (low, high) = (queue.startIndex, queue.endIndex)
+            while low < high {
+                let middle = (low + high) / 2
+                if queue[middle].sequence < other { low = middle + 1 } else { high = middle }
+            }
+            if low < queue.endIndex, queue[low].sequence == other { return true }
+            other -= Entry.identifiers
+        }
+        return false
     }
 
     private mutating func mind(_ deadline: NIODeadline?) {
@@ -189,10 +248,11 @@ struct ServerSession: Sendable {
             bytes -= first.message.size
             return queue.popFirst()
         }
-        // An identifier can only be taken after 65,535 messages.
+        // An identifier can only be taken where more wait than there are.
         let identifier = first.packetIdentifier
         guard inFlight.count < window, inFlight[identifier] == nil else { return nil }
         inFlight[identifier] = queue.removeFirst()
+        inFlight[identifier]?.isUnsent = false
         return first
     }
 
@@ -270,14 +330,15 @@ struct ServerSession: Sendable {
 
     /// Takes over what an earlier process has left.
     ///
-    /// - Parameter window: how many may have been on their way. That bounds those with QoS 2, which go out once all is on
-    ///   disk that made room for them; any with QoS 1 may have been sent, and nobody waits for it to be completed.
+    /// - Parameter window: how many may have been on their way. That bounds those with QoS 2 of which it is not known
+    ///   whether they were sent, since they go out once all is on disk that made room for them; any with QoS 1 may have been
+    ///   sent, and nobody waits for it to be completed.
     mutating func restore(_ entries: [Entry], nextSequence: Int64, window: Int) {
         queue = Deque(entries)
         for index in queue.indices where queue[index].stage == .fresh && queue[index].qos > .atMostOnce {
             if queue[index].qos == .atLeastOnce {
                 queue[index].stage = .doubtful
-            } else if index < window {
+            } else if index < window, !queue[index].isUnsent {
                 queue[index].stage = .sent
             }
         }
@@ -288,8 +349,9 @@ struct ServerSession: Sendable {
 
     /// The store has been told to forget the session, which goes on in memory.
     mutating func forgetStored() {
-        for index in queue.indices { queue[index].stored = 0 }
+        for index in queue.indices { (queue[index].stored, queue[index].isUnsent) = (0, false) }
         for identifier in inFlight.keys { inFlight[identifier]?.stored = 0 }
+        offers = [:]
         isStored = false
     }
 

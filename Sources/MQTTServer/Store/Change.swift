@@ -11,12 +11,18 @@ enum Change: Sendable {
     /// With its subscriptions, its queue and its received identifiers.
     case sessionDeleted(SessionID)
     case subscribed(SessionID, StoredSubscription)
+    /// With what is still to be offered for it.
     case unsubscribed(SessionID, TopicFilter)
+    /// Retained messages are still to be given out for a subscription, in the place of what was said of it before.
+    case offered(SessionID, StoredOffer)
+    case offerEnded(SessionID, TopicFilter)
     /// A message's body, once, before whatever refers to it.
     case message(StoredMessage)
     /// Nothing refers to it any more.
     case messageDeleted(Int64)
     case queued(SessionID, StoredEntry)
+    /// It is about to be sent for the first time: ``StoredEntry/isUnsent`` is over.
+    case sent(SessionID, sequence: Int64)
     /// The client has answered PUBLISH with PUBREC: PUBREL is to follow.
     case released(SessionID, sequence: Int64)
     case dequeued(SessionID, sequence: Int64)
@@ -46,6 +52,16 @@ struct StoredSubscription: Sendable, Hashable {
     var identifier: UInt32?
 }
 
+/// Retained messages, of QoS 1 and 2, that are to be given out for a subscription: those whose topics come behind
+/// `last`, byte by byte, and that were there when it was made.
+struct StoredOffer: Sendable, Hashable {
+    var filter: TopicFilter
+    /// Empty: none has been given out.
+    var last = ""
+    /// Messages with this number and higher ones have come later.
+    var below: Int64
+}
+
 struct StoredMessage: Sendable, Hashable {
     var id: Int64
     var message: ServerMessage
@@ -65,6 +81,8 @@ struct StoredEntry: Sendable, Hashable {
     var retain: Bool
     var subscriptionIdentifiers: [UInt32]
     var isReleased = false
+    /// QoS 2, and surely never sent. (What older programs have stored says nothing of that.)
+    var isUnsent = false
 }
 
 struct StoredWill: Sendable, Hashable {
@@ -85,6 +103,7 @@ struct StoredState: Sendable {
         /// Higher than any that was ever given.
         var nextSequence: Int64 = 0
         var received: [PacketIdentifier] = []
+        var offers: [StoredOffer] = []
     }
 
     var sessions: [SessionContents] = []

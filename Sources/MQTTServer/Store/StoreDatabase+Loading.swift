@@ -45,6 +45,17 @@ extension StoreDatabase {
             loaded.state.sessions[session].subscriptions.append(subscription)
             return true
         }
+        // A file that was never opened for writing by this program may not have it.
+        if (try? connection.prepare("SELECT * FROM offer")) != nil {
+            loaded.dropped += try reader.rows(of: "offer", key: "session", text: "filter") { row in
+                guard let session = sessions[row.integer(0)], let filter = try? TopicFilter(row.text(1)),
+                    loaded.state.sessions[session].subscriptions.contains(where: { $0.subscription.filter == filter })
+                else { return false }
+                loaded.state.sessions[session].offers.append(
+                    StoredOffer(filter: filter, last: row.text(2), below: row.integer(3)))
+                return true
+            }
+        }
         loaded.dropped += try reader.rows(of: "received", key: "session", "identifier") { row in
             guard let session = sessions[row.integer(0)],
                 let identifier = UInt16(exactly: row.integer(1)).flatMap(PacketIdentifier.init)
@@ -137,7 +148,8 @@ extension StoreDatabase {
         }
         return StoredEntry(
             sequence: row.integer(1), message: row.integer(2), qos: qos, retain: flags & Flags.retain != 0,
-            subscriptionIdentifiers: identifiers, isReleased: flags & Flags.released != 0)
+            subscriptionIdentifiers: identifiers, isReleased: flags & Flags.released != 0,
+            isUnsent: flags & Flags.unsent != 0)
     }
 
     private static func will(_ row: Statement) -> StoredWill? {

@@ -29,9 +29,16 @@ final class StoreDatabase {
                 CREATE TABLE will (client TEXT PRIMARY KEY, username TEXT, delay INTEGER NOT NULL,
                     flags INTEGER NOT NULL, topic TEXT NOT NULL, properties BLOB, payload BLOB NOT NULL) WITHOUT ROWID;
                 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-                """, readableFrom: 1)
+                """, readableFrom: 1),
+            DatabaseFormat.Step(
+                """
+                CREATE TABLE IF NOT EXISTS offer (session INTEGER, filter TEXT, last TEXT NOT NULL,
+                    below INTEGER NOT NULL, PRIMARY KEY (session, filter)) WITHOUT ROWID;
+                """, readableFrom: 1),
         ])
-    static let tables = ["session", "subscription", "message", "queue", "received", "retained", "will", "meta"]
+    static let tables = [
+        "session", "subscription", "message", "queue", "received", "retained", "will", "meta", "offer",
+    ]
     private static let cache = 2 << 20
 
     let connection: Connection
@@ -44,6 +51,7 @@ final class StoreDatabase {
     private let putMessage: Statement
     private let deleteMessage: Statement
     private let putEntry: Statement
+    private let sendEntry: Statement
     private let releaseEntry: Statement
     private let deleteEntry: Statement
     private let putReceived: Statement
@@ -52,6 +60,8 @@ final class StoreDatabase {
     private let deleteRetained: Statement
     private let putWill: Statement
     private let deleteWill: Statement
+    private let putOffer: Statement
+    private let deleteOffer: Statement
     private let reserveNumber: Statement
     /// What the file says of the numbers that will be given next, as far as it is known.
     private var reserved = Reserved()
@@ -84,12 +94,15 @@ final class StoreDatabase {
             try connection.prepare("DELETE FROM subscription WHERE session = ?1"),
             try connection.prepare("DELETE FROM queue WHERE session = ?1"),
             try connection.prepare("DELETE FROM received WHERE session = ?1"),
+            try connection.prepare("DELETE FROM offer WHERE session = ?1"),
         ]
         putSubscription = try connection.prepare("INSERT OR REPLACE INTO subscription VALUES (?1, ?2, ?3, ?4)")
         deleteSubscription = try connection.prepare("DELETE FROM subscription WHERE session = ?1 AND filter = ?2")
         putMessage = try connection.prepare("INSERT OR REPLACE INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
         deleteMessage = try connection.prepare("DELETE FROM message WHERE id = ?1")
         putEntry = try connection.prepare("INSERT OR REPLACE INTO queue VALUES (?1, ?2, ?3, ?4, ?5)")
+        sendEntry = try connection.prepare(
+            "UPDATE queue SET flags = flags & ~\(Flags.unsent) WHERE session = ?1 AND sequence = ?2")
         releaseEntry = try connection.prepare(
             "UPDATE queue SET flags = flags | \(Flags.released) WHERE session = ?1 AND sequence = ?2")
         deleteEntry = try connection.prepare("DELETE FROM queue WHERE session = ?1 AND sequence = ?2")
@@ -99,6 +112,8 @@ final class StoreDatabase {
         deleteRetained = try connection.prepare("DELETE FROM retained WHERE topic = ?1")
         putWill = try connection.prepare("INSERT OR REPLACE INTO will VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
         deleteWill = try connection.prepare("DELETE FROM will WHERE client = ?1")
+        putOffer = try connection.prepare("INSERT OR REPLACE INTO offer VALUES (?1, ?2, ?3, ?4)")
+        deleteOffer = try connection.prepare("DELETE FROM offer WHERE session = ?1 AND filter = ?2")
         reserveNumber = try connection.prepare(
             "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = max(value, ?2)")
     }
@@ -129,6 +144,9 @@ final class StoreDatabase {
         case .unsubscribed(let session, let filter):
             try deleteSubscription.bind(filter.string, at: 2)
             try deleteSubscription.run(session)
+            try deleteOffer(session, filter)
+        case .offered(let session, let offer): try put(offer, of: session)
+        case .offerEnded(let session, let filter): try deleteOffer(session, filter)
         case .message(let message): try put(message, at: moment)
         case .messageDeleted(let id):
             try deleteMessage.run(id)
@@ -137,6 +155,7 @@ final class StoreDatabase {
                 try reserve(MetaName.message, reserved.message)
             }
         case .queued(let session, let entry): try put(entry, of: session)
+        case .sent(let session, let sequence): try sendEntry.run(session, sequence)
         case .released(let session, let sequence): try releaseEntry.run(session, sequence)
         case .dequeued(let session, let sequence):
             try deleteEntry.run(session, sequence)
@@ -172,6 +191,7 @@ final class StoreDatabase {
             for subscription in contents.subscriptions { try put(subscription, of: id) }
             for entry in contents.queue { try put(entry, of: id) }
             for identifier in contents.received { try apply(.received(id, identifier), at: moment) }
+            for offer in contents.offers { try put(offer, of: id) }
         }
         for (topic, message) in state.retained { try apply(.retained(topic, message: message), at: moment) }
         for (client, will) in state.wills { try put(will, of: client) }
@@ -199,6 +219,18 @@ final class StoreDatabase {
         try putSubscription.run()
     }
 
+    private func put(_ offer: StoredOffer, of session: SessionID) throws {
+        try putOffer.bind(offer.filter.string, at: 2)
+        try putOffer.bind(offer.last, at: 3)
+        try putOffer.bind(offer.below, at: 4)
+        try putOffer.run(session)
+    }
+
+    private func deleteOffer(_ session: SessionID, _ filter: TopicFilter) throws {
+        try deleteOffer.bind(filter.string, at: 2)
+        try deleteOffer.run(session)
+    }
+
     private func put(_ stored: StoredMessage, at moment: Moment) throws {
         let message = stored.message
         try putMessage.bind(stored.id, at: 1)
@@ -212,7 +244,8 @@ final class StoreDatabase {
     private func put(_ entry: StoredEntry, of session: SessionID) throws {
         try putEntry.bind(entry.message, at: 3)
         try putEntry.bind(
-            Flags.of(entry.qos, retain: entry.retain) | (entry.isReleased ? Flags.released : 0), at: 4)
+            Flags.of(entry.qos, retain: entry.retain) | (entry.isReleased ? Flags.released : 0)
+                | (entry.isUnsent ? Flags.unsent : 0), at: 4)
         guard !entry.subscriptionIdentifiers.isEmpty else { return try putEntry.run(session, entry.sequence) }
         let identifiers = entry.subscriptionIdentifiers.map(\.bigEndian)
         try identifiers.withUnsafeBytes {
@@ -261,6 +294,7 @@ final class StoreDatabase {
         static let qos: Int64 = 0b11
         static let retain: Int64 = 0b100
         static let released: Int64 = 0b1000
+        static let unsent: Int64 = 0b10000
         static let noLocal: Int64 = 0b100
         static let retainAsPublished: Int64 = 0b1000
         static let retainHandlingShift: Int64 = 4

@@ -16,6 +16,7 @@ extension StoredState {
         for var contents in other.sessions {
             contents.session.id += firstSession
             for index in contents.queue.indices { contents.queue[index].message += firstMessage }
+            for index in contents.offers.indices { contents.offers[index].below += firstMessage }
             // What it has answered with PUBREC it has.
             for var entry in ours[contents.session.clientIdentifier]?.queue ?? [] where !entry.isReleased {
                 entry.sequence = contents.nextSequence

@@ -8,6 +8,8 @@ struct RetainedMessages: Sendable {
         let message: RoutedMessage
         /// Its number in the store; 0: it is not stored.
         let stored: Int64
+        /// A value of `$SYS` that the server keeps up to date itself.
+        var isStatus = false
     }
 
     private struct Node: Sendable {
@@ -23,8 +25,14 @@ struct RetainedMessages: Sendable {
     private var free: [Int] = []
     private(set) var count = 0
     private(set) var bytes = 0
+    /// Those of them that are the server's own values.
+    private(set) var statusCount = 0
+    private var statusBytes = 0
     /// When the first of them expires, or sooner; nil: none does.
     private(set) var nextExpiry: NIODeadline?
+
+    /// What limits concern: all but the server's own values.
+    var limited: (count: Int, bytes: Int) { (count - statusCount, bytes - statusBytes) }
 
     subscript(topic: TopicName) -> Entry? {
         guard count > 0 else { return nil }
@@ -51,10 +59,18 @@ struct RetainedMessages: Sendable {
         }
         let old = nodes[node].entry
         nodes[node].entry = entry
-        if old == nil { count += 1 }
         if let deadline = entry.message.deadline { nextExpiry = min(nextExpiry ?? deadline, deadline) }
-        bytes += entry.message.size - (old?.message.size ?? 0)
+        count(entry, 1)
+        if let old { count(old, -1) }
         return old
+    }
+
+    private mutating func count(_ entry: Entry, _ sign: Int) {
+        count += sign
+        bytes += sign * entry.message.size
+        guard entry.isStatus else { return }
+        statusCount += sign
+        statusBytes += sign * entry.message.size
     }
 
     @discardableResult
@@ -67,8 +83,7 @@ struct RetainedMessages: Sendable {
         }
         guard let old = nodes[node].entry else { return nil }
         nodes[node].entry = nil
-        count -= 1
-        bytes -= old.message.size
+        count(old, -1)
         while node > 0, nodes[node].isEmpty {
             let parent = nodes[node].parent
             nodes[parent].children[nodes[node].level] = nil

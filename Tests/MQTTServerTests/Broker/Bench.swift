@@ -133,7 +133,7 @@ struct Bench {
                 case .deliver(let id, let delivery, let after):
                     if flushesAtOnce { flushed.insert(id) }
                     release(.publish(delivery.publish), to: id, after: after)
-                case .close(let id): closed.insert(id.slot)
+                case .close(let id, _): closed.insert(id.slot)
                 case .event(let event): events.append(event)
                 }
             }

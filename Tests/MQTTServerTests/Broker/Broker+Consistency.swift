@@ -32,8 +32,9 @@ extension Broker {
         compare("shared subscriptions", statistics.sharedSubscriptions, filters.count { $0.isShared })
         if subscriptions.count == 0 { compare("bytes of subscriptions", subscriptions.bytes, 0) }
         compare("bytes of aliases", aliasBytes, connections.all.reduce(0) { $0 + ($1?.aliasBytes ?? 0) })
-        compare("retained messages", statistics.retainedMessages, retained.all.count)
-        compare("retained bytes", statistics.retainedBytes, retained.all.reduce(0) { $0 + $1.message.size })
+        let limited = retained.all.filter { !$0.isStatus }
+        compare("retained messages", statistics.retainedMessages, limited.count)
+        compare("retained bytes", statistics.retainedBytes, limited.reduce(0) { $0 + $1.message.size })
         if journal.isEmpty, journal.bytes != 0 { found.append("an empty journal of \(journal.bytes) bytes") }
         return found
     }

@@ -17,6 +17,89 @@ import Testing
         return bench
     }
 
+    @Test("QoS 2 messages that expired unsent are not delivered after a restart; those under way are completed")
+    func expiredUnsent() throws {
+        var bench = Bench(storesChanges: true) { $0.limits.maximumInFlight = 4 }
+        bench.connect(1, expiry: 600)
+        bench.connect(2)
+        try bench.subscribe(1, "#")
+        func publish(_ range: Range<Int>) throws {
+            for number in range {
+                try bench.publish(
+                    2, "t", "\(number)", qos: .exactlyOnce, id: UInt16(number + 1),
+                    properties: [.messageExpiryInterval(1)])
+            }
+        }
+        // One under way when the connection is lost, and the rest while the client is away.
+        try publish(0..<1)
+        #expect(bench.texts(1) == ["0"])
+        bench.cut(1)
+        try publish(1..<8)
+        #expect(bench.store.faults == [])
+        bench.restart()
+        bench.now = bench.now + .seconds(4)
+        bench.connect(1, clean: false, expiry: 600)
+        let got = bench.consume(1)
+        #expect(got.map { String(buffer: $0.payload) } == ["0"])
+        #expect(got.map(\.duplicate) == [true])
+        #expect(bench.store.messages.isEmpty)
+        #expect(bench.store.faults == [])
+        // What goes out after it has waited is known to have been sent.
+        bench.connect(2)
+        bench.cut(1)
+        try publish(8..<10)
+        bench.connect(1, clean: false, expiry: 600)
+        bench.restart()
+        bench.now = bench.now + .seconds(4)
+        bench.connect(1, clean: false, expiry: 600)
+        #expect(bench.consume(1).map(\.duplicate) == [true, true])
+        #expect(bench.store.faults == [])
+    }
+
+    @Test("Retained messages that a subscription still has coming survive a restart", arguments: 0..<4)
+    func retainedBacklog(restarts: Int) throws {
+        var bench = Bench(storesChanges: true) { $0.limits.maximumInFlight = 7 }
+        bench.connect(2)
+        for number in 0..<100 {
+            try bench.publish(
+                2, "r/\(number)", "\(number)", qos: QoS(rawValue: UInt8(number % 3)) ?? .atMostOnce, retain: true,
+                id: UInt16(number + 1))
+        }
+        bench.connect(1, expiry: 600)
+        try bench.subscribe(1, "r/#", identifier: 5)
+        var got: [Publish] = []
+        func answer(_ packets: [Packet]) {
+            for case .publish(let publish) in packets {
+                got.append(publish)
+                guard let identifier = publish.packetIdentifier else { continue }
+                let answer = Acknowledgement(packetIdentifier: identifier)
+                guard publish.qos == .exactlyOnce else {
+                    bench.receive(1, .puback(answer))
+                    continue
+                }
+                bench.receive(1, .pubrec(answer))
+                bench.receive(1, .pubcomp(answer))
+            }
+        }
+        for _ in 0..<restarts {
+            answer(bench.take(1))
+            bench.restart()
+            // What is published meanwhile comes as such, and once.
+            bench.connect(2)
+            try bench.publish(2, "r/99", "99", qos: .atLeastOnce, retain: true)
+            bench.connect(1, clean: false, expiry: 600)
+        }
+        got += bench.consume(1)
+        let numbers = got.compactMap { $0.qos > .atMostOnce ? Int(String(buffer: $0.payload)) : nil }
+        #expect(Set(numbers).isSuperset(of: (0..<99).filter { $0 % 3 != 0 }), "\(numbers)")
+        let exactly = got.filter { $0.qos == .exactlyOnce && !$0.duplicate }.map { String(buffer: $0.payload) }
+        #expect(exactly.count == Set(exactly).count)
+        #expect(got.filter { $0.retain }.allSatisfy { $0.properties.subscriptionIdentifiers == [5] })
+        #expect(bench.store.sessions.values.allSatisfy { $0.offers.isEmpty })
+        #expect(bench.store.faults == [])
+        #expect(bench.broker.inconsistencies == [])
+    }
+
     @Test("Each step of a QoS 2 exchange is on disk before the other side is told (D3)")
     func exactlyOnce() throws {
         var bench = try bench()

@@ -28,6 +28,31 @@ import Testing
         }
     }
 
+    @Test("The server's own values in $SYS do not take what limits leave to clients")
+    func ownValues() throws {
+        var bench = try bench {
+            $0.retainedMessages = 2
+            $0.retainedBytes = 200
+        }
+        for number in 0..<50 {
+            let message = try ServerMessage("$SYS/broker/\(number)", "1", retain: true)
+            bench.perform { broker, now in broker.publishStatus(message, at: now) }
+        }
+        #expect(bench.broker.statistics.retainedMessages == 0)
+        #expect(bench.broker.statistics.retainedBytes == 0)
+        var verdicts: [ReasonCode?] = []
+        for topic in ["a", "b", "c"] {
+            try bench.publish(2, topic, qos: .atLeastOnce, retain: true)
+            verdicts.append(bench.take(2).verdict)
+        }
+        #expect(verdicts == [.success, .success, .quotaExceeded])
+        #expect(bench.broker.statistics.retainedMessages == 2)
+        bench.connect(3)
+        try bench.subscribe(3, "$SYS/#")
+        #expect(bench.publishes(3).count == 50)
+        #expect(bench.broker.inconsistencies == [])
+    }
+
     /// Client 1 comes back and gets everything.
     private func collect(_ bench: inout Bench) -> [Int] {
         bench.connect(1, clean: false, expiry: 600)

@@ -251,6 +251,30 @@ import Testing
         #expect(bench.texts(1) == ["up"])
     }
 
+    @Test("Bridges say in $SYS whether they are connected, themselves and by their wills")
+    func bridgeState() throws {
+        var bench = Bench(storesChanges: true)
+        let topic = "$SYS/broker/connection/cellar/state"
+        bench.connect(1, will: try .test(topic, "0", qos: .atLeastOnce, retain: true))
+        bench.connect(2)
+        try bench.subscribe(2, "$SYS/broker/connection/#")
+        _ = bench.take(2)
+        try bench.publish(1, topic, "1", qos: .atLeastOnce, retain: true)
+        #expect(bench.take(1).verdict == .success)
+        #expect(bench.texts(2) == ["1"])
+        #expect(bench.store.retained.count == 1)
+        for other in ["$SYS/broker/connection/state", "$SYS/broker/connection/a/b/state", "$SYS/broker/uptime"] {
+            try bench.publish(1, other, "1", qos: .atLeastOnce, retain: true)
+            #expect(bench.take(1).verdict == .notAuthorized)
+        }
+        bench.cut(1)
+        #expect(bench.texts(2) == ["0"])
+        bench.connect(3)
+        try bench.subscribe(3, "$SYS/#")
+        #expect(bench.texts(3) == ["0"])
+        #expect(bench.broker.inconsistencies == [])
+    }
+
     @Test("A client whose rights forbid a topic does not get it, live or retained, nor what waited when they changed")
     func policy() throws {
         var bench = bench()

@@ -10,6 +10,7 @@ struct ModelStore: Equatable {
         var queue: [Int64: StoredEntry] = [:]
         var nextSequence: Int64 = 0
         var received: Set<PacketIdentifier> = []
+        var offers: [TopicFilter: StoredOffer] = [:]
     }
 
     private(set) var sessions: [SessionID: Session] = [:]
@@ -37,6 +38,7 @@ struct ModelStore: Equatable {
             }
             session.received = Set(contents.received)
             session.nextSequence = contents.nextSequence
+            for offer in contents.offers { session.offers[offer.filter] = offer }
             sessions[contents.session.id] = session
         }
         for (topic, message) in state.retained {
@@ -68,6 +70,7 @@ struct ModelStore: Equatable {
             for (place, var entry) in entries.enumerated() {
                 entry.sequence = Int64(place)
                 entry.message = 0
+                entry.isUnsent = false
                 session.queue[entry.sequence] = entry
             }
             clients[session.record.clientIdentifier] = session
@@ -82,7 +85,8 @@ struct ModelStore: Equatable {
                 StoredState.SessionContents(
                     session: session.record, subscriptions: Array(session.subscriptions.values),
                     queue: session.queue.values.sorted { $0.sequence < $1.sequence },
-                    nextSequence: session.nextSequence, received: Array(session.received)))
+                    nextSequence: session.nextSequence, received: Array(session.received),
+                    offers: Array(session.offers.values)))
         }
         state.messages = messages.values.sorted { $0.id < $1.id }
         state.retained = retained.map { ($0.key, $0.value) }
@@ -111,6 +115,12 @@ struct ModelStore: Equatable {
         case .unsubscribed(let id, let filter):
             if known(id)?.subscriptions[filter] == nil { faults.append("no subscription to \(filter) to end") }
             sessions[id]?.subscriptions[filter] = nil
+            sessions[id]?.offers[filter] = nil
+        case .offered(let id, let offer):
+            if known(id)?.subscriptions[offer.filter] == nil { faults.append("an offer without a subscription") }
+            sessions[id]?.offers[offer.filter] = offer
+        case .offerEnded(let id, let filter):
+            if known(id) != nil { sessions[id]?.offers[filter] = nil }
         case .message(let message):
             if message.id < nextMessageID { faults.append("message \(message.id) is stored again") }
             nextMessageID = max(nextMessageID, message.id + 1)
@@ -125,6 +135,9 @@ struct ModelStore: Equatable {
             sessions[id]?.queue[entry.sequence] = entry
             sessions[id]?.nextSequence = entry.sequence + 1
             references[entry.message, default: 0] += 1
+        case .sent(let id, let sequence):
+            if known(id)?.queue[sequence]?.isUnsent != true { faults.append("no unsent entry \(sequence)") }
+            sessions[id]?.queue[sequence]?.isUnsent = false
         case .released(let id, let sequence):
             if known(id)?.queue[sequence]?.qos != .exactlyOnce { faults.append("no entry \(sequence) to release") }
             sessions[id]?.queue[sequence]?.isReleased = true

@@ -253,6 +253,53 @@ import Musl
         }
     }
 
+    @Test(arguments: [nil, true])
+    func `where certificates say who a client is, nobody else can say so`(allowsAnonymous: Bool?) async throws {
+        let authority = try await Authority.get()
+        let leaf = try await authority.leaf("broker")
+        var tls = TLSServerConfiguration(
+            certificate: TLSCertificate(chainFile: leaf.chain, privateKeyFile: leaf.key))
+        tls.clientCertificates = .optional(.file(authority.root))
+        var configuration = configuration {
+            $0.tls = tls
+            $0.certificateIdentity = .commonName
+            $0.allowsAnonymous = allowsAnonymous
+        }
+        var plain = Listener(name: "plain", address: .tcp(host: "127.0.0.1", port: 0))
+        plain.allowsAnonymous = allowsAnonymous
+        configuration.listeners.append(plain)
+        configuration.access.acl = try AccessControlList(
+            parsing: Array("topic readwrite open\nuser gate-7\ntopic readwrite gate\npattern readwrite own/%u\n".utf8),
+            path: "acl")
+        try await withServer(configuration) { server in
+            let addresses = await server.addresses
+            let secure = try #require(addresses.first { $0.listener == "test" }?.address.port)
+            func prepare(_ client: inout ClientConfiguration, as username: String?) {
+                client.endpoints = [Endpoint(transport: .tls, host: "127.0.0.1", port: secure)]
+                client.tls = TLSClientConfiguration(trustRoots: .file(authority.root))
+                client.parameters = { _ in ConnectParameters(username: username) }
+            }
+            try await withClient(port: secure, identifier: "claims", change: { prepare(&$0, as: "gate-7") }) { client in
+                try await eventually("a refusal") { await server.statistics.connectionsRefused > 0 }
+                #expect(await !client.isConnected)
+            }
+            try await withClient(port: secure, identifier: "nameless", change: { prepare(&$0, as: nil) }) { client in
+                try await eventually("a connection") { await client.isConnected }
+                #expect(await server.clients().map(\.client.username) == [nil])
+                let codes = try? await client.subscribe([Subscription(filter: TopicFilter("gate"))])
+                #expect(codes?.first?.isError != false)
+            }
+            // Nor at a listener that asks for no names.
+            let port = try #require(addresses.first { $0.listener == "plain" }?.address.port)
+            let other = try await RawClient.connect(port: port)
+            #expect(try await other.connect("elsewhere") { $0.username = "gate-7" }.reasonCode == .success)
+            let filters = try ["gate", "own/gate-7", "open"].map { Subscription(filter: try TopicFilter($0)) }
+            try await other.send(.subscribe(Subscribe(packetIdentifier: .first, subscriptions: filters)))
+            guard case .suback(let suback) = try await other.next() else { throw RawClient.End.closed }
+            #expect(suback.reasonCodes.map(\.isError) == [true, true, false])
+        }
+    }
+
     @Test func `new certificates are used after a reload`() async throws {
         let authority = try await Authority.get()
         try await withTemporaryDirectory { directory in

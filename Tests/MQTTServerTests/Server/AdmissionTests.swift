@@ -141,6 +141,19 @@ import Testing
         }
     }
 
+    @Test func `a claimed name counts as with Mosquitto where no names are proven`() async throws {
+        var configuration = configuration()
+        configuration.access.acl = try AccessControlList(parsing: Array("user ann\ntopic read a\n".utf8), path: "acl")
+        try await withServer(configuration) { server in
+            let client = try await RawClient.connect(port: try await server.port)
+            #expect(try await client.connect("a") { $0.username = "ann" }.reasonCode == .success)
+            let subscription = Subscription(filter: try TopicFilter("a"))
+            try await client.send(.subscribe(Subscribe(packetIdentifier: .first, subscriptions: [subscription])))
+            guard case .suback(let suback) = try await client.next() else { throw RawClient.End.closed }
+            #expect(suback.reasonCodes.map(\.isError) == [false])
+        }
+    }
+
     @Test func aNameThatNobodyAskedAPasswordForIsWorthNothingOnceThereAreSome() async throws {
         try await withServer(configuration()) { [configuration = configuration()] server in
             let client = try await RawClient.connect(port: try await server.port)

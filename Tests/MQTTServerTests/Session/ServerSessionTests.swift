@@ -16,7 +16,7 @@ import Testing
         ServerSession(id: 1, clientIdentifier: "c", version: .v5, username: nil, expiryInterval: 60)
     }
 
-    @Test("Packet identifiers begin again after 65,535, and wait for one that is still under way")
+    @Test("Packet identifiers begin again after 65,535, and pass over those that are still under way")
     func identifiers() throws {
         var session = session()
         func append(_ qos: QoS) {
@@ -34,13 +34,23 @@ import Testing
         }
         #expect(seen.count == 65_534)
         #expect(!seen.contains(.first))
+        func next() -> UInt16? { session.next(window: 70_000)?.packetIdentifier.rawValue }
         append(.atLeastOnce)
-        #expect(session.next(window: 70_000) == nil)
+        #expect(next() == 2)
         _ = session.recorded(.first, isError: false)
-        #expect(session.next(window: 70_000) == nil)
+        // The connection is lost: both wait in the queue, and so do those behind them.
+        _ = session.connectionLost()
+        for _ in 0..<65_532 { append(.atLeastOnce) }
+        // 65,535, then 1 and 2, which are taken.
+        for _ in 0..<3 { append(.atLeastOnce) }
+        #expect(next() == 1)
+        #expect(next() == 2)
+        for identifier in 3...65_535 { #expect(next() == UInt16(identifier)) }
+        // There were more than there are identifiers.
+        #expect(next() == nil)
         _ = session.completed(.first)
-        #expect(session.next(window: 70_000)?.packetIdentifier == .first)
-        #expect(session.bytes == message.size)
+        #expect(next() == 1)
+        #expect(session.bytes == 65_536 * message.size)
     }
 
     @Test(
@@ -58,6 +68,19 @@ import Testing
         #expect(session.queue.map(\.mayBeDropped) == [false, true, true, true, true, true])
         #expect(session.append(message, qos: .atLeastOnce, retain: false, identifiers: [], stored: 0).sequence == 9)
         #expect(session.bytes == 7 * message.size)
+    }
+
+    @Test("What was surely never sent may expire and be dropped after a restart, also with QoS 2")
+    func neverSent() {
+        var session = session()
+        let entries = (0..<3).map { number in
+            ServerSession.Entry(
+                message: message, sequence: Int64(number), qos: .exactlyOnce, retain: false, identifiers: [], stored: 1,
+                isUnsent: number > 0)
+        }
+        session.restore(entries, nextSequence: 3, window: 20)
+        #expect(session.queue.map(\.isDuplicate) == [true, false, false])
+        #expect(session.queue.map(\.mayBeDropped) == [false, true, true])
     }
 
     @Test("Looking for expired messages costs nothing until the first can have expired")

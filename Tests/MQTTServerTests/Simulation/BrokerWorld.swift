@@ -316,7 +316,7 @@ struct BrokerWorld {
                 case .send(let id, let packet, let after): try send(packet, on: id.slot, after: after)
                 case .deliver(let id, let delivery, let after):
                     try send(.publish(delivery.publish), on: id.slot, after: after)
-                case .close(let id):
+                case .close(let id, _):
                     links[id.slot].isLetGo = true
                     links[id.slot].isClosed = links[id.slot].held.isEmpty
                 case .event(let event): try told(event)

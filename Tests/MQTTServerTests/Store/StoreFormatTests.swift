@@ -12,7 +12,7 @@ import Testing
 
     init() throws { place = try StorePlace() }
 
-    private static let standIn = "broker.db.format-1"
+    private static let standIn = "broker.db.format-2"
 
     /// A file as the first programs wrote it.
     private static let first = """

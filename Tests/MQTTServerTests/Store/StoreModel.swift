@@ -11,6 +11,7 @@ struct StoreModel: Equatable {
         var subscriptions: [TopicFilter: StoredSubscription] = [:]
         var queue: [Int64: StoredEntry] = [:]
         var received: Set<PacketIdentifier> = []
+        var offers: [TopicFilter: StoredOffer] = [:]
     }
 
     var sessions: [SessionID: Session] = [:]
@@ -27,7 +28,8 @@ struct StoreModel: Equatable {
                 subscriptions: Dictionary(
                     uniqueKeysWithValues: contents.subscriptions.map { ($0.subscription.filter, $0) }),
                 queue: Dictionary(uniqueKeysWithValues: contents.queue.map { ($0.sequence, $0) }),
-                received: Set(contents.received))
+                received: Set(contents.received),
+                offers: Dictionary(uniqueKeysWithValues: contents.offers.map { ($0.filter, $0) }))
         }
         messages = Dictionary(uniqueKeysWithValues: state.messages.map { ($0.id, $0) })
         retained = Dictionary(uniqueKeysWithValues: state.retained.map { ($0.topic, $0.message) })
@@ -39,7 +41,12 @@ struct StoreModel: Equatable {
         case .session(let session): sessions[session.id, default: Session(session: session)].session = session
         case .sessionDeleted(let id): sessions[id] = nil
         case .subscribed(let id, let stored): sessions[id]?.subscriptions[stored.subscription.filter] = stored
-        case .unsubscribed(let id, let filter): sessions[id]?.subscriptions[filter] = nil
+        case .unsubscribed(let id, let filter):
+            sessions[id]?.subscriptions[filter] = nil
+            sessions[id]?.offers[filter] = nil
+        case .offered(let id, let offer): sessions[id]?.offers[offer.filter] = offer
+        case .offerEnded(let id, let filter): sessions[id]?.offers[filter] = nil
+        case .sent(let id, let sequence): sessions[id]?.queue[sequence]?.isUnsent = false
         case .message(let message): messages[message.id] = message
         case .messageDeleted(let id): messages[id] = nil
         case .queued(let id, let entry): sessions[id]?.queue[entry.sequence] = entry
@@ -73,7 +80,7 @@ struct StoreModel: Equatable {
             StoredState.SessionContents(
                 session: session.session, subscriptions: Array(session.subscriptions.values),
                 queue: session.queue.values.sorted { $0.sequence < $1.sequence }, nextSequence: nextSequence(id),
-                received: Array(session.received))
+                received: Array(session.received), offers: Array(session.offers.values))
         }
         state.messages = Array(messages.values)
         state.retained = retained.map { ($0.key, $0.value) }
@@ -149,14 +156,11 @@ struct ChangeGenerator {
             drop(session.queue.values.map(\.message))
         case 11..<20: make(.subscribed(id, subscription()))
         case 20..<24:
-            if let filter = session.subscriptions.keys.min(by: {
-                $0.string.utf8.lexicographicallyPrecedes($1.string.utf8)
-            }) {
-                make(.unsubscribed(id, filter))
-            }
+            if let filter = firstFilter(session) { make(.unsubscribed(id, filter)) }
         case 24..<50: publish(to: sessions)
         case 50..<56:
             if let entry = pick(session.queue.values.filter { !$0.isReleased }) {
+                if entry.isUnsent { make(.sent(id, sequence: entry.sequence)) }
                 make(.released(id, sequence: entry.sequence))
             }
         case 56..<78:
@@ -165,6 +169,13 @@ struct ChangeGenerator {
                 drop([entry.message])
             }
         case 78..<84: make(.received(id, PacketIdentifier(rawValue: .random(in: 1...40, using: &random)) ?? .first))
+        case 96..<98:
+            if let filter = firstFilter(session) {
+                let last = ["", "é", "e\u{301}", "a/b"].randomElement(using: &random) ?? ""
+                make(.offered(id, StoredOffer(filter: filter, last: last, below: .random(in: 1...99, using: &random))))
+            }
+        case 98..<99:
+            if let filter = firstFilter(session), session.offers[filter] != nil { make(.offerEnded(id, filter)) }
         case 84..<88: if let one = session.received.min() { make(.receivedReleased(id, one)) }
         case 88..<93:
             if let topic = model.retained.keys.min(by: { $0.string.utf8.lexicographicallyPrecedes($1.string.utf8) }),
@@ -173,9 +184,13 @@ struct ChangeGenerator {
                 make(.retainedRemoved(topic))
                 drop([message])
             }
-        case 93..<97: make(.will(client: name(), will()))
+        case 93..<96: make(.will(client: name(), will()))
         default: make(.will(client: name(), nil))
         }
+    }
+
+    private func firstFilter(_ session: StoreModel.Session) -> TopicFilter? {
+        session.subscriptions.keys.min { $0.string.utf8.lexicographicallyPrecedes($1.string.utf8) }
     }
 
     private mutating func pick(_ entries: [StoredEntry]) -> StoredEntry? {
@@ -218,7 +233,7 @@ struct ChangeGenerator {
                     session,
                     StoredEntry(
                         sequence: sequence, message: id, qos: qos(), retain: .random(using: &random),
-                        subscriptionIdentifiers: identifiers)))
+                        subscriptionIdentifiers: identifiers, isUnsent: .random(using: &random))))
         }
     }
 

@@ -55,7 +55,7 @@ import Units
             (store, state) = try await place.open()
             let found = StoreModel(state)
             #expect(expected.contains { $0.moved(from: old, to: place.now) == found }, comment)
-            #expect(state.nextSessionID >= generator.nextSession || found != expected[0], comment)
+            #expect(state.nextSessionID >= generator.nextSession || expected.count > 1, comment)
             #expect((0...4200).contains(state.nextMessageID - generator.nextMessage) || expected.count > 1, comment)
             for contents in state.sessions where expected.count == 1 {
                 let given = generator.nextSequences[contents.session.id] ?? 0
@@ -66,7 +66,7 @@ import Units
         }
         await store.close()
         #expect(counts.closed > 2 && counts.killed > 8 && counts.cut > 8 && counts.replaced > 2, "\(counts)")
-        #expect(generator.kinds.count == 14 && generator.kinds.values.allSatisfy { $0 > 10 }, "\(generator.kinds)")
+        #expect(generator.kinds.count == 17 && generator.kinds.values.allSatisfy { $0 > 10 }, "\(generator.kinds)")
     }
 
     @Test func `numbers that were given do not come again, also when what had them is gone`() async throws {

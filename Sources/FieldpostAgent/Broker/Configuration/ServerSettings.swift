@@ -8,7 +8,8 @@ internal import Units
 /// - `password_file`: who may come in, as `mosquitto_passwd` writes it. Default: nobody has a password.
 /// - `acl_file`: who may publish and receive what, as Mosquitto has it. Default: whoever is let in may do everything.
 /// - `allow_anonymous`: whether clients may come without a name. Default: only on addresses of this machine itself,
-///   and not where there is a password file.
+///   and not where there is a password file. A name that nobody asked a password for counts in the `acl_file`, as with
+///   Mosquitto, only if no listener has a password file or takes names from certificates.
 /// - `store = { path = "broker.db", durability = "strict", max_size = "256MiB" }`: keeps sessions, queues and retained
 ///   messages in this file, relative to the state directory. "strict" survives a power cut, "relaxed" may lose the last
 ///   moments with the power, though not with the process. Default: nothing is kept.
