@@ -123,6 +123,51 @@ import Testing
         #expect(broken.errors.contains { $0.contains("\(folder.path("acl")):1") })
     }
 
+    @Test func aStoreWhoseFolderIsGoneDoesNotKeepAUserIn() async throws {
+        let folder = try TemporaryDirectory()
+        try await passwords(folder, ["ada": "one", "bob": "two"])
+        try folder.makeDirectory("state")
+        let file = try folder.write(
+            """
+            [server]
+            password_file = "passwords"
+            store = { path = "\(folder.path("state"))/broker.db" }
+            [[listener]]
+            port = 0
+            bind = "127.0.0.1"
+            """, to: "b.toml")
+        let broker = try await RunningCommand.start(["--config", file])
+        #expect(try await mayPublish(port: broker.port, "-u", "bob", "-P", "two"))
+        #expect(rename(folder.path("state"), folder.path("elsewhere")) == 0)
+        try await passwords(folder, ["ada": "one"])
+        broker.program.send(SIGHUP)
+        try await broker.program.errors.line(containing: "reloaded: changed=")
+        #expect(try await !mayPublish(port: broker.port, "-u", "bob", "-P", "two"))
+        #expect(try await mayPublish(port: broker.port, "-u", "ada", "-P", "one"))
+        #expect(try await broker.stop() == .exited(0))
+    }
+
+    @Test(.enabled("no mounts here") { await ReadOnlyDisk.isPossible() })
+    func D6_aDiskThatIsReadOnlyDoesNotStopIt() async throws {
+        let folder = try TemporaryDirectory()
+        let disk = ReadOnlyDisk(try folder.makeDirectory("disk"))
+        let file = try folder.write(
+            "[server]\nstore = { path = \"\(disk.folder)/broker.db\" }\n[[listener]]\nport = 0\nbind = \"127.0.0.1\"",
+            to: "b.toml")
+        let program = try await disk.start(["broker", "--config", file])
+        let port = try await RunningCommand.port(program)
+        #expect(await program.errors.lines.contains { $0.contains("mount its file system for writing") })
+        try await mosquittoPub(port: port, "a", "kept", retain: true)
+        #expect(try await retained(port: port, "a") == "kept")
+        program.send(SIGHUP)
+        try await program.errors.line(containing: "reloaded: ")
+        try await disk.mend(for: program)
+        try await program.errors.line(containing: "the broker's state is on disk again", timeout: .seconds(20))
+        program.send(SIGTERM)
+        #expect(try await program.wait() == .exited(0))
+        #expect(await !program.errors.lines.contains { $0.contains("latest state is not on disk") })
+    }
+
     @Test func certificatesAreReadAgainWhenTold() async throws {
         let folder = try TemporaryDirectory()
         let authority = try await Authority.get()

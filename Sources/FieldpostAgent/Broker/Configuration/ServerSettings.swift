@@ -11,7 +11,8 @@ internal import Units
 ///   and not where there is a password file.
 /// - `store = { path = "broker.db", durability = "strict", max_size = "256MiB" }`: keeps sessions, queues and retained
 ///   messages in this file, relative to the state directory. "strict" survives a power cut, "relaxed" may lose the last
-///   moments with the power, though not with the process. Default: nothing is kept.
+///   moments with the power, though not with the process. Default: nothing is kept. While the file cannot be written, the
+///   broker goes on in memory.
 /// - `system_topics`: how often `$SYS/broker/#` is brought up to date; "0s": there is none. Default: "10s".
 /// - `response_information`: what clients are told that ask for a place for their responses (5.0), with `%c` for the
 ///   client identifier. Default: nothing.

@@ -63,7 +63,7 @@ actor RunningBroker {
     func reload() async -> String? {
         let present = configuration.fileContents
         let changed = present.keys.filter { contents[$0] != present[$0] }.sorted()
-        let (problems, warnings) = configuration.check()
+        let (problems, warnings) = configuration.check(isRunning: true)
         do {
             if !problems.isEmpty { throw BrokerError.configuration(problems) }
             try await server.reload(try configuration.loaded())
