@@ -16,6 +16,7 @@ internal import Units
 /// - `system_topics`: how often `$SYS/broker/#` is brought up to date; "0s": there is none. Default: "10s".
 /// - `response_information`: what clients are told that ask for a place for their responses (5.0), with `%c` for the
 ///   client identifier. Default: nothing.
+/// - `client_id_prefix`: what client identifiers must begin with. Default: anything.
 /// - `limits = { … }`, see ``LimitSettings``.
 enum ServerSettings {
     static func read(_ settings: SettingsReader, stateDirectory: String, into broker: inout BrokerConfiguration) {
@@ -39,6 +40,10 @@ enum ServerSettings {
         broker.server.systemInterval =
             settings.duration("system_topics", in: .zero ... .seconds(86_400)) ?? broker.server.systemInterval
         broker.server.responseInformation = settings.string("response_information")
-        if let limits = settings.table("limits") { LimitSettings.read(limits, into: &broker.server.limits) }
+        broker.clientPrefix = settings.string("client_id_prefix")
+        if let limits = settings.table("limits") {
+            LimitSettings.read(limits, into: &broker.server.limits)
+            broker.maximumPayload = limits.size("max_payload_size", in: 1...LimitSettings.largestPacket)
+        }
     }
 }
