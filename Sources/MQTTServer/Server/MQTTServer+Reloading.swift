@@ -24,7 +24,7 @@ extension MQTTServer {
             dismissStrangers(at: doors[index], before: passwords)
         }
         applyRules()
-        logger.notice("certificates, passwords and access rules are read anew")
+        logger.debug("certificates, passwords and access rules are read anew")
     }
 
     /// Ends connections that would not be let in as they were.

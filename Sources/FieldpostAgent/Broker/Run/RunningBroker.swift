@@ -104,6 +104,9 @@ extension BrokerConfiguration {
     /// What a server is told, with the rules that stand in files.
     fileprivate func loaded() throws -> ServerConfiguration {
         var settings = server
+        settings.hooks = hooks
+        // In Mosquitto's manner.
+        settings.version = "fieldpost version \(FieldpostVersion.string)"
         settings.access = try access.load()
         for (index, listener) in settings.listeners.enumerated() {
             settings.listeners[index].access = try listenerAccess[listener.name]?.load() ?? listener.access
