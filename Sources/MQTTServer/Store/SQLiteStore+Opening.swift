@@ -97,7 +97,7 @@ extension SQLiteStore {
         place = DatabasePlace(finding: path, format: StoreDatabase.format)
         guard let newer = place.newer else { return }
         logger.error(
-            "the broker's file was written by a newer Fieldpost: it is left as it is, for that one's return",
+            "the broker's file was written by a newer Fieldpost: it is left as it is, for that one's return; until then its retained messages, sessions and subscriptions are not there",
             metadata: [
                 "path": "\(path)", "format": "\(newer.written)", "known": "\(StoreDatabase.format.schema)",
                 "instead": "\(place.file)",
