@@ -139,6 +139,17 @@ import Testing
         #expect(await agent.errors.lines.contains { $0.contains("/no/such/acl") })
     }
 
+    /// It may be a disk that is not there yet.
+    @Test func aStoreWhoseFolderIsMissingIsNoMatterOfTheConfiguration() async throws {
+        let station = try Station(text: text(freePort(), server: "store = { path = \"/no/such/broker.db\" }"))
+        #expect(try await station.fieldpost("check", station.file).ending == .exited(1))
+        for command in ["run", "broker"] {
+            let result = try await station.fieldpost(command, "--config", station.file)
+            #expect(result.ending == .exited(74))
+            #expect(result.errors.contains { $0.contains("/no/such/broker.db") && $0.contains("create its folder") })
+        }
+    }
+
     @Test func aPortThatIsTakenKeepsTheAgentFromStarting() async throws {
         try await withMosquitto { other in
             let station = try Station(text: text(other.port))

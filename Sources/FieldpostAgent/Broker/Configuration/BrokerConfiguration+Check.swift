@@ -16,11 +16,11 @@ extension BrokerConfiguration {
     ///
     /// - Parameters:
     ///   - secrets: `checked`: files and folders that may be only the service's are worth a warning.
-    ///   - isRunning: the broker has its sockets, its store and its logs already, and asks for nothing but what a reload
-    ///     reads again.
+    ///   - folders: whether to look at those as well where the broker is to make files. When it does, it finds out for
+    ///     itself what is in the way: a disk that is not there yet is no mistake of the configuration's.
     /// - Returns: all that is wrong with it, and what its owner should look at all the same.
     public func check(
-        secrets: SecretAccess = .needed, isRunning: Bool = false
+        secrets: SecretAccess = .needed, folders: Bool = true
     ) -> (problems: [String], warnings: [String]) {
         var problems: [String] = []
         var warnings: [String] = []
@@ -30,7 +30,7 @@ extension BrokerConfiguration {
             return hidden.isEmpty
         }
         func note(_ problem: FolderProblem?, at place: String) {
-            guard !isRunning, let problem else { return }
+            guard folders, let problem else { return }
             if secrets != .needed, problem.cause == .user {
                 warnings.append("\(place): \(problem.text)")
             } else {
@@ -69,7 +69,7 @@ extension BrokerConfiguration {
         if let path = server.persistence?.path, let problem = FolderProblem(ofFolderOf: path) {
             if problem.cause == .mistake {
                 note(problem, at: path)
-            } else if !isRunning {
+            } else if folders {
                 warnings.append(
                     "\(path): \(problem.text); until then sessions and retained messages are kept in memory only")
             }
