@@ -1,4 +1,5 @@
 internal import Logging
+internal import Synchronization
 
 #if canImport(Glibc)
 internal import Glibc
@@ -16,6 +17,10 @@ public enum Console {
     /// A result that cannot be written ends the program with exit code 74 (sysexits.h); a reader that has gone, as
     /// `head` does, with 0.
     public static func print(_ line: String) {
+        guard isOpen(STDOUT_FILENO) else {
+            error("standard output is closed")
+            exit(74)
+        }
         guard let code = write(Array((printable(line) + "\n").utf8), to: STDOUT_FILENO) else { return }
         if code == EPIPE { exit(0) }
         error("standard output: \(String(cString: strerror(code)))")
@@ -51,11 +56,21 @@ public enum Console {
         AgentConfiguration.currentEnvironment["JOURNAL_STREAM"]
         .flatMap(JournalStream.init(parsing:))?.isOpen(as: STDERR_FILENO) ?? false
 
-    /// Whether the process was started with the descriptor open. If not, the runtime's event queue has its number, which is
-    /// no file of any kind, and swallows what is written there.
-    static func isOpen(_ descriptor: CInt) -> Bool {
-        var status = stat()
-        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT != 0
+    /// Whether the process was started with the descriptor open.
+    static func isOpen(_ descriptor: CInt) -> Bool { closed.withLock { !$0.contains(descriptor) } }
+
+    private static let closed = Mutex<Set<CInt>>([])
+
+    /// Gives those of standard input, output and error that the process was started without to `/dev/null`. Otherwise
+    /// whatever is opened next, an event queue or a database, has their numbers, and is read from or written to as them.
+    ///
+    /// To be called before anything else is opened.
+    public static func holdDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
+            // The lowest that is free: those below are not.
+            _ = open("/dev/null", O_RDWR)
+            closed.withLock { _ = $0.insert(descriptor) }
+        }
     }
 
     /// Without control characters other than tabs and line feeds.

@@ -20,6 +20,7 @@ public enum Program {
     ///   - drivers: beside the built-in ones; one of the same name takes that one's place.
     ///   - finders: what `sensors` and `setup` look for beside what is built in.
     public static func main(drivers: [any SensorDriver.Type] = [], finders: [any SensorFinder] = []) {
+        Console.holdDescriptors()
         ServiceEnvironment.hide()
         let arguments = ClientArguments.joiningProperties(Array(CommandLine.arguments.dropFirst()))
         AgentDrivers.withDrivers(drivers, finders: finders) { Fieldpost.main(arguments) }

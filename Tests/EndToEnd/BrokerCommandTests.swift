@@ -27,6 +27,58 @@ import Testing
         await watcher.kill()
     }
 
+    /// Otherwise what is opened next has their numbers.
+    @Test(arguments: 0...2) func aStandardDescriptorThatIsClosedIsNobodyElses(descriptor: Int) async throws {
+        let port = try freePort()
+        let program = try await Program.start(
+            systemProgram("sh"),
+            [
+                "-c", "exec \"$0\" broker --port \(port) \(descriptor)\(descriptor == 0 ? "<" : ">")&-",
+                try Program.built("fieldpost"),
+            ])
+        try await eventually("a broker that listens") { try await mayPublish(port: port) }
+        #expect(try target(of: "/proc/\(program.processIdentifier)/fd/\(descriptor)") == "/dev/null")
+        program.send(SIGTERM)
+        #expect(try await program.wait() == .exited(0))
+    }
+
+    private func target(of link: String) throws -> String {
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = bytes.withUnsafeMutableBytes { bytes in
+            bytes.bindMemory(to: CChar.self).baseAddress.map { readlink(link, $0, bytes.count) } ?? -1
+        }
+        guard count >= 0 else { throw Unexpected("\(link): \(errno)") }
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+
+    @Test func aResultThatNobodyCanReadIsAFailure() async throws {
+        let result = try await runProgram(
+            systemProgram("sh"), ["-c", "\"$0\" broker --print-config >&-", try Program.built("fieldpost")])
+        #expect(result.ending == .exited(74) && result.errors == ["standard output is closed"])
+    }
+
+    @Test func whatIsLoggedSaysWhyAndOnlyOnce() async throws {
+        let folder = try TemporaryDirectory()
+        try await passwords(folder, ["ada": "one"])
+        let file = try folder.write(
+            "[server]\npassword_file = \"passwords\"\n[[listener]]\nport = 0\nbind = \"127.0.0.1\"", to: "b.toml")
+        let broker = try await RunningCommand.start(["--config", file])
+        let log = broker.program.errors
+        #expect(try await !mayPublish(port: broker.port))
+        let refusal = try await log.line(containing: "refused: ")
+        #expect(refusal.contains("reason=\"Not authorized\"") && !refusal.contains("code="), "\(refusal)")
+        let version = try await runProgram(
+            systemProgram("mosquitto_sub"),
+            ["-p", "\(broker.port)", "-u", "ada", "-P", "one", "-t", "$SYS/broker/version", "-C", "1", "-W", "5"])
+        let told = try await fieldpost("--version")
+        #expect(version.output == ["fieldpost version \(told.output.first ?? "")"])
+        broker.program.send(SIGHUP)
+        try await log.line(containing: "reloaded: changed=nothing")
+        #expect(await !log.lines.contains { $0.contains("anew") })
+        #expect(try await broker.stop() == .exited(0))
+        #expect(await log.lines.contains { $0.hasSuffix("stopping: reason=SIGTERM") })
+    }
+
     @Test func aPortThatIsTakenIsNamed() async throws {
         let broker = try await RunningCommand.start(["--port", "0"])
         let second = try await fieldpost("broker", "--port", "\(broker.port)")
@@ -123,6 +175,51 @@ import Testing
         #expect(broken.errors.contains { $0.contains("\(folder.path("acl")):1") })
     }
 
+    @Test func aStoreWhoseFolderIsGoneDoesNotKeepAUserIn() async throws {
+        let folder = try TemporaryDirectory()
+        try await passwords(folder, ["ada": "one", "bob": "two"])
+        try folder.makeDirectory("state")
+        let file = try folder.write(
+            """
+            [server]
+            password_file = "passwords"
+            store = { path = "\(folder.path("state"))/broker.db" }
+            [[listener]]
+            port = 0
+            bind = "127.0.0.1"
+            """, to: "b.toml")
+        let broker = try await RunningCommand.start(["--config", file])
+        #expect(try await mayPublish(port: broker.port, "-u", "bob", "-P", "two"))
+        #expect(rename(folder.path("state"), folder.path("elsewhere")) == 0)
+        try await passwords(folder, ["ada": "one"])
+        broker.program.send(SIGHUP)
+        try await broker.program.errors.line(containing: "reloaded: changed=")
+        #expect(try await !mayPublish(port: broker.port, "-u", "bob", "-P", "two"))
+        #expect(try await mayPublish(port: broker.port, "-u", "ada", "-P", "one"))
+        #expect(try await broker.stop() == .exited(0))
+    }
+
+    @Test(.enabled("no mounts here") { await ReadOnlyDisk.isPossible() })
+    func D6_aDiskThatIsReadOnlyDoesNotStopIt() async throws {
+        let folder = try TemporaryDirectory()
+        let disk = ReadOnlyDisk(try folder.makeDirectory("disk"))
+        let file = try folder.write(
+            "[server]\nstore = { path = \"\(disk.folder)/broker.db\" }\n[[listener]]\nport = 0\nbind = \"127.0.0.1\"",
+            to: "b.toml")
+        let program = try await disk.start(["broker", "--config", file])
+        let port = try await RunningCommand.port(program)
+        #expect(await program.errors.lines.contains { $0.contains("mount its file system for writing") })
+        try await mosquittoPub(port: port, "a", "kept", retain: true)
+        #expect(try await retained(port: port, "a") == "kept")
+        program.send(SIGHUP)
+        try await program.errors.line(containing: "reloaded: ")
+        try await disk.mend(for: program)
+        try await program.errors.line(containing: "the broker's state is on disk again", timeout: .seconds(20))
+        program.send(SIGTERM)
+        #expect(try await program.wait() == .exited(0))
+        #expect(await !program.errors.lines.contains { $0.contains("latest state is not on disk") })
+    }
+
     @Test func certificatesAreReadAgainWhenTold() async throws {
         let folder = try TemporaryDirectory()
         let authority = try await Authority.get()
@@ -200,6 +297,9 @@ import Testing
         #expect(check.output.last?.contains("good: 5 directives honoured, 1 not, 1 not needed") == true)
         let printed = try await fieldpost("broker", "--mosquitto-conf", file, "--print-config")
         #expect(printed.output.contains("max_packet_size = \"1kB\""))
+        for lost in ["pid_file \(folder.path("pid"))", "log_dest file \(log)"] {
+            #expect(printed.errors.contains { $0.hasPrefix("\(lost) has no key in TOML") }, "\(printed.errors)")
+        }
 
         let program = try await Program.start(Program.built("fieldpost"), ["broker", "--mosquitto-conf", file])
         _ = try await RunningCommand.port(program)

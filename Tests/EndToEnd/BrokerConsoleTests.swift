@@ -124,6 +124,62 @@ import Testing
         #expect(await output.lines.contains { $0.contains("stopping") })
     }
 
+    /// An interactive shell at a terminal, and what is typed there.
+    private func startShell(_ input: CommandInput) async throws -> Program {
+        try await Program.start(
+            systemProgram("sh"),
+            ["-c", "exec script -qec 'exec bash --norc --noprofile -i' /dev/null < '\(input.path)'"],
+            environment: ["FIELDPOST": try Program.built("fieldpost"), "PS1": "", "HISTFILE": ""])
+    }
+
+    /// What the terminal shows of a line that it echoes itself.
+    private func echoes(_ output: LineLog, _ text: String) async -> Bool {
+        await output.lines.contains { $0 == text || $0 == "\(text)\r" }
+    }
+
+    @Test func controlZGivesTheTerminalBackUntilItIsBroughtBack() async throws {
+        let input = try CommandInput()
+        let shell = try await startShell(input)
+        let output = shell.output
+        input.type("stty -a | grep -o 'echo '; \"$FIELDPOST\" broker --port 0\r")
+        try await output.line(containing: "type help for commands")
+        for number in 1...2 {
+            input.type("half\u{1A}")
+            try await output.wait(for: "stop \(number)") { $0.count { $0.contains("Stopped") } == number }
+            input.type("fg\r")
+            try await output.wait(for: "prompt \(number)") { lines in
+                input.type("\u{15}clients\r")
+                return lines.count { $0.contains("no clients") } >= number
+            }
+        }
+        #expect(await !echoes(output, "clients"), "the terminal echoes")
+        input.type("\u{15}exit\r")
+        try await output.line(containing: "stopping: reason=\"exit at the console\"")
+        input.type("\rexit 7\r")
+        #expect(try await shell.wait() == .exited(7))
+    }
+
+    @Test func whatIsBroughtToTheForegroundHasAConsole() async throws {
+        let input = try CommandInput()
+        let shell = try await startShell(input)
+        let output = shell.output
+        input.type("\"$FIELDPOST\" broker --port 0 &\r")
+        try await output.line(containing: "listening at ")
+        #expect(await !output.lines.contains { $0.contains("type help for commands") })
+        // The shell's, and not the broker's.
+        input.type("echo still-$((1 + 1))\r")
+        try await output.line(containing: "still-2")
+        input.type("fg\r")
+        try await output.wait(for: "an answer") { lines in
+            input.type("\u{15}clients\r")
+            return lines.contains { $0.contains("no clients") }
+        }
+        input.type("\u{15}\u{4}")
+        try await output.line(containing: "stopping: reason=\"end of input\"")
+        input.type("\rexit 7\r")
+        #expect(try await shell.wait() == .exited(7))
+    }
+
     @Test func controlCEndsItCleanly() async throws {
         let input = try CommandInput()
         let (program, _) = try await start(input)

@@ -94,6 +94,62 @@ import Testing
         #expect(try await agent.wait() == .exited(0))
     }
 
+    @Test(.enabled("no mounts here") { await ReadOnlyDisk.isPossible() })
+    func D6_aDiskThatIsReadOnlyStopsNeitherTheAgentNorItsBroker() async throws {
+        let port = try freePort()
+        let folder = try TemporaryDirectory()
+        let disk = ReadOnlyDisk(folder.path)
+        let station = try Station(
+            text: """
+                [device]
+                id = "station"
+                [server]
+                store = { path = "\(folder.path)/broker.db" }
+                [[listener]]
+                bind = "127.0.0.1"
+                port = \(port)
+                [queue]
+                path = "\(folder.path)/queue.db"
+                \(Station.sensors(1))
+                """)
+        let check = try await disk.run(["check", station.file])
+        #expect(check.ending == .exited(0))
+        #expect(
+            check.output.contains {
+                $0.contains("warning: \(folder.path)/broker.db: ") && $0.contains("mounted for reading only")
+                    && $0.hasSuffix("sessions and retained messages are kept in memory only")
+            }, "\(check.output)")
+
+        let agent = try await disk.start(["run", "--config", station.file])
+        try await agent.errors.line(containing: "the broker's state cannot be saved")
+        try await agent.errors.line(containing: "the broker listens: ")
+        let watcher = try await MosquittoSub.start(port: port, ["fieldpost/#"])
+        try await watcher.wait(for: "readings") { $0.count { $0.contains("/s1 ") } > 3 }
+        try await disk.mend(for: agent)
+        try await agent.errors.line(containing: "the broker's state is on disk again", timeout: .seconds(20))
+        agent.send(SIGTERM)
+        #expect(try await agent.wait() == .exited(0))
+        await watcher.kill()
+    }
+
+    @Test func whatItsBrokerNamesAndIsNotThereIsAMatterOfTheConfiguration() async throws {
+        let station = try Station(text: text(freePort(), server: "acl_file = \"/no/such/acl\""))
+        let agent = try await station.run()
+        #expect(try await agent.wait() == .exited(78))
+        #expect(await agent.errors.lines.contains { $0.contains("/no/such/acl") })
+    }
+
+    /// It may be a disk that is not there yet.
+    @Test func aStoreWhoseFolderIsMissingIsNoMatterOfTheConfiguration() async throws {
+        let station = try Station(text: text(freePort(), server: "store = { path = \"/no/such/broker.db\" }"))
+        #expect(try await station.fieldpost("check", station.file).ending == .exited(1))
+        for command in ["run", "broker"] {
+            let result = try await station.fieldpost(command, "--config", station.file)
+            #expect(result.ending == .exited(74))
+            #expect(result.errors.contains { $0.contains("/no/such/broker.db") && $0.contains("create its folder") })
+        }
+    }
+
     @Test func aPortThatIsTakenKeepsTheAgentFromStarting() async throws {
         try await withMosquitto { other in
             let station = try Station(text: text(other.port))

@@ -3,11 +3,14 @@ internal import UnixSignals
 /// What signals ask of a process. A wish to stop comes before all others and is not forgotten; several to reload are one.
 actor Wishes {
     private var stop: StopReason?
+    /// Why to stop, in words for a log.
+    private(set) var cause: String?
     private var reload = false
     private let bell = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
-    func wishStop(_ reason: StopReason) {
-        stop = stop ?? reason
+    /// - Parameter cause: in words for a log; nil: the reason is enough.
+    func wishStop(_ reason: StopReason, because cause: String? = nil) {
+        if stop == nil { (stop, self.cause) = (reason, cause ?? reason.rawValue) }
         bell.continuation.yield()
     }
 
@@ -36,7 +39,7 @@ actor Wishes {
             switch signal {
             case .sighup: await wishReload()
             case .sigint: await wishStop(.interrupted)
-            default: await wishStop(.stopped)
+            default: await wishStop(.stopped, because: "\(signal)")
             }
             guard signal != .sighup else { continue }
             // In a task of its own: the one that stops the process may be what hangs.

@@ -75,9 +75,14 @@ extension UpdateReport {
         for place in [folder, path] where access(place, F_OK) == 0 {
             if access(place, W_OK) != 0 {
                 // Another user may be able to.
-                let isSure = errno == EROFS || service?.user == geteuid()
+                if errno == EROFS {
+                    add(
+                        .problem, subject,
+                        "\(place) is on a file system that is mounted for reading only; mount it for writing")
+                    return
+                }
                 add(
-                    isSure ? .problem : .warning, subject,
+                    service?.user == geteuid() ? .problem : .warning, subject,
                     "\(place) may not be written by this user; chown or chmod it, or check as the user of the service")
                 return
             }

@@ -36,7 +36,7 @@ struct Broker: AsyncParsableCommand {
         completion: .file(extensions: ["conf"]))
     var mosquittoConf: String?
 
-    @Flag(help: "Print the configuration as TOML, and run nothing.")
+    @Flag(help: "Print the configuration as TOML, and run nothing; what TOML cannot say goes to standard error.")
     var printConfig = false
 
     @Flag(
@@ -61,6 +61,7 @@ struct Broker: AsyncParsableCommand {
         var configuration = try load()
         if printConfig {
             for line in configuration.toml { Console.print(line) }
+            for line in configuration.unsaid { Console.warning(line) }
             return
         }
         if verbose > 0 { configuration.raiseLogLevel(by: verbose) }

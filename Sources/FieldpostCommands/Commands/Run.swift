@@ -17,6 +17,8 @@ struct Run: AsyncParsableCommand {
         let configuration = try options.load()
         do {
             try await Service(configuration, file: options.config).run()
+        } catch BrokerError.configuration(let problems) {
+            throw fail(problems.joined(separator: "\n"), .configuration)
         } catch {
             throw fail(error, .inputOutput)
         }

@@ -11,6 +11,8 @@ public struct ServerConfiguration: Sendable {
     public var persistence: Persistence?
     /// How often `$SYS/broker/#` is brought up to date; zero: there is none.
     public var systemInterval: Duration = .seconds(10)
+    /// What `$SYS/broker/version` says.
+    public var version = "fieldpost"
     /// What CONNACK says to clients that ask for Response Information (5.0 §3.2.2.3.15); `%c` stands for the client
     /// identifier. Nil: nothing.
     public var responseInformation: String?

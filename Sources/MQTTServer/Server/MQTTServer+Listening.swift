@@ -186,7 +186,7 @@ extension MQTTServer {
         broker.statistics.connectionsRefused += 1
         guard let omitted = refusals.admit(at: .now()) else { return }
         var metadata: Logger.Metadata = ["address": "\(address)", "listener": "\(listener)", "reason": "\(reason)"]
-        if let code { metadata["code"] = "\(code)" }
+        if let code, "\(code)" != reason { metadata["code"] = "\(code)" }
         if !client.isEmpty { metadata["client"] = "\(client)" }
         if omitted > 0 { metadata["omitted"] = "\(omitted)" }
         logger.notice("refused", metadata: metadata)

@@ -26,7 +26,7 @@ extension MQTTServer {
         }
         for (door, passwords) in zip(doors, passwordsBefore) { dismissStrangers(at: door, before: passwords) }
         applyRules()
-        logger.notice("certificates, passwords and access rules are read anew")
+        logger.debug("certificates, passwords and access rules are read anew")
     }
 
     /// Ends connections that would not be let in as they were.

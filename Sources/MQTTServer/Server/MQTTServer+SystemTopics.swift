@@ -4,7 +4,7 @@ internal import NIOCore
 extension MQTTServer {
     func startSystemTopics() {
         guard configuration.systemInterval > .zero else { return }
-        systemTopics = SystemTopics(startedAt: .now())
+        systemTopics = SystemTopics(version: configuration.version, startedAt: .now())
         publishSystemTopics()
     }
 

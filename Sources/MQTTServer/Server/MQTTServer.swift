@@ -93,7 +93,7 @@ public actor MQTTServer {
     /// Events that nobody has read in time.
     public internal(set) var droppedEvents = 0
 
-    var systemTopics = SystemTopics(startedAt: .now())
+    var systemTopics: SystemTopics
     var systemTimer: Scheduled<Void>?
 
     // The beginning and the end.
@@ -112,6 +112,7 @@ public actor MQTTServer {
         self.openStore = openStore
         self.eventLoop = eventLoop
         logger = configuration.logger
+        systemTopics = SystemTopics(version: configuration.version, startedAt: .now())
         broker = Broker(configuration, storesChanges: false, at: .now())
         maximumInput = max(64 << 20, 4 * configuration.limits.maximumPacketSize)
         greetings = Patience(configuration.limits.connectTimeout)

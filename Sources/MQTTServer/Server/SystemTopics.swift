@@ -2,12 +2,14 @@ internal import NIOCore
 
 /// The values of `$SYS/broker/#`, under the names and in the form that Mosquitto 2.0 gives them.
 struct SystemTopics: Sendable {
+    private let version: String
     private let begin: NIODeadline
     private var last: NIODeadline
     private var loads: [String: LoadAverages] = [:]
     private var values: [String: String] = [:]
 
-    init(startedAt begin: NIODeadline) {
+    init(version: String, startedAt begin: NIODeadline) {
+        self.version = version
         self.begin = begin
         last = begin
     }
@@ -48,7 +50,7 @@ struct SystemTopics: Sendable {
             ("publish/bytes/received", it.payloadBytesReceived), ("publish/bytes/sent", it.payloadBytesSent),
             ("bytes/received", it.bytesReceived), ("bytes/sent", it.bytesSent),
         ]
-        return [("version", "fieldpost"), ("uptime", "\((now - begin).nanoseconds / 1_000_000_000) seconds")]
+        return [("version", version), ("uptime", "\((now - begin).nanoseconds / 1_000_000_000) seconds")]
             + numbers.map { ($0.0, "\($0.1)") }
     }
 

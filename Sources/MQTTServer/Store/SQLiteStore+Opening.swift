@@ -97,7 +97,7 @@ extension SQLiteStore {
         place = DatabasePlace(finding: path, format: StoreDatabase.format)
         guard let newer = place.newer else { return }
         logger.error(
-            "the broker's file was written by a newer Fieldpost: it is left as it is, for that one's return",
+            "the broker's file was written by a newer Fieldpost: it is left as it is, for that one's return; until then its retained messages, sessions and subscriptions are not there",
             metadata: [
                 "path": "\(path)", "format": "\(newer.written)", "known": "\(StoreDatabase.format.schema)",
                 "instead": "\(place.file)",
@@ -111,7 +111,7 @@ extension SQLiteStore {
             throw ServerStoreError.inUse(path: path, pid: pid)
         } catch .system(let code, let file) {
             if let mistake = ServerStoreError(lockFailure: code, path: file) { throw mistake }
-            throw NotLockable(path: file, reason: String(cString: strerror(code)))
+            throw NotLockable(path: file, code: code)
         }
     }
 
@@ -253,7 +253,14 @@ extension SQLiteStore {
         case let error as SQLiteError where error.isBusy:
             return "\(path): another program holds it locked; end that program; \(fallback)"
         case let error as NotLockable:
-            return "\(error.path): \(error.reason); let the broker's user write to its folder; \(fallback)"
+            let mend =
+                switch error.code {
+                case EROFS: "mount its file system for writing, or name a file on another one"
+                case ENOSPC, EDQUOT: "make room there"
+                case EIO: "look after the disk, or name a file on another one"
+                default: "let the broker's user write to its folder"
+                }
+            return "\(error.path): \(String(cString: strerror(error.code))); \(mend); \(fallback)"
         case let error as NotMovable:
             return
                 "\(path): cannot be moved aside (\(error.reason)); let the broker's user write to its folder; \(fallback)"
@@ -270,7 +277,7 @@ extension SQLiteStore {
 
     private struct NotLockable: Error {
         var path: String
-        var reason: String
+        var code: Int32
     }
 
     private struct NotMovable: Error {

@@ -1,12 +1,14 @@
+import Glibc
 import Logging
-import MQTTServer
 import MQTTWire
+import NIOCore
 import OpenSSLTransport
 import Settings
 import TestSupport
 import Testing
 
 @testable import FieldpostAgent
+@testable import MQTTServer
 
 @Suite struct BrokerConfigurationTests {
     private func read(_ text: String, in folder: String = "/etc/fieldpost") throws -> (
@@ -92,7 +94,9 @@ import Testing
             store = { path = "b.db", durability = "relaxed", max_size = "5MB" }
             system_topics = "1m"
             response_information = "replies/%c"
+            client_id_prefix = "yard-"
             [server.limits]
+            max_payload_size = "18kB"
             max_connections = 10
             max_sessions = 11
             connect_timeout = "3s"
@@ -153,6 +157,8 @@ import Testing
         #expect(limits.totalSubscriptions == 15)
         #expect(limits.totalSubscriptionBytes == 17_000)
         #expect(limits.topicLevels == 16)
+        #expect(broker.clientPrefix == "yard-")
+        #expect(broker.maximumPayload == 18_000)
         #expect(broker.log.level == .debug)
     }
 
@@ -354,6 +360,39 @@ import Testing
             again.server.listeners.map(\.address) == [
                 .tcp(host: "10.0.0.1", port: 9001), .unix(path: "/run/mqtt.sock"), .tcp(host: "::", port: 8883),
             ])
+    }
+
+    @Test func relativeNamesArePrintedForEveryFolder() throws {
+        let broker = BrokerConfiguration(passwordFile: "passwords")
+        let folder = try #require(getcwd(nil, 0))
+        defer { free(folder) }
+        #expect(broker.toml.contains("password_file = \"\(String(cString: folder))/passwords\""))
+    }
+
+    @Test func theAgentAndItsBridgesAreNotHeldToWhatItsGuestsMustKeepTo() async throws {
+        var broker = try read("[server]\nclient_id_prefix = \"yard-\"\nlimits = { max_payload_size = \"3B\" }")
+            .configuration
+        AgentDoor(clientID: "d").add(to: &broker)
+        let hooks = broker.hooks
+        let intercept = try #require(hooks.interceptPublish)
+        var large = ServerMessage(topic: try TopicName("a"), payload: ByteBuffer(string: "abcd"))
+        for (identifier, listener, verdict) in [
+            ("d", AgentDoor.name, ServerHooks.Verdict.accept), (Bridge.clientIdentifier, "", .accept),
+            ("yard-1", "x", .refuse(.implementationSpecificError)),
+        ] {
+            let client = ClientInformation(identifier: identifier, version: .v5, listener: listener, address: "")
+            #expect(intercept(&large, client) == verdict)
+        }
+        let validate = try #require(hooks.validateConnection)
+        for (identifier, verdict) in [
+            ("yard-1", ServerHooks.ConnectionVerdict.accept), ("shed-1", .refuse(.clientIdentifierNotValid)),
+            ("d", .refuse(.clientIdentifierNotValid)),
+        ] {
+            let client = ClientInformation(identifier: identifier, version: .v5, listener: "x", address: "")
+            let request = ServerHooks.ConnectionRequest(
+                client: client, password: nil, isCleanStart: true, will: nil, properties: [], verdict: .success)
+            #expect(await validate(request) == verdict)
+        }
     }
 
     @Test func theDefaultsPrintAsOneListener() throws {

@@ -194,7 +194,7 @@ import Testing
         ("sys_interval 0", "system_topics = \"0s\""),
         ("password_file /etc/my passwords", "password_file = \"/etc/my passwords\""),
         ("acl_file   /etc/acl  ", "acl_file = \"/etc/acl\""),
-        ("persistence true", "store = { path = \"./mosquitto.fieldpost.db\" }"),
+        ("persistence true", "store = { path = \"HERE/mosquitto.fieldpost.db\" }"),
         (
             "persistence true\npersistence_location /var/lib/mosquitto/",
             "store = { path = \"/var/lib/mosquitto/mosquitto.fieldpost.db\" }"
@@ -219,7 +219,10 @@ import Testing
     func aDirectiveMeansHereWhatItMeansThere(text: String, line: String) throws {
         let result = try read(text)
         #expect(result.errors == [])
-        #expect(result.broker.toml.contains(line), "\(result.broker.toml)")
+        let here = try #require(getcwd(nil, 0))
+        defer { free(here) }
+        let expected = line.replacing("HERE", with: String(cString: here))
+        #expect(result.broker.toml.contains(expected), "\(result.broker.toml)")
     }
 
     @Test func sessionsWithoutALimitAreAsTheClientWants() throws {
@@ -240,8 +243,8 @@ import Testing
     }
 
     @Test func anIdentifiersPrefixIsRequired() async throws {
-        let server = try read("clientid_prefixes secure-").broker.server
-        let validate = try #require(server.hooks.validateConnection)
+        let broker = try read("clientid_prefixes secure-").broker
+        let validate = try #require(broker.hooks.validateConnection)
         for (identifier, verdict, expected) in [
             ("secure-1", ReasonCode.success, ServerHooks.ConnectionVerdict.accept),
             ("other", .success, .refuse(.clientIdentifierNotValid)),
@@ -255,19 +258,19 @@ import Testing
     }
 
     @Test func largerMessagesAreRefused() throws {
-        let server = try read("message_size_limit 3").broker.server
-        let intercept = try #require(server.hooks.interceptPublish)
+        let broker = try read("message_size_limit 3").broker
+        let intercept = try #require(broker.hooks.interceptPublish)
         let client = ClientInformation(identifier: "c", version: .v5, listener: "", address: "")
         var small = ServerMessage(topic: try TopicName("a"), payload: ByteBuffer(string: "abc"))
         #expect(intercept(&small, client) == .accept)
         var large = ServerMessage(topic: try TopicName("a"), payload: ByteBuffer(string: "abcd"))
         #expect(intercept(&large, client) == .refuse(.implementationSpecificError))
         #expect(intercept(&large, nil) == .accept)
-        #expect(try read("message_size_limit 0").broker.server.hooks.interceptPublish == nil)
+        #expect(try read("message_size_limit 0").broker.hooks.interceptPublish == nil)
     }
 
     @Test func aWillThatIsTooLargeIsRefusedWithItsClient() async throws {
-        let validate = try #require(try read("message_size_limit 3").broker.server.hooks.validateConnection)
+        let validate = try #require(try read("message_size_limit 3").broker.hooks.validateConnection)
         func verdict(_ payload: String, _ version: ProtocolVersion) async throws -> ServerHooks.ConnectionVerdict {
             await validate(
                 ServerHooks.ConnectionRequest(
@@ -386,8 +389,76 @@ import Testing
         }
     }
 
-    @Test func aFileThatIsNotThereIsAnError() {
-        #expect(throws: MosquittoErrors.self) { try BrokerConfiguration.read(mosquitto: "/no/such.conf") }
+    @Test func aFileThatIsNotThereIsAnErrorAndNothingElse() {
+        let errors = #expect(throws: MosquittoErrors.self) { try BrokerConfiguration.read(mosquitto: "/no/such.conf") }
+        #expect(errors?.findings.map(\.message) == ["does not exist"])
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root could become mosquitto"))
+    func rootIsToldThatItStaysRoot() throws {
+        for (text, isTold) in [("", true), ("user root", false), ("user mosquitto", true)] {
+            let findings = try read(text).findings
+            #expect(findings.contains { $0.directive == "user" && $0.kind == .notHonoured } == isTold, "\(text)")
+        }
+    }
+
+    /// Each directive is in the printed configuration, or it is said that it is not.
+    @Test func whatIsPrintedLosesNoDirectiveSilently() async throws {
+        let folder = try TemporaryDirectory()
+        try folder.write("max_keepalive 60", to: "conf.d/a.conf")
+        let leaf = try await Authority.get().leaf("printed")
+        let keys = try folder.write("a:00\n", to: "psk")
+        let tls = "listener 1\ncertfile \(leaf.chain)\nkeyfile \(leaf.key)"
+        let clients = "\(tls)\ncafile \(leaf.chain)\nrequire_certificate true"
+        let texts: [String: String] = [
+            "accept_protocol_versions": "accept_protocol_versions 5", "acl_file": "acl_file /a",
+            "allow_anonymous": "listener 1\nallow_anonymous true",
+            "allow_zero_length_clientid": "allow_zero_length_clientid false", "bind_address": "bind_address 10.0.0.1",
+            "bind_interface": "listener 1\nbind_interface lo", "cafile": "\(tls)\ncafile \(leaf.chain)",
+            "capath": "\(tls)\ncapath /etc/ssl/certs", "certfile": tls,
+            "check_retain_source": "check_retain_source true", "clientid_prefixes": "clientid_prefixes ok-",
+            "crlfile": "\(clients)\ncrlfile /l", "global_max_clients": "global_max_clients 5",
+            "global_max_connections": "global_max_connections 5", "include_dir": "include_dir \(folder.path("conf.d"))",
+            "keyfile": tls, "listener": "listener 1",
+            "listener_allow_anonymous": "listener 1\nlistener_allow_anonymous true",
+            "log_dest": "log_dest file \(folder.path("log"))", "log_type": "log_type error",
+            "max_connections": "listener 1\nmax_connections 7", "max_inflight_bytes": "max_inflight_bytes 5",
+            "max_inflight_messages": "max_inflight_messages 5", "max_keepalive": "max_keepalive 60",
+            "max_packet_size": "max_packet_size 1000", "max_qos": "max_qos 1", "max_queued_bytes": "max_queued_bytes 5",
+            "max_queued_messages": "max_queued_messages 5", "max_topic_alias": "listener 1\nmax_topic_alias 5",
+            "maximum_qos": "listener 1\nmaximum_qos 1", "message_size_limit": "message_size_limit 10",
+            "password_file": "password_file /p",
+            "per_listener_settings": "per_listener_settings true\nlistener 1\npassword_file /p\nlistener 2",
+            "persistence": "persistence true", "persistence_file": "persistence true\npersistence_file x.db",
+            "persistence_location": "persistence true\npersistence_location /var/x",
+            "persistent_client_expiration": "persistent_client_expiration 1d", "pid_file": "pid_file /run/p",
+            "port": "port 5", "protocol": "listener 1\nprotocol websockets",
+            "psk_file": "listener 1\npsk_hint a\npsk_file \(keys)",
+            "psk_hint": "psk_file \(keys)\nlistener 1\npsk_hint a",
+            "queue_qos0_messages": "queue_qos0_messages true", "require_certificate": clients,
+            "retain_available": "retain_available false", "retained_persistence": "retained_persistence true",
+            "socket_domain": "listener 1\nsocket_domain ipv4", "sys_interval": "sys_interval 5",
+            "tls_version": "\(tls)\ntls_version tlsv1.3", "upgrade_outgoing_qos": "upgrade_outgoing_qos true",
+            "use_identity_as_username": "\(clients)\nuse_identity_as_username true",
+            "use_subject_as_username": "\(clients)\nuse_subject_as_username true",
+            "use_username_as_clientid": "use_username_as_clientid true",
+        ]
+        // PEM is what there is, and who the user is, is said at the start.
+        for name in MosquittoDirectives.honoured.subtracting(["tls_keyform", "user"]) {
+            let text = try #require(texts[name], "\(name)")
+            let with = try read(text)
+            let without = try read(
+                text.split(separator: "\n").filter { !$0.hasPrefix("\(name) ") }.joined(separator: "\n"))
+            let isPrinted = with.broker.toml != without.broker.toml
+            let isSaid = with.broker.unsaid != without.broker.unsaid || !with.findings.allSatisfy { $0.line == 0 }
+            #expect(isPrinted || isSaid, "\(name)")
+            guard with.errors.isEmpty else { continue }
+            let again = try BrokerConfiguration.read(
+                ConfigurationDocument(
+                    with.broker.toml.joined(separator: "\n").utf8, path: "/elsewhere/a.toml", environment: [:])
+            ).configuration
+            #expect(again.toml == with.broker.toml, "\(name)")
+        }
     }
 
     /// Otherwise a directive would fall through silently.

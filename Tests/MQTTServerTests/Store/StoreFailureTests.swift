@@ -307,7 +307,7 @@ import Units
         let (store, state) = try await place.open(path: "/sys/kernel/broker.db")
         #expect(state.sessions.isEmpty)
         let status = await store.commit(try retained(1, "t"), at: place.now)
-        #expect(status.failure?.contains("let the broker's user write") == true)
+        #expect(status.failure?.contains("kept in memory only") == true)
         #expect(status.wantsEverything && status.unsaved == 1)
         #expect(await store.replaceEverything(with: state, at: place.now).failure != nil)
         await store.close()

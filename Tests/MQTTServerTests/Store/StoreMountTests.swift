@@ -75,7 +75,7 @@ import Testing
         let (store, found) = try await place.open(path: path)
         #expect(StoreModel(found) == generator.model)
         var status = await store.commit(generator.next(10), at: place.now)
-        #expect(status.failure?.contains("let the broker's user write") == true, "\(status)")
+        #expect(status.failure?.contains("mount its file system for writing") == true, "\(status)")
         #expect(status.wantsEverything)
         try #require(disk.remount(readOnly: false))
         status = await store.replaceEverything(with: generator.state, at: place.now)

@@ -14,9 +14,14 @@ internal import Darwin
 extension BrokerConfiguration {
     /// Loads everything that the configuration names, as the broker does when it starts.
     ///
-    /// - Parameter secrets: `checked`: files and folders that may be only the service's are worth a warning.
+    /// - Parameters:
+    ///   - secrets: `checked`: files and folders that may be only the service's are worth a warning.
+    ///   - folders: whether to look at those as well where the broker is to make files. When it does, it finds out for
+    ///     itself what is in the way: a disk that is not there yet is no mistake of the configuration's.
     /// - Returns: all that is wrong with it, and what its owner should look at all the same.
-    public func check(secrets: SecretAccess = .needed) -> (problems: [String], warnings: [String]) {
+    public func check(
+        secrets: SecretAccess = .needed, folders: Bool = true
+    ) -> (problems: [String], warnings: [String]) {
         var problems: [String] = []
         var warnings: [String] = []
         func areVisible(_ files: [String?]) -> Bool {
@@ -24,9 +29,9 @@ extension BrokerConfiguration {
             warnings += hidden.map { "\($0.message): \($0.mend)" }
             return hidden.isEmpty
         }
-        func note(_ problem: (text: String, isOfThisUser: Bool)?, at place: String) {
-            guard let problem else { return }
-            if secrets != .needed, problem.isOfThisUser {
+        func note(_ problem: FolderProblem?, at place: String) {
+            guard folders, let problem else { return }
+            if secrets != .needed, problem.cause == .user {
                 warnings.append("\(place): \(problem.text)")
             } else {
                 problems.append("\(place): \(problem.text)")
@@ -49,7 +54,7 @@ extension BrokerConfiguration {
                 }
             }
             if case .unix(let path) = listener.address {
-                note(Self.problem(ofFolderOf: path), at: "listener \(listener.name)")
+                note(FolderProblem(ofFolderOf: path), at: "listener \(listener.name)")
             }
             // The agent's own door has its own key.
             if listener.name != AgentDoor.name, !isOpen(to: listener) {
@@ -58,23 +63,18 @@ extension BrokerConfiguration {
                 )
             }
         }
-        for path in [server.persistence?.path, processFile] + log.files {
-            if let path { note(Self.problem(ofFolderOf: path), at: path) }
+        for path in [processFile] + log.files {
+            if let path { note(FolderProblem(ofFolderOf: path), at: path) }
+        }
+        if let path = server.persistence?.path, let problem = FolderProblem(ofFolderOf: path) {
+            if problem.cause == .mistake {
+                note(problem, at: path)
+            } else if folders {
+                warnings.append(
+                    "\(path): \(problem.text); until then sessions and retained messages are kept in memory only")
+            }
         }
         return (problems.sorted(), warnings)
-    }
-
-    /// - Returns: what is wrong with it, and whether that need not hold for another user.
-    private static func problem(ofFolderOf path: String) -> (text: String, isOfThisUser: Bool)? {
-        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        var status = stat()
-        guard stat(folder, &status) == 0 else {
-            let code = errno
-            return ("its folder \(folder): \(String(cString: strerror(code))); make it first", code == EACCES)
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else { return ("\(folder) is no folder", false) }
-        return mayWrite(in: folder)
-            ? nil : ("nothing may be written in \(folder) by this user; chown or chmod it", true)
     }
 
     // MARK: Who may come in
@@ -138,5 +138,47 @@ extension BrokerConfiguration {
     }
 }
 
-// The type has a property of the function's name.
-private func mayWrite(in folder: String) -> Bool { access(folder, W_OK) == 0 }
+/// Why no file can be made somewhere.
+private struct FolderProblem {
+    enum Cause {
+        /// The path cannot be meant.
+        case mistake
+        /// The rights, which may be others for another user.
+        case user
+        /// The disk, which may be well again later.
+        case disk
+    }
+
+    var text: String
+    var cause: Cause
+
+    /// - Returns: nil where all is well.
+    init?(ofFolderOf path: String) {
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        var status = stat()
+        guard stat(folder, &status) == 0 else {
+            let code = errno
+            let isMistake = [ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP].contains(code)
+            let mend = isMistake ? "make it first" : code == EACCES ? "chown or chmod it" : "look after its disk"
+            text = "its folder \(folder): \(String(cString: strerror(code))); \(mend)"
+            cause = isMistake ? .mistake : code == EACCES ? .user : .disk
+            return
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            (text, cause) = ("\(folder) is no folder", .mistake)
+            return
+        }
+        guard access(folder, W_OK) != 0 else { return nil }
+        let code = errno
+        (text, cause) =
+            switch code {
+            case EACCES, EPERM: ("nothing may be written in \(folder) by this user; chown or chmod it", .user)
+            case EROFS:
+                (
+                    "\(folder) is on a file system that is mounted for reading only; mount it for writing, or name a file elsewhere",
+                    .disk
+                )
+            default: ("nothing can be written in \(folder): \(String(cString: strerror(code)))", .disk)
+            }
+    }
+}

@@ -4,6 +4,14 @@ internal import MQTTWire
 internal import OpenSSLTransport
 internal import Units
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
 extension BrokerConfiguration {
     /// A configuration file that says the same, without what is so by default.
     public var toml: [String] {
@@ -15,12 +23,29 @@ extension BrokerConfiguration {
         return text.lines
     }
 
+    /// What it is told beside that, for which a configuration file has no key.
+    public var unsaid: [String] {
+        var lines: [String] = []
+        if let processFile {
+            lines.append("pid_file \(processFile) has no key in TOML; a service manager knows the process without it")
+        }
+        for path in log.files {
+            lines.append(
+                "log_dest file \(path) has no key in TOML; redirect standard error, or let the journal take it")
+        }
+        if !log.isOnStandardError {
+            lines.append(
+                "log_dest has no key in TOML: logs go to standard error; redirect it to /dev/null to have none")
+        }
+        return lines
+    }
+
     private func writeServer(_ text: inout TOMLText) {
         let usual = ServerConfiguration()
-        text.write("password_file", access.passwordPath)
-        text.write("acl_file", access.accessControlPath)
+        text.write("password_file", path: access.passwordPath)
+        text.write("acl_file", path: access.accessControlPath)
         if let store = server.persistence {
-            var parts = ["path = \(TOMLText.quoted(store.path))"]
+            var parts = ["path = \(TOMLText.quoted(TOMLText.absolute(store.path)))"]
             if !store.survivesPowerLoss { parts.append(#"durability = "relaxed""#) }
             if store.maximumSize != ServerConfiguration.Persistence(path: "").maximumSize {
                 parts.append("max_size = \(TOMLText.quoted(TOMLText.size(store.maximumSize)))")
@@ -29,6 +54,7 @@ extension BrokerConfiguration {
         }
         if server.systemInterval != usual.systemInterval { text.write("system_topics", server.systemInterval.compact) }
         text.write("response_information", server.responseInformation)
+        text.write("client_id_prefix", clientPrefix)
     }
 
     private func writeLimits(_ text: inout TOMLText) {
@@ -39,6 +65,7 @@ extension BrokerConfiguration {
         for (key, limit, _) in LimitSettings.sizes where limits[keyPath: limit] != usual[keyPath: limit] {
             text.write(key, TOMLText.size(limits[keyPath: limit]))
         }
+        text.write("max_payload_size", maximumPayload.map(TOMLText.size))
         for (key, limit) in LimitSettings.switches where limits[keyPath: limit] != usual[keyPath: limit] {
             text.write(key, limits[keyPath: limit])
         }
@@ -64,7 +91,7 @@ extension BrokerConfiguration {
             case .tcp(let host, let port):
                 text.write("port", port)
                 text.write("bind", host)
-            case .unix(let path): text.write("unix", path)
+            case .unix(let path): text.write("unix", path: path)
             }
             switch listener.speech {
             case .mqtt: break
@@ -72,8 +99,8 @@ extension BrokerConfiguration {
             case .both: text.write("protocol", "both")
             }
             if let paths = listenerAccess[listener.name] {
-                text.write("password_file", paths.passwordPath)
-                text.write("acl_file", paths.accessControlPath)
+                text.write("password_file", path: paths.passwordPath)
+                text.write("acl_file", path: paths.accessControlPath)
             }
             text.write("allow_anonymous", listener.allowsAnonymous)
             text.write("max_connections", listener.maximumConnections)
@@ -100,9 +127,9 @@ extension BrokerConfiguration {
         _ text: inout TOMLText
     ) {
         if let certificate = tls.certificate {
-            text.write("certificate_file", "\(certificate.chain)")
-            text.write("key_file", "\(certificate.privateKey)")
-            if case .pem(_, .file(let path)?) = certificate.privateKey { text.write("key_passphrase_file", path) }
+            text.write("certificate_file", path: "\(certificate.chain)")
+            text.write("key_file", path: "\(certificate.privateKey)")
+            if case .pem(_, .file(let path)?) = certificate.privateKey { text.write("key_passphrase_file", path: path) }
         }
         let (roots, isRequired): (TrustRoots?, Bool) =
             switch tls.clientCertificates {
@@ -114,19 +141,19 @@ extension BrokerConfiguration {
         if tls.chainAuthorities != roots { write(tls.chainAuthorities, "chain", &text) }
         write(roots, "ca", &text)
         if !isRequired { text.write("require_certificate", false) }
-        text.write("crl_file", tls.revocationLists?.description)
+        text.write("crl_file", path: tls.revocationLists?.description)
         if identity != .notUsed {
             text.write("identity", ServerTLSSettings.identities.first { $0.value == identity }?.key)
         }
         if tls.minimumVersion == .v1_3 { text.write("minimum_version", "1.3") }
-        text.write("psk_file", pskFile)
+        text.write("psk_file", path: pskFile)
     }
 
     private func write(_ authorities: TrustRoots?, _ name: String, _ text: inout TOMLText) {
         if case .folder(let path)? = authorities {
-            text.write("\(name)_folder", path)
+            text.write("\(name)_folder", path: path)
         } else {
-            text.write("\(name)_file", authorities?.description)
+            text.write("\(name)_file", path: authorities?.description)
         }
     }
 }
@@ -146,6 +173,15 @@ struct TOMLText {
 
     mutating func write(_ key: String, _ text: String?) {
         if let text { lines.append("\(key) = \(Self.quoted(text))") }
+    }
+
+    /// Relative ones would be relative to the file that this is written to.
+    mutating func write(_ key: String, path: String?) { write(key, path.map(Self.absolute)) }
+
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return "\(String(cString: folder))/\(path.hasPrefix("./") ? path.dropFirst(2) : path[...])"
     }
 
     mutating func write(_ key: String, _ number: Int?) {

@@ -23,6 +23,10 @@ public struct BrokerConfiguration: Sendable {
     var listenerAccess: [String: AccessFiles] = [:]
     /// Where a listener's pre-shared keys come from, by its name.
     var listenerPSKFiles: [String: String] = [:]
+    /// What client identifiers must begin with.
+    var clientPrefix: String?
+    /// Bytes of payload that a client may publish at once, or leave as its will.
+    var maximumPayload: Int?
     public var log = Log()
     /// Holds the process's identifier while the broker runs. Default: there is none.
     var processFile: String?

@@ -8,6 +8,7 @@ internal import Units
 /// - `max_connections`, `max_sessions`: at the same time, and known at the same time.
 /// - `connect_timeout`: from a connection's beginning to the end of its CONNECT.
 /// - `max_packet_size`, `max_connect_size`: of clients that were let in, and of those that want to be.
+/// - `max_payload_size`: of a message that a client publishes. Default: what fits into a packet.
 /// - `max_keep_alive`: what clients that would be silent for longer, or for ever, are told instead (5.0).
 /// - `max_session_expiry`: how long sessions are kept without a connection, those of 3.1.1 too.
 /// - `max_qos`, `retain`, `wildcards`, `shared_subscriptions`: what clients may use at all.

@@ -12,10 +12,12 @@ internal import Units
 ///   Mosquitto, only if no listener has a password file or takes names from certificates.
 /// - `store = { path = "broker.db", durability = "strict", max_size = "256MiB" }`: keeps sessions, queues and retained
 ///   messages in this file, relative to the state directory. "strict" survives a power cut, "relaxed" may lose the last
-///   moments with the power, though not with the process. Default: nothing is kept.
+///   moments with the power, though not with the process. Default: nothing is kept. While the file cannot be written, the
+///   broker goes on in memory.
 /// - `system_topics`: how often `$SYS/broker/#` is brought up to date; "0s": there is none. Default: "10s".
 /// - `response_information`: what clients are told that ask for a place for their responses (5.0), with `%c` for the
 ///   client identifier. Default: nothing.
+/// - `client_id_prefix`: what client identifiers must begin with. Default: anything.
 /// - `limits = { … }`, see ``LimitSettings``.
 enum ServerSettings {
     static func read(_ settings: SettingsReader, stateDirectory: String, into broker: inout BrokerConfiguration) {
@@ -39,6 +41,10 @@ enum ServerSettings {
         broker.server.systemInterval =
             settings.duration("system_topics", in: .zero ... .seconds(86_400)) ?? broker.server.systemInterval
         broker.server.responseInformation = settings.string("response_information")
-        if let limits = settings.table("limits") { LimitSettings.read(limits, into: &broker.server.limits) }
+        broker.clientPrefix = settings.string("client_id_prefix")
+        if let limits = settings.table("limits") {
+            LimitSettings.read(limits, into: &broker.server.limits)
+            broker.maximumPayload = limits.size("max_payload_size", in: 1...LimitSettings.largestPacket)
+        }
     }
 }

@@ -1,8 +1,14 @@
 internal import Logging
 internal import MQTTServer
-internal import MQTTWire
-internal import NIOCore
 internal import Units
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
 
 extension BrokerConfiguration {
     /// Reads a mosquitto.conf, and what it includes.
@@ -14,6 +20,7 @@ extension BrokerConfiguration {
         mosquitto path: String
     ) throws(MosquittoErrors) -> (BrokerConfiguration, honoured: Int, findings: [MosquittoFinding]) {
         var reader = MosquittoReader.read(file: path)
+        if reader.isUnreadable { throw MosquittoErrors(findings: reader.findings) }
         let configuration = reader.configuration()
         guard !reader.findings.contains(where: { $0.kind == .error }) else {
             throw MosquittoErrors(findings: reader.findings.filter { $0.kind != .needless })
@@ -33,8 +40,20 @@ extension MosquittoReader {
         configuration.processFile = processFile
         addListeners(to: &configuration)
         addPersistence(to: &configuration)
-        addHooks(to: &configuration.server)
+        configuration.clientPrefix = clientPrefix
+        configuration.maximumPayload = messageSizeLimit
+        if let messageSizeLimit, !limitsPackets {
+            // The packet must come in for the message to be refused in it.
+            configuration.server.limits.maximumPacketSize = max(
+                limits.maximumPacketSize, min(messageSizeLimit + 1 << 20, Int(LimitSettings.largestPacket)))
+        }
         addLog(to: &configuration.log)
+        if !namesUser, geteuid() == 0 {
+            note(
+                .notHonoured, file: file, 0, "user",
+                "Mosquitto would become the user mosquitto; the broker stays root: start it as another user: User= in a unit of systemd"
+            )
+        }
         if !limitsPackets {
             note(
                 .notHonoured, file: file, 0, "",
@@ -102,35 +121,6 @@ extension MosquittoReader {
         note(
             .notHonoured, file: file, 0, "persistence",
             "\(persistenceFile) cannot be read; sessions and retained messages are kept in \(path) from now on")
-    }
-
-    /// What the server has no setting for.
-    private func addHooks(to server: inout ServerConfiguration) {
-        if clientPrefix != nil || messageSizeLimit != nil {
-            let (clientPrefix, messageSizeLimit) = (clientPrefix, messageSizeLimit)
-            server.hooks.validateConnection = { request in
-                guard request.verdict == .success else { return .refuse(request.verdict) }
-                if let clientPrefix, !request.client.identifier.utf8.starts(with: clientPrefix.utf8) {
-                    return .refuse(.clientIdentifierNotValid)
-                }
-                // A will that could never be published.
-                if let messageSizeLimit, let will = request.will, will.payload.readableBytes > messageSizeLimit {
-                    return .refuse(request.client.version == .v5 ? .packetTooLarge : .notAuthorized)
-                }
-                return .accept
-            }
-        }
-        if let messageSizeLimit {
-            // The packet must come in for the message to be refused in it.
-            if !limitsPackets {
-                server.limits.maximumPacketSize = max(
-                    server.limits.maximumPacketSize, min(messageSizeLimit + 1 << 20, Int(LimitSettings.largestPacket)))
-            }
-            server.hooks.interceptPublish = { message, client in
-                client == nil || message.payload.readableBytes <= messageSizeLimit
-                    ? .accept : .refuse(.implementationSpecificError)
-            }
-        }
     }
 
     private func addLog(to log: inout BrokerConfiguration.Log) {

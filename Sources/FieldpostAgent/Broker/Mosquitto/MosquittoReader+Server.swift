@@ -67,6 +67,7 @@ extension MosquittoReader {
         case "pid_file": processFile = try line.string()
         case "user":
             let user = try line.string()
+            namesUser = true
             if geteuid() == 0, user != "root" {
                 note(
                     .notHonoured, line, "the broker stays the user that starts it",

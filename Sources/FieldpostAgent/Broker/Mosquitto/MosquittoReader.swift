@@ -24,6 +24,8 @@ struct MosquittoReader {
     private(set) var findings: [MosquittoFinding] = []
     /// Directives that are as the file says.
     private(set) var honoured = 0
+    /// The file itself could not be read.
+    private(set) var isUnreadable = false
 
     var listeners: [MosquittoListener] = []
     /// What stands before any `listener`; with a port or any option it is a listener too.
@@ -45,6 +47,8 @@ struct MosquittoReader {
     var persistenceFile = "mosquitto.db"
     var clientPrefix: String?
     var processFile: String?
+    /// There is a `user` line.
+    var namesUser = false
     var logLevels: [Logger.Level]?
     var logDestinations: [String]?
     var logFiles: [String] = []
@@ -89,6 +93,7 @@ struct MosquittoReader {
         } catch {
             let message =
                 error.message.hasPrefix("\(path) ") ? String(error.message.dropFirst(path.count + 1)) : error.message
+            isUnreadable = isUnreadable || isMain
             return note(.error, file: path, 0, "", message, mend: error.mend)
         }
         current = nil

@@ -75,8 +75,7 @@ public struct BrokerService: Sendable {
         await manager?.ready(await broker.server.vitalParts.map { part in .init(part) })
         let reporting = manager.map { manager in Task { await manager.follow(broker.server) } }
         defer { reporting?.cancel() }
-        var reason = await wishes.next()
-        while reason == nil {
+        while await wishes.next() == nil {
             await manager?.reload()
             for log in logs { log.reopen() }
             var refusal = await broker.reload()
@@ -86,10 +85,10 @@ public struct BrokerService: Sendable {
                     "the configuration itself has changed: that takes a restart", metadata: ["file": "\(file)"])
             }
             await manager?.ready(refusing: refusal)
-            reason = await wishes.next()
         }
         await manager?.stop(within: Wishes.patience)
-        logger.info("stopping", metadata: ["reason": "\(reason?.rawValue ?? "")"])
+        let cause = await wishes.cause ?? ""
+        logger.info("stopping", metadata: ["reason": "\(cause)"])
         await broker.stop()
     }
 
@@ -116,11 +115,16 @@ public struct BrokerService: Sendable {
         let store = configuration.server.persistence.map { "sessions and retained messages are kept in \($0.path)" }
         lines[lines.count - 1] += "; \(store ?? "nothing is kept on disk")\(hint.map { " (\($0))" } ?? "")"
         for line in lines { Self.print(line, terminal) }
-        if terminal != nil { Self.print("type help for commands, Ctrl-D to stop", terminal) }
+        if let terminal, terminal.isInUse { terminal.print("type help for commands, Ctrl-D to stop") }
     }
 
     private static func print(_ line: String, _ terminal: Terminal?) {
-        if let terminal { terminal.print(line) } else { Console.print(line) }
+        if let terminal {
+            terminal.print(line)
+        } else if Console.isOpen(STDOUT_FILENO) {
+            // Whoever has closed it does not want to know.
+            Console.print(line)
+        }
     }
 
     private func writeProcessFile() throws(BrokerError) {
@@ -137,16 +141,16 @@ public struct BrokerService: Sendable {
 
     private func talk(_ broker: RunningBroker, _ terminal: Terminal?, _ wishes: Wishes) async {
         do {
-            let input = try Input(file: nil)
             if let terminal {
-                while let chunk = try await input.read(), let lines = terminal.take(chunk.readableBytesView) {
+                while case .lines(let lines) = try await terminal.next() {
                     for line in lines {
                         guard await perform(line, broker, terminal, wishes) else { return }
                     }
                 }
+                if terminal.isGone { return }
             } else {
                 var isOver = false
-                try await input.forEachLines { lines in
+                try await Input(file: nil).forEachLines { lines in
                     for line in lines where !isOver {
                         isOver = !(await perform(String(buffer: line), broker, terminal, wishes))
                     }
@@ -155,7 +159,7 @@ public struct BrokerService: Sendable {
         } catch {
             Console.error("\(error)")
         }
-        await wishes.wishStop(.stopped)
+        await wishes.wishStop(.stopped, because: "end of input")
     }
 
     /// - Returns: whether to go on.
@@ -165,7 +169,7 @@ public struct BrokerService: Sendable {
             switch try ConsoleCommand.parse(line) {
             case nil: break
             case .exit:
-                await wishes.wishStop(.stopped)
+                await wishes.wishStop(.stopped, because: "\(line) at the console")
                 return false
             case .reload: await wishes.wishReload()
             case let command?:

@@ -16,7 +16,7 @@ actor RunningBroker {
 
     /// - Throws: ``BrokerError``.
     static func start(_ configuration: BrokerConfiguration, logger: Logger) async throws(BrokerError) -> RunningBroker {
-        let (problems, warnings) = configuration.check()
+        let (problems, warnings) = configuration.check(folders: false)
         if !problems.isEmpty { throw .configuration(problems) }
         for warning in warnings { logger.warning("\(warning)") }
         let contents = configuration.fileContents
@@ -63,7 +63,7 @@ actor RunningBroker {
     func reload() async -> String? {
         let present = configuration.fileContents
         let changed = present.keys.filter { contents[$0] != present[$0] }.sorted()
-        let (problems, warnings) = configuration.check()
+        let (problems, warnings) = configuration.check(folders: false)
         do {
             if !problems.isEmpty { throw BrokerError.configuration(problems) }
             try await server.reload(try configuration.loaded())
@@ -104,6 +104,9 @@ extension BrokerConfiguration {
     /// What a server is told, with the rules that stand in files.
     fileprivate func loaded() throws -> ServerConfiguration {
         var settings = server
+        settings.hooks = hooks
+        // In Mosquitto's manner.
+        settings.version = "fieldpost version \(FieldpostVersion.string)"
         settings.access = try access.load()
         for (index, listener) in settings.listeners.enumerated() {
             settings.listeners[index].access = try listenerAccess[listener.name]?.load() ?? listener.access
