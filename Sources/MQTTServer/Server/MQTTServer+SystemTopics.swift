@@ -10,7 +10,10 @@ extension MQTTServer {
 
     private func publishSystemTopics() {
         let now = NIODeadline.now()
-        for (topic, value) in systemTopics.update(broker.statistics, connections: clientsLetIn, at: now) {
+        let values = systemTopics.update(
+            broker.statistics, connections: clientsLetIn,
+            isStoreWell: store == nil ? nil : storeStatus.failure == nil, at: now)
+        for (topic, value) in values {
             guard let topic = try? TopicName("$SYS/broker/\(topic)") else { continue }
             broker.publishStatus(
                 ServerMessage(topic: topic, payload: ByteBuffer(string: value), retain: true), at: now)

@@ -15,12 +15,15 @@ struct SystemTopics: Sendable {
     }
 
     /// Topics behind `$SYS/broker/` with their values, as far as those have changed since the last time.
+    ///
+    /// - Parameter isStoreWell: whether the store can write; nil: there is none.
     mutating func update(
-        _ statistics: ServerStatistics, connections: Int, at now: NIODeadline
+        _ statistics: ServerStatistics, connections: Int, isStoreWell: Bool? = nil, at now: NIODeadline
     ) -> [(topic: String, value: String)] {
         let seconds = Double((now - last).nanoseconds) / 1e9
         last = now
         var current = counters(statistics, at: now)
+        if let isStoreWell { current.append(("store/state", isStoreWell ? "on disk" : "in memory only")) }
         for (name, total) in Self.rates(statistics, connections: connections) {
             loads[name, default: LoadAverages()].update(total: total, after: seconds)
             guard let load = loads[name] else { continue }

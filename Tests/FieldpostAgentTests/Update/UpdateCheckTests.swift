@@ -203,7 +203,7 @@ private final class ListeningSocket {
         for part in [
             #""name":"fieldpost","version":"\#(FieldpostVersion.string)""#, #""mqtt":["5.0","3.1.1"]"#,
             #""queue":{"writes":2,"readable_from":1,"reads":[1,2]}"#,
-            #""store":{"writes":1,"readable_from":1,"reads":[1]}"#, #""openssl":"3."#, #""sqlite":"3."#,
+            #""store":{"writes":2,"readable_from":1,"reads":[1,2]}"#, #""openssl":"3."#, #""sqlite":"3."#,
             #""static":false"#,
         ] { #expect(lines.first?.contains(part) == true, "\(lines)") }
     }

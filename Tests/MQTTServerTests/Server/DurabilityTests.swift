@@ -166,13 +166,22 @@ import Testing
 
     @Test func `a store that fails is told of, and asked again`() async throws {
         let store = FailingStore()
-        try await withServer(configuration(), store: store) { server in
+        var configuration = configuration()
+        configuration.systemInterval = .milliseconds(20)
+        try await withServer(configuration, store: store) { server in
+            func state() async throws -> [String] {
+                await server.retainedMessages(matching: try TopicFilter("$SYS/broker/store/state")).map {
+                    String(buffer: $0.payload)
+                }
+            }
             let client = try await RawClient.connect(port: try await server.port)
             #expect(
                 try await client.connect("a") { $0.properties.sessionExpiryInterval = 60 }.reasonCode == .success)
             #expect(await server.storeFailure == "the disk is full")
+            try await eventually("word of it") { try await state() == ["in memory only"] }
             await store.mend()
             try await eventually("a store that is well") { await server.storeFailure == nil }
+            try await eventually("word of that") { try await state() == ["on disk"] }
         }
     }
 

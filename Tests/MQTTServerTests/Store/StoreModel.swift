@@ -154,13 +154,17 @@ struct ChangeGenerator {
         case 9..<11:
             make(.sessionDeleted(id))
             drop(session.queue.values.map(\.message))
-        case 11..<20: make(.subscribed(id, subscription()))
+        case 11..<20:
+            let subscription = subscription()
+            make(.subscribed(id, subscription))
+            if Bool.random(using: &random) { make(.offered(id, offer(subscription.subscription.filter))) }
         case 20..<24:
             if let filter = firstFilter(session) { make(.unsubscribed(id, filter)) }
-        case 24..<50: publish(to: sessions)
+        case 24..<48: publish(to: sessions)
+        case 48..<50:
+            if let entry = pick(session.queue.values.filter(\.isUnsent)) { make(.sent(id, sequence: entry.sequence)) }
         case 50..<56:
             if let entry = pick(session.queue.values.filter { !$0.isReleased }) {
-                if entry.isUnsent { make(.sent(id, sequence: entry.sequence)) }
                 make(.released(id, sequence: entry.sequence))
             }
         case 56..<78:
@@ -170,12 +174,10 @@ struct ChangeGenerator {
             }
         case 78..<84: make(.received(id, PacketIdentifier(rawValue: .random(in: 1...40, using: &random)) ?? .first))
         case 96..<98:
-            if let filter = firstFilter(session) {
-                let last = ["", "é", "e\u{301}", "a/b"].randomElement(using: &random) ?? ""
-                make(.offered(id, StoredOffer(filter: filter, last: last, below: .random(in: 1...99, using: &random))))
+            let other = sessions.first { model.sessions[$0]?.offers.isEmpty == false }
+            if let other, let filter = model.sessions[other]?.offers.keys.min(by: Self.precedes) {
+                make(.offerEnded(other, filter))
             }
-        case 98..<99:
-            if let filter = firstFilter(session), session.offers[filter] != nil { make(.offerEnded(id, filter)) }
         case 84..<88: if let one = session.received.min() { make(.receivedReleased(id, one)) }
         case 88..<93:
             if let topic = model.retained.keys.min(by: { $0.string.utf8.lexicographicallyPrecedes($1.string.utf8) }),
@@ -190,7 +192,16 @@ struct ChangeGenerator {
     }
 
     private func firstFilter(_ session: StoreModel.Session) -> TopicFilter? {
-        session.subscriptions.keys.min { $0.string.utf8.lexicographicallyPrecedes($1.string.utf8) }
+        session.subscriptions.keys.min(by: Self.precedes)
+    }
+
+    private static func precedes(_ one: TopicFilter, _ other: TopicFilter) -> Bool {
+        one.string.utf8.lexicographicallyPrecedes(other.string.utf8)
+    }
+
+    private mutating func offer(_ filter: TopicFilter) -> StoredOffer {
+        let last = ["", "é", "e\u{301}", "a/b"].randomElement(using: &random) ?? ""
+        return StoredOffer(filter: filter, last: last, below: .random(in: 1...99, using: &random))
     }
 
     private mutating func pick(_ entries: [StoredEntry]) -> StoredEntry? {
