@@ -90,6 +90,7 @@ public actor Agent {
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
+        await drainInlets()
         let working: [Task<Void, Never>] = [reading, guarding, following]
         center?.queue.close()
         for task in working { task.cancel() }
@@ -183,6 +184,20 @@ public actor Agent {
     }
 
     // MARK: Reading
+
+    /// What devices have said over MQTT was acknowledged, and goes into the queue; what they say from now on is left to
+    /// the broker.
+    private func drainInlets() async {
+        let inlets = configuration.sensors.compactMap { ($0.source?.driver as? MQTTDriver)?.inlet }
+        guard !inlets.isEmpty else { return }
+        for inlet in inlets { inlet.seal() }
+        let left = await withTaskGroup(of: Int.self) { tasks in
+            for inlet in inlets { tasks.addTask { await inlet.drain(within: Grace.messages) } }
+            return await tasks.reduce(0, +)
+        }
+        guard left > 0 else { return }
+        logger.warning("messages for sensors are lost: stopping may not wait for them", metadata: ["messages": "\(left)"])
+    }
 
     private func read(_ runner: SensorRunner, into processing: Processing, _ assembly: Assembly) async {
         let units = Dictionary(

@@ -39,7 +39,8 @@ public import Units
 /// - `stale_after`: on the grid that `every` gives, the last values are given once more, and are stale when they are
 ///   older than that; a device that has said nothing for so long since the start fails the sensor. Wants `every`.
 ///
-/// Messages arrive at QoS 1. What a broker had retained before it was asked is given as stale: nobody knows when it was
+/// Messages arrive at QoS 1. A stop first leaves to the broker what comes, and then puts what has come into the queue;
+/// what waits at the one inside, or the agent's own, comes with the next start. What a broker had retained before it was asked is given as stale: nobody knows when it was
 /// measured. Up to 1,000 messages or 1 MB wait for the sensor; what is beyond is given up, counted, and told.
 ///
 /// A filter that takes in what the agent itself publishes is refused, unless a broker elsewhere is named.
