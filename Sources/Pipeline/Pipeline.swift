@@ -46,6 +46,10 @@ public struct Pipeline: Sendable {
         var calibrations: [(channel: String?, offset: Double)] = []
         /// Why it fails.
         var failure: String?
+        /// Why some of its channels do, while others have values.
+        var failing: [String: String] = [:]
+
+        func isFailed(_ channel: String?) -> Bool { failure != nil || channel.map { failing[$0] != nil } ?? false }
     }
 
     struct Input: Sendable {
@@ -101,12 +105,22 @@ public struct Pipeline: Sendable {
         return output
     }
 
-    /// A sensor has no value. Told once for each reason, until it has one again.
-    public mutating func fail(_ sensor: String, reason: String, at now: Timestamp) -> PipelineOutput {
+    /// A sensor has no value, or one of its channels has none. Told once for each reason, until it has one again.
+    public mutating func fail(
+        _ sensor: String, channel: String? = nil, reason: String, at now: Timestamp
+    ) -> PipelineOutput {
         var output = PipelineOutput()
         notice(now)
         guard let index = indices[sensor] else {
-            output.reports.append(.failure(sensor: sensor, reason: reason, time: now))
+            output.reports.append(.failure(sensor: sensor, channel: channel, reason: reason, time: now))
+            return output
+        }
+        if let channel {
+            let isKnown = sensors[index].failing[channel] != nil
+            guard isKnown || sensors[index].failing.count < Self.maximumChannels else { return output }
+            guard sensors[index].failing.updateValue(reason, forKey: channel) != reason else { return output }
+            output.reports.append(.failure(sensor: sensor, channel: channel, reason: reason, time: now))
+            deriveAll(from: [index], now: now, &output)
             return output
         }
         if begin(failure: reason, of: index, now: now, &output) { deriveAll(from: [index], now: now, &output) }
@@ -121,8 +135,8 @@ public struct Pipeline: Sendable {
         var changed: [Int] = []
         for index in sensors.indices where !sensors[index].isPlain {
             var told: [Reading] = []
-            let isFailed = sensors[index].failure != nil
             for channel in sensors[index].channels.indices {
+                let isFailed = sensors[index].isFailed(sensors[index].channels[channel].channel)
                 if let settled = sensors[index].channels[channel].settle(at: now) {
                     output.values.append(settled)
                     told += sensors[index].channels[channel].report(settled, now: now)
@@ -159,6 +173,12 @@ public struct Pipeline: Sendable {
         if sensors[index].failure != nil {
             sensors[index].failure = nil
             for channel in sensors[index].channels.indices { sensors[index].channels[channel].forgetReports() }
+        }
+        if !sensors[index].failing.isEmpty {
+            for name in readings.compactMap(\.channel) where sensors[index].failing.removeValue(forKey: name) != nil {
+                guard let channel = sensors[index].channels.firstIndex(where: { $0.channel == name }) else { continue }
+                sensors[index].channels[channel].forgetReports()
+            }
         }
         if sensors[index].isPlain, sensors[index].dependents.isEmpty, sensors[index].calibrations.isEmpty {
             output.values += readings
@@ -203,6 +223,7 @@ public struct Pipeline: Sendable {
     ) -> Bool {
         let isNew = sensors[index].failure != reason
         sensors[index].failure = reason
+        sensors[index].failing = [:]
         if isNew {
             output.reports.append(.failure(sensor: sensors[index].settings.name, reason: reason, time: now))
         }
@@ -255,6 +276,9 @@ public struct Pipeline: Sendable {
             guard let input else { return .waits }
             let name = reference.text
             if let failure = sensors[input.sensor].failure { return .fails("input \(name) fails: \(failure)") }
+            if let failure = input.channel.flatMap({ sensors[input.sensor].failing[$0] }) {
+                return .fails("input \(name) fails: \(failure)")
+            }
             guard let reading = newest(of: input) else {
                 guard let problem = missing(input) else { return .waits }
                 return .fails("input \(name) has no value: \(problem)")
@@ -314,9 +338,10 @@ public struct Pipeline: Sendable {
     // MARK: Time
 
     private func nextDue(of index: Int) -> Timestamp? {
-        let isFailed = sensors[index].failure != nil
         var due = expiry(of: index)
-        for channel in sensors[index].channels { due = earliest(due, channel.due(isFailed: isFailed)) }
+        for channel in sensors[index].channels {
+            due = earliest(due, channel.due(isFailed: sensors[index].isFailed(channel.channel)))
+        }
         return due
     }
 

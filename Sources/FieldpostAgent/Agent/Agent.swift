@@ -196,7 +196,8 @@ public actor Agent {
             return await tasks.reduce(0, +)
         }
         guard left > 0 else { return }
-        logger.warning("messages for sensors are lost: stopping may not wait for them", metadata: ["messages": "\(left)"])
+        logger.warning(
+            "messages for sensors are lost: stopping may not wait for them", metadata: ["messages": "\(left)"])
     }
 
     private func read(_ runner: SensorRunner, into processing: Processing, _ assembly: Assembly) async {
@@ -217,6 +218,10 @@ public actor Agent {
                 await assembly.set(sensor, failing: "\(error)")
                 // Where some channels fail the others go on to say what they measure.
                 if error.measured.isEmpty { await processing.fail(sensor, reason: "\(error)") }
+            case .channelsFailed(let sensor, let reasons):
+                for (channel, reason) in reasons.sorted(by: { $0.key < $1.key }) {
+                    await processing.fail(sensor, channel: channel, reason: reason)
+                }
             case .recovered(let sensor, let failures, let time):
                 log.recovered(sensor, failures, time)
                 await assembly.set(sensor, failing: nil)

@@ -68,10 +68,11 @@ actor Processing {
         await hand(over: judged(pipeline.accept(readings, at: now)))
     }
 
-    func fail(_ sensor: String, reason: String, at now: Timestamp = .now()) async {
-        var reports = judged(pipeline.fail(sensor, reason: reason, at: now))
+    /// - Parameter channel: nil: the whole sensor has no value.
+    func fail(_ sensor: String, channel: String? = nil, reason: String, at now: Timestamp = .now()) async {
+        var reports = judged(pipeline.fail(sensor, channel: channel, reason: reason, at: now))
         // The pipeline tells it once; after a restart an alarm has to hear that it still is so.
-        reports += alarms.fail(sensor: sensor, reason: reason, at: now).map(Report.alarm)
+        reports += alarms.fail(sensor: sensor, channel: channel, reason: reason, at: now).map(Report.alarm)
         await hand(over: reports)
     }
 
@@ -80,8 +81,8 @@ actor Processing {
         for value in output.values { remember(value) }
         var reports = output.reports
         for report in output.reports {
-            guard case .failure(let sensor, let reason, let time) = report else { continue }
-            reports += alarms.fail(sensor: sensor, reason: reason, at: time).map(Report.alarm)
+            guard case .failure(let sensor, let channel, let reason, let time) = report else { continue }
+            reports += alarms.fail(sensor: sensor, channel: channel, reason: reason, at: time).map(Report.alarm)
         }
         return reports + alarms.accept(output.values).map(Report.alarm)
     }

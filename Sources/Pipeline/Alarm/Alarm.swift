@@ -16,6 +16,8 @@ public struct Alarm: Sendable {
     public let rule: AlarmRule
     /// Why its sensor has no value; nil while it has one, and before anything is known.
     public private(set) var failure: String?
+    /// Of a rule for all channels, those that have no value while others have.
+    private var failing: Set<String> = []
 
     /// How often what ``report`` says has changed.
     private(set) var changes = 0
@@ -104,7 +106,9 @@ public struct Alarm: Sendable {
         case .stale(let reason): return fail(reason: reason, at: reading.time)
         case .outOfRange: return nil
         }
-        guard let holds = rule.condition.holds(reading.value, isActive: isActive) else { return nil }
+        if let channel = reading.channel { failing.remove(channel) }
+        guard let isMet = rule.condition.holds(reading.value, isActive: isActive) else { return nil }
+        let holds = isMet || !failing.isEmpty
         let now = reading.time.bounded
         failure = nil
         latest = (reading.value, reading.unit)
@@ -112,8 +116,17 @@ public struct Alarm: Sendable {
         return isKnown ? nil : changed(reading.value, reading.unit, at: now)
     }
 
-    /// Takes that its sensor has no value.
-    public mutating func fail(reason: String, at time: Timestamp) -> AlarmReport? {
+    /// Takes that its sensor has no value, or one channel of it; those of other channels do not matter.
+    public mutating func fail(channel: String? = nil, reason: String, at time: Timestamp) -> AlarmReport? {
+        if let channel, rule.channel == nil {
+            // The other channels' values neither hide it, nor are they unknown.
+            guard rule.condition.includesFailure, failing.count < Pipeline.maximumChannels else { return nil }
+            failing.insert(channel)
+        } else if let channel, rule.channel != channel {
+            return nil
+        } else {
+            failing = []
+        }
         failure = reason
         latest = nil
         guard rule.condition.includesFailure else {

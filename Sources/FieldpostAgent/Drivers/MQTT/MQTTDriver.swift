@@ -147,14 +147,19 @@ public struct MQTTDriver: EventDriver {
         var measured: [Measurement] = []
         var failure: SensorError?
         var failures = 0
+        var failing: [String: String] = [:]
         for message in content.messages {
+            let good: [Measurement]
             do {
-                measured += try measurements(of: message)
+                good = try measurements(of: message)
             } catch {
                 failures += 1
                 failure = failure ?? error
-                measured += error.measured
+                failing.merge(error.failing) { _, last in last }
+                good = error.measured
             }
+            for channel in good.compactMap(\.channel) { failing[channel] = nil }
+            measured += good
         }
         if content.dropped > 0 {
             failure = SensorError(
@@ -165,6 +170,7 @@ public struct MQTTDriver: EventDriver {
         }
         guard var error = failure ?? content.trouble else { return measured }
         error.measured = measured
+        error.failing = failing
         throw error
     }
 
@@ -211,6 +217,11 @@ public struct MQTTDriver: EventDriver {
         for measurement in named { remember(measurement, at: message.time) }
         guard var failure else { return named }
         failure.measured = named
+        if let prefix {
+            let named = failure.failing.map { ("\(prefix).\($0.key)", $0.value) }
+            failure.failing = Dictionary(named) { first, _ in first }
+            if failure.failing.isEmpty, failure.measured.isEmpty { failure.failing = [prefix: "\(failure)"] }
+        }
         throw failure
     }
 
