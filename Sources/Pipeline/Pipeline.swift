@@ -64,6 +64,9 @@ public struct Pipeline: Sendable {
     /// Readings of channels beyond the limit.
     public private(set) var dropped: UInt64 = 0
 
+    /// Offsets that were set for what the sensor was configured to be then.
+    public internal(set) var forgotten: [Calibration] = []
+
     /// When ``advance(to:)`` may have something to do; nil if never. It may be earlier than needed.
     public private(set) var due: Timestamp?
 
@@ -120,7 +123,12 @@ public struct Pipeline: Sendable {
             guard isKnown || sensors[index].failing.count < Self.maximumChannels else { return output }
             guard sensors[index].failing.updateValue(reason, forKey: channel) != reason else { return output }
             output.reports.append(.failure(sensor: sensor, channel: channel, reason: reason, time: now))
-            deriveAll(from: [index], now: now, &output)
+            var changed: [Int] = []
+            for dependent in sensors[index].dependents
+            where sensors[dependent].inputs.contains(where: { $0?.sensor == index && $0?.channel == channel }) {
+                if derive(dependent, now: now, &output) { changed.append(dependent) }
+            }
+            deriveAll(from: changed, now: now, &output)
             return output
         }
         if begin(failure: reason, of: index, now: now, &output) { deriveAll(from: [index], now: now, &output) }

@@ -29,7 +29,8 @@ import Units
             try sensor("a", ["expression": "p.a"]),
         ])
         func pair(_ a: Double, _ n: Double?, _ seconds: Double) -> [Reading] {
-            [number(a, at(seconds), of: "p", channel: "a")] + (n.map { [number($0, at(seconds), of: "p", channel: "n")] } ?? [])
+            [number(a, at(seconds), of: "p", channel: "a")]
+                + (n.map { [number($0, at(seconds), of: "p", channel: "n")] } ?? [])
         }
         _ = pipeline.accept(pair(1, 95, 0), at: at(0))
         #expect(
@@ -44,10 +45,8 @@ import Units
         #expect(pipeline.accept(pair(4, 95, 14), at: at(14)).told.contains("sum 99.0"))
         // Also where it has never had a value.
         var young = Pipeline(sensors: [try sensor("p"), try sensor("sum", ["expression": "p.a + p.n"])])
-        #expect(
-            young.fail("p", channel: "n", reason: "unplugged", at: at(0)).told == [
-                "p.n fails: unplugged", "sum fails: input p.n fails: unplugged",
-            ])
+        #expect(young.fail("p", channel: "n", reason: "unplugged", at: at(0)).told == ["p.n fails: unplugged"])
+        #expect(young.accept(pair(1, nil, 0), at: at(0)).told == ["p.a 1.0", "sum fails: input p.n fails: unplugged"])
     }
 
     @Test func `Derived ones are worked out in order, once, however they hang together`() throws {

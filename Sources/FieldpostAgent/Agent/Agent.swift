@@ -152,7 +152,9 @@ public actor Agent {
             configuration.sensors.map { sensor in
                 (
                     sensor.name,
-                    CommandCenter.SensorFacts(isDerived: sensor.source == nil, isOutput: sensor.isOutput)
+                    CommandCenter.SensorFacts(
+                        isDerived: sensor.source == nil, isOutput: sensor.isOutput,
+                        isRate: sensor.processing.isRate)
                 )
             }, uniquingKeysWith: { first, _ in first })
         let world = CommandCenter.World(

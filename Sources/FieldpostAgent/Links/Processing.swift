@@ -43,6 +43,14 @@ actor Processing {
         }
         self.state = state
         self.logger = logger
+        for calibration in pipeline.forgotten {
+            logger.notice(
+                "a calibration is forgotten: the sensor is not configured as it was then; calibrate it again",
+                metadata: [
+                    "sensor": "\(calibration.sensor)", "channel": "\(calibration.channel ?? "")",
+                    "offset": "\(calibration.offset)",
+                ])
+        }
     }
 
     /// Tells the alarms' states that an earlier run has left, so that what is retained of them is right, and clears those
