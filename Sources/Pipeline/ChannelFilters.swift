@@ -50,9 +50,7 @@ struct ChannelFilters: Sendable {
     }
 
     /// Why there is no rate.
-    var refusal: String? {
-        refused?.reason.map { reason in channel.map { "\($0): \(reason)" } ?? reason }
-    }
+    var refusal: String? { refused?.reason }
 
     private mutating func changed(_ reading: Reading, _ settings: FilterSettings, now: Timestamp) -> Reading? {
         var reading = reading

@@ -45,6 +45,8 @@ public struct PipelineSensor: Sendable, Hashable {
     public var filters: FilterSettings
     /// Nil for one with a driver.
     public var derived: DerivedSensor?
+    /// Whether its values are how fast something changes.
+    public var isRate: Bool { filters.rate != nil }
 
     public init(name: String, filters: FilterSettings = FilterSettings(), derived: DerivedSensor? = nil) {
         self.name = name

@@ -9,7 +9,10 @@ extension Pipeline {
             indices.sorted { $0.key < $1.key }.compactMap { name, index in
                 let sensor = self.sensors[index]
                 let calibrations = sensor.calibrations.map {
-                    JSON.members(["channel": $0.channel.map(JSON.string), "offset": .number($0.offset)]) ?? .null
+                    JSON.members([
+                        "channel": $0.channel.map(JSON.string), "offset": .number($0.offset),
+                        "of": .string(calibrationFingerprint(of: index)),
+                    ]) ?? .null
                 }
                 let state = JSON.members([
                     "failure": (sensor.failure ?? sensor.formerFailure).map { .string(String($0.prefix(500))) },
@@ -28,6 +31,11 @@ extension Pipeline {
             guard let index = indices[member.name], sensors[index].channels.isEmpty else { continue }
             for calibration in member.value["calibrations"]?.array ?? [] {
                 guard let offset = calibration["offset"]?.finite else { continue }
+                if let kept = calibration["of"]?.string, kept != calibrationFingerprint(of: index) {
+                    let channel = calibration["channel"]?.string
+                    forgotten.append(Calibration(sensor: member.name, channel: channel, offset: offset))
+                    continue
+                }
                 calibrate(member.name, channel: calibration["channel"]?.string, by: offset)
             }
             guard member.value["of"]?.string == fingerprint(of: index) else { continue }
@@ -38,6 +46,13 @@ extension Pipeline {
                 sensors[index].channels[channel].restore(stored)
             }
         }
+    }
+
+    /// Of what an offset is in terms of.
+    private func calibrationFingerprint(of index: Int) -> String {
+        let (filters, derived) = (sensors[index].settings.filters, sensors[index].settings.derived)
+        return "\(filters.scale.factor) \(filters.scale.offset) \(filters.convert.map(\.name)) \(filters.rate != nil) "
+            + "\(derived?.expression.text ?? "") \(derived?.unit ?? "")"
     }
 
     private func fingerprint(of index: Int) -> String {

@@ -12,11 +12,14 @@ public struct PipelineOutput: Sendable, Hashable {
 
     public struct Failure: Sendable, Hashable {
         public var sensor: String
+        /// Nil for the whole sensor.
+        public var channel: String?
         public var reason: String
         public var time: Timestamp
 
-        public init(sensor: String, reason: String, time: Timestamp) {
+        public init(sensor: String, channel: String? = nil, reason: String, time: Timestamp) {
             self.sensor = sensor
+            self.channel = channel
             self.reason = reason
             self.time = time
         }
@@ -64,6 +67,10 @@ public struct Pipeline: Sendable {
         /// Why it failed when the last run ended, which uplinks need not hear twice; nil as soon as it is known what it
         /// does in this one.
         var formerFailure: String?
+        /// Why some of its channels do, while others have values.
+        var failing: [String: String] = [:]
+
+        func isFailed(_ channel: String?) -> Bool { failure != nil || channel.map { failing[$0] != nil } ?? false }
     }
 
     struct Input: Sendable {
@@ -104,6 +111,9 @@ public struct Pipeline: Sendable {
     private var began: Timestamp?
     /// Readings of channels beyond the limit.
     public private(set) var dropped: UInt64 = 0
+
+    /// Offsets that were set for what the sensor was configured to be then.
+    public internal(set) var forgotten: [Calibration] = []
 
     /// When ``advance(to:)`` may have something to do; nil if never. It may be earlier than needed.
     public private(set) var due: Timestamp?
@@ -148,13 +158,35 @@ public struct Pipeline: Sendable {
         return output
     }
 
-    /// A sensor has no value. Told once for each reason, until it has one again.
-    public mutating func fail(_ sensor: String, reason: String, at now: Timestamp) -> PipelineOutput {
+    /// A sensor has no value, or one of its channels has none. Told once for each reason, until it has one again.
+    public mutating func fail(
+        _ sensor: String, channel: String? = nil, reason: String, at now: Timestamp
+    ) -> PipelineOutput {
         var output = PipelineOutput()
         notice(now)
         guard let index = indices[sensor] else {
-            output.reports.append(.failure(sensor: sensor, reason: reason, time: now))
-            output.failures.append(.init(sensor: sensor, reason: reason, time: now))
+            output.reports.append(.failure(sensor: sensor, channel: channel, reason: reason, time: now))
+            output.failures.append(.init(sensor: sensor, channel: channel, reason: reason, time: now))
+            return output
+        }
+        if let channel {
+            // Each time: after a restart an alarm has to hear that it still is so.
+            output.failures.append(.init(sensor: sensor, channel: channel, reason: reason, time: now))
+            let isKnown = sensors[index].failing[channel] != nil
+            guard isKnown || sensors[index].failing.count < Self.maximumChannels else { return output }
+            guard sensors[index].failing.updateValue(reason, forKey: channel) != reason else { return output }
+            output.reports.append(.failure(sensor: sensor, channel: channel, reason: reason, time: now))
+            var changes = Changes()
+            if let position = sensors[index].channels.firstIndex(where: { $0.channel == channel }) {
+                changes.add([position], of: index)
+            } else {
+                // One that has never had a value.
+                for dependent in sensors[index].dependents
+                where sensors[dependent].inputs.contains(where: { $0?.sensor == index && $0?.channel == channel }) {
+                    derive(dependent, now: now, &changes, &output)
+                }
+            }
+            deriveAll(from: changes, now: now, &output)
             return output
         }
         if begin(failure: reason, of: index, now: now, &output) {
@@ -173,8 +205,8 @@ public struct Pipeline: Sendable {
         var changes = Changes()
         for index in sensors.indices where !sensors[index].isPlain {
             var told: [Reading] = []
-            let isFailed = sensors[index].failure != nil
             for channel in sensors[index].channels.indices {
+                let isFailed = sensors[index].isFailed(sensors[index].channels[channel].channel)
                 if let settled = sensors[index].channels[channel].settle(at: now) {
                     output.values.append(settled)
                     told += sensors[index].channels[channel].report(settled, now: now)
@@ -217,6 +249,12 @@ public struct Pipeline: Sendable {
             (sensors[index].failure, sensors[index].formerFailure) = (nil, nil)
             for channel in sensors[index].channels.indices { sensors[index].channels[channel].forgetReports() }
         }
+        if !sensors[index].failing.isEmpty {
+            for name in readings.compactMap(\.channel) where sensors[index].failing.removeValue(forKey: name) != nil {
+                guard let channel = sensors[index].channels.firstIndex(where: { $0.channel == name }) else { continue }
+                sensors[index].channels[channel].forgetReports()
+            }
+        }
         if sensors[index].isPlain, sensors[index].dependents.isEmpty, sensors[index].calibrations.isEmpty {
             output.values += readings
             output.reports.append(.readings(Array(readings)))
@@ -236,7 +274,9 @@ public struct Pipeline: Sendable {
             let refusal = sensors[index].channels[channel].refusal
             guard let value = sensors[index].channels[channel].filter(reading, filters, now: now) else {
                 if let reason = sensors[index].channels[channel].refusal, reason != refusal {
-                    output.reports.append(.failure(sensor: reading.sensor, reason: reason, time: reading.time))
+                    output.reports.append(
+                        .failure(
+                            sensor: reading.sensor, channel: reading.channel, reason: reason, time: reading.time))
                     if isInput { changed.insert(channel) }
                 }
                 continue
@@ -269,6 +309,7 @@ public struct Pipeline: Sendable {
         guard sensors[index].failure != reason else { return false }
         let isKnown = sensors[index].failure == nil && sensors[index].formerFailure == reason
         (sensors[index].failure, sensors[index].formerFailure) = (reason, nil)
+        sensors[index].failing = [:]
         let name = sensors[index].settings.name
         if !isKnown { output.reports.append(.failure(sensor: name, reason: reason, time: now)) }
         output.failures.append(.init(sensor: name, reason: reason, time: now))
@@ -326,6 +367,9 @@ public struct Pipeline: Sendable {
             guard let input else { return .waits }
             let name = reference.text
             if let failure = sensors[input.sensor].failure { return .fails("input \(name) fails: \(failure)") }
+            if let failure = input.channel.flatMap({ sensors[input.sensor].failing[$0] }) {
+                return .fails("input \(name) fails: \(failure)")
+            }
             if let refusal = position(of: input).flatMap({ sensors[input.sensor].channels[$0].refusal }) {
                 return .fails("input \(name) has no value: \(refusal)")
             }
@@ -401,9 +445,10 @@ public struct Pipeline: Sendable {
     // MARK: Time
 
     private func nextDue(of index: Int) -> Timestamp? {
-        let isFailed = sensors[index].failure != nil
         var due = expiry(of: index)
-        for channel in sensors[index].channels { due = earliest(due, channel.due(isFailed: isFailed)) }
+        for channel in sensors[index].channels {
+            due = earliest(due, channel.due(isFailed: sensors[index].isFailed(channel.channel)))
+        }
         return due
     }
 

@@ -5,8 +5,8 @@ public import Units
 public enum Report: Sendable, Hashable {
     /// Values of one sensor that were taken together, at least one.
     case readings([Reading])
-    /// A sensor has begun to have no value.
-    case failure(sensor: String, reason: String, time: Timestamp)
+    /// A sensor, or one channel of it, has begun to have no value.
+    case failure(sensor: String, channel: String? = nil, reason: String, time: Timestamp)
     /// An alarm's state has changed.
     case alarm(AlarmReport)
 }

@@ -7,7 +7,7 @@ public struct PipelineFinding: Sendable, Hashable {
 }
 
 extension Pipeline {
-    /// What is wrong with the derived sensors among these: unknown names, and circles. No sensor's channels are known
+    /// What is wrong with the derived sensors among these: unknown names, none at all, and circles. No sensor's channels are known
     /// before it is read.
     public static func check(_ sensors: [PipelineSensor]) -> [PipelineFinding] { SensorGraph(sensors).findings }
 
@@ -61,6 +61,12 @@ struct SensorGraph {
 
     private mutating func resolve(_ sensor: PipelineSensor, among sensors: [PipelineSensor]) -> [Pipeline.Input?] {
         guard let expression = sensor.derived?.expression else { return [] }
+        if expression.references.isEmpty {
+            findings.append(
+                PipelineFinding(
+                    sensor: sensor.name, message: "names no sensor: it would never be worked out",
+                    mend: "write the name of at least one into it"))
+        }
         return expression.references.map { reference in
             // The longest beginning that is a sensor's name, since these may have dots.
             for count in stride(from: reference.parts.count, to: 0, by: -1) {

@@ -163,7 +163,13 @@ public struct CommandText: Sendable, Hashable {
         case .reload: return .reload
         case .run:
             let program = try required("program")
-            let given = arguments["arguments"]?.array ?? []
+            let given: [JSON]
+            switch arguments["arguments"] {
+            case nil, .null: given = []
+            case .array(let array): given = array
+            case .some(let value):
+                throw CommandError(.malformed, "\"arguments\" is \(value.kind); an array of strings is wanted")
+            }
             var words: [String] = []
             for argument in given {
                 guard let word = argument.string else {

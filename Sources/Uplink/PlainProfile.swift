@@ -16,7 +16,7 @@ public import Units
 ///
 ///     {"time":"…","value":4.1,"unit":"m","quality":"out of range","reason":"…"}
 ///
-/// and a sensor that has begun to fail says, under its topic, that it has no value and why:
+/// and a sensor, or a channel of one, that has begun to fail says, under its topic, that it has no value and why:
 ///
 ///     {"time":"…","value":null,"quality":"sensor error","reason":"/sys/… gave no answer from its device …"}
 ///
@@ -55,9 +55,9 @@ public struct PlainProfile: Profile {
             try readings.enumerated().map { index, reading in
                 try message(for: reading, by: route(of: reading.sensor), sequence: sequence + Int64(index))
             }
-        case .failure(let sensor, let reason, let time):
-            try failure(of: sensor, reason: reason, at: time, by: route(of: sensor), sequence: sequence).map { [$0] }
-                ?? []
+        case .failure(let sensor, let channel, let reason, let time):
+            try failure(of: sensor, channel, reason: reason, at: time, by: route(of: sensor), sequence: sequence)
+                .map { [$0] } ?? []
         case .alarm(let alarm): [try message(for: alarm, sequence: sequence)]
         }
     }
@@ -79,10 +79,7 @@ public struct PlainProfile: Profile {
     }
 
     private func members(of reading: Reading, by route: Route, _ sequence: Int64) -> [JSON.Member] {
-        var members = Self.members(reading.time)
-        if let channel = reading.channel, !route.topic.contains(.channel) {
-            members.append(JSON.Member("channel", .string(channel)))
-        }
+        var members = Self.members(reading.time) + Self.channel(reading.channel, by: route)
         members.append(JSON.Member("value", reading.value.json))
         if let unit = reading.unit { members.append(JSON.Member("unit", .string(unit))) }
         if let reason = reading.quality.reason {
@@ -100,29 +97,34 @@ public struct PlainProfile: Profile {
     ///   - sequence: the number that the queue gives the message.
     /// - Throws: ``TopicError`` when the sensor's name makes a topic that is too long.
     public func message(
-        forFailureOf sensor: String, reason: String, at time: Timestamp, by route: Route, sequence: Int64
+        forFailureOf sensor: String, channel: String? = nil, reason: String, at time: Timestamp, by route: Route,
+        sequence: Int64
     ) throws(TopicError) -> Message {
         let members =
-            Self.members(time) + [
+            Self.members(time) + Self.channel(channel, by: route) + [
                 JSON.Member("value", .null), JSON.Member("quality", .string(Self.failing)),
                 JSON.Member("reason", .string(reason)),
             ]
         let text = JSON.object(members + Self.sequence(sequence, by: route)).text
-        return try message(text, sensor, nil, by: route)
+        return try message(text, sensor, channel, by: route)
     }
 
     /// Who reads bare numbers would take an empty payload for one, and a broker for the wish to forget what it retains:
     /// so those are told nothing. The status names sensors that fail whatever their format is.
     private func failure(
-        of sensor: String, reason: String, at time: Timestamp, by route: Route, sequence: Int64
+        of sensor: String, _ channel: String?, reason: String, at time: Timestamp, by route: Route, sequence: Int64
     ) throws(TopicError) -> Message? {
         switch route.format {
-        case .json: return try message(forFailureOf: sensor, reason: reason, at: time, by: route, sequence: sequence)
+        case .json:
+            return try message(
+                forFailureOf: sensor, channel: channel, reason: reason, at: time, by: route, sequence: sequence)
         case .number: return nil
         case .template(let template):
-            guard let text = template.textForFailure(of: sensor, at: time, device: device, quality: Self.failing)
+            guard
+                let text = template.textForFailure(
+                    of: sensor, channel: channel, at: time, device: device, quality: Self.failing)
             else { return nil }
-            return try message(text, sensor, nil, by: route)
+            return try message(text, sensor, channel, by: route)
         }
     }
 
@@ -156,6 +158,12 @@ public struct PlainProfile: Profile {
     private static func members(_ time: Timestamp) -> [JSON.Member] {
         let members = [JSON.Member("time", .string(time.iso8601))]
         return time.isPlausible ? members : members + [JSON.Member("clock", "unsynced")]
+    }
+
+    /// Nothing where the topic tells channels apart.
+    private static func channel(_ channel: String?, by route: Route) -> [JSON.Member] {
+        guard let channel, !route.topic.contains(.channel) else { return [] }
+        return [JSON.Member("channel", .string(channel))]
     }
 
     private static func sequence(_ sequence: Int64, by route: Route) -> [JSON.Member] {

@@ -37,7 +37,7 @@ extension Report {
     public var sensor: String? {
         switch self {
         case .readings(let readings): readings.first?.sensor
-        case .failure(let sensor, _, _): sensor
+        case .failure(let sensor, _, _, _): sensor
         case .alarm(let alarm): alarm.sensor
         }
     }

@@ -180,6 +180,51 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func nothingThatDevicesSayIsLostOverReloads(inside: Bool) async throws {
+        try await withMosquitto { upstream in
+            let port = inside ? try freePort() : upstream.port
+            let (agent, directory) = try await run(
+                """
+                \(inside ? "listener = [{ bind = \"127.0.0.1\", port = \(port) }]" : "")
+                [device]
+                id = "gateway"
+                [broker]
+                servers = ["mqtt://127.0.0.1:\(upstream.port)"]
+                [[sensor]]
+                name = "meter"
+                driver = "mqtt"
+                subscribe = "meter/count"
+                """)
+            let watcher = try await MosquittoSub.start(
+                port: upstream.port, ["fieldpost/gateway/meter"], qos: 1, extra: ["-i", "watcher"])
+            try await publish("-1", to: "meter/count", port: port, until: watcher, shows: #""value":-1}"#)
+            // A device that waits for no answer before it says the next.
+            let device = try await Program.start(
+                "/bin/sh",
+                [
+                    "-c",
+                    """
+                    i=0; while [ $i -lt 900 ]; do echo $i; i=$((i+1)); sleep 0.004; done |
+                    \(try systemProgram("mosquitto_pub")) -p \(port) -q 1 -t meter/count -i meter -l
+                    """,
+                ])
+            for reload in 1...5 {
+                try await watcher.wait(for: "more") { $0.contains { $0.hasSuffix(#""value":\#(reload * 150)}"#) } }
+                agent.send(SIGHUP)
+                try await agent.errors.wait(for: "the reload") { $0.count { $0.contains("started: ") } > reload }
+            }
+            #expect(try await device.wait(timeout: .seconds(60)) == .exited(0))
+            try await publish("-2", to: "meter/count", port: port, until: watcher, shows: #""value":-2}"#)
+            let lines = await watcher.received.lines
+            let lost = (0..<900).filter { number in !lines.contains { $0.hasSuffix("\"value\":\(number)}") } }
+            #expect(lost.isEmpty)
+            await watcher.kill()
+            try await stop(agent)
+            withExtendedLifetime(directory) {}
+        }
+    }
+
     @Test func whatTheAgentItselfSaysIsNoSensor() async throws {
         let directory = try TemporaryDirectory()
         let file = try directory.write(

@@ -57,6 +57,84 @@ import Testing
         try await runProgram(Program.built("well-agent"), arguments)
     }
 
+    /// A channel of a program that speaks JSON, of a plugin, and of a file.
+    @Test func aChannelThatFailsIsToldOfAndTheOthersGoOn() async throws {
+        let directory = try TemporaryDirectory()
+        let port = try freePort()
+        let plugin = try directory.write(
+            #"""
+            #!/usr/bin/python3
+            import sys, json
+            n = 0
+            for line in sys.stdin:
+                q = json.loads(line); t = q["type"]
+                r = {"type": t, "id": q["id"]}
+                if t == "describe": r["protocol"] = 1
+                elif t == "read":
+                    n += 1
+                    r["readings"] = [{"channel": "a", "value": n}, {"channel": "n", "value": 95} if n < 4 else {"channel": "n", "value": None, "reason": "probe unplugged"}]
+                print(json.dumps(r), flush=True)
+
+            """#, to: "plugin")
+        let state = try directory.write(#"{"a": 1, "n": 95}"#, to: "state")
+        let file = try directory.write(
+            """
+            listener = [{ bind = "127.0.0.1", port = \(port) }]
+            [device]
+            id = "hut"
+            [[sensor]]
+            name = "p"
+            driver = "plugin"
+            command = ["/usr/bin/env", "python3", "\(plugin)"]
+            every = "200ms"
+            [[sensor]]
+            name = "e"
+            driver = "exec"
+            command = ["/bin/cat", "\(state)"]
+            format = "json"
+            channels = { a = "a", n = "n" }
+            every = "200ms"
+            [[sensor]]
+            name = "sum"
+            expression = "p.a + p.n"
+            [[alarm]]
+            name = "lost"
+            sensor = "p"
+            channel = "n"
+            on_failure = true
+            [[alarm]]
+            name = "unknown"
+            sensor = "sum"
+            on_failure = true
+            """, to: "hut.toml")
+        let agent = try await Program.start(Program.built("fieldpost"), ["run", "--config", file])
+        try await agent.errors.line(containing: "started: ")
+        let watcher = try await MosquittoSub.start(port: port, ["fieldpost/hut/#"], extra: ["-i", "watcher"])
+        try await watcher.wait(for: "the values of e") { $0.contains { $0.hasPrefix("fieldpost/hut/e ") } }
+        _ = try directory.write(#"{"a": 2}"#, to: "state")
+        try await watcher.wait(for: "the failures") { lines in
+            func has(_ topic: String, _ parts: String...) -> Bool {
+                lines.contains { line in
+                    line.hasPrefix("fieldpost/hut/\(topic) ") && parts.allSatisfy { line.contains($0) }
+                }
+            }
+            return has("p", #""channel":"n","value":null,"quality":"sensor error""#, "probe unplugged")
+                && has("e", #""channel":"n","value":null,"quality":"sensor error""#, "said nothing at n")
+                && has("sum", #""value":null,"quality":"sensor error","reason":"input p.n fails: "#)
+                && has("alarm/lost", #""state":"raised""#) && has("alarm/unknown", #""state":"raised""#)
+                && has("e", #""channel":"a","value":2"#)
+        }
+        let count = await watcher.received.lines.count
+        try await watcher.wait(for: "the others go on") { lines in
+            lines.dropFirst(count).count { $0.hasPrefix("fieldpost/hut/p ") && $0.contains(#""channel":"a""#) } > 3
+        }
+        #expect(
+            await !watcher.received.lines.dropFirst(count).contains { $0.contains(#"/sum "#) || $0.contains("null") })
+        await watcher.kill()
+        agent.send(SIGINT)
+        #expect(try await agent.wait() == .exited(0))
+    }
+
     @Test func aProgramOfOnesOwnIsAWholeAgentWithOneDriverMore() async throws {
         let directory = try TemporaryDirectory()
         let depth = try directory.write("250\n", to: "depth")

@@ -22,6 +22,36 @@ import Units
         #expect(output.values.last?.time == at(5))
     }
 
+    @Test func `A channel that fails fails what is derived from it, and no other`() throws {
+        var pipeline = Pipeline(sensors: [
+            try sensor("p", ["report": ["change": 1, "silence": "10s"]]),
+            try sensor("sum", ["expression": "p.a + p.n"]),
+            try sensor("a", ["expression": "p.a"]),
+        ])
+        func pair(_ a: Double, _ n: Double?, _ seconds: Double) -> [Reading] {
+            [number(a, at(seconds), of: "p", channel: "a")]
+                + (n.map { [number($0, at(seconds), of: "p", channel: "n")] } ?? [])
+        }
+        _ = pipeline.accept(pair(1, 95, 0), at: at(0))
+        #expect(
+            pipeline.fail("p", channel: "n", reason: "unplugged", at: at(1)).told == [
+                "p.n fails: unplugged", "sum fails: input p.n fails: unplugged",
+            ])
+        #expect(pipeline.accept(pair(3, nil, 1), at: at(1)).told == ["p.a 3.0", "a 3.0"])
+        // It is told once, and its last value not at all.
+        #expect(pipeline.fail("p", channel: "n", reason: "unplugged", at: at(2)).told == [])
+        #expect(pipeline.advance(to: at(12)).told == ["p.a 3.0"])
+        #expect(pipeline.accept(pair(3, 95, 13), at: at(13)).told.contains("p.n 95.0"))
+        #expect(pipeline.accept(pair(4, 95, 14), at: at(14)).told.contains("sum 99.0"))
+        // Also where it has never had a value.
+        var young = Pipeline(sensors: [try sensor("p"), try sensor("sum", ["expression": "p.a + p.n"])])
+        #expect(
+            young.fail("p", channel: "n", reason: "unplugged", at: at(0)).told == [
+                "p.n fails: unplugged", "sum fails: input p.n fails: unplugged",
+            ])
+        #expect(young.accept(pair(1, nil, 0), at: at(0)).told == ["p.a 1.0"])
+    }
+
     @Test func `Derived ones are worked out in order, once, however they hang together`() throws {
         var pipeline = Pipeline(sensors: [
             try sensor("d", ["expression": "b + c"]), try sensor("c", ["expression": "a + b"]),

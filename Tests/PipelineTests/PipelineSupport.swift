@@ -103,7 +103,8 @@ extension PipelineOutput {
         reports.flatMap { report -> [String] in
             switch report {
             case .readings(let readings): readings.map(\.text)
-            case .failure(let sensor, let reason, _): ["\(sensor) fails: \(reason)"]
+            case .failure(let sensor, let channel, let reason, _):
+                ["\(sensor)\(channel.map { ".\($0)" } ?? "") fails: \(reason)"]
             case .alarm: []
             }
         }

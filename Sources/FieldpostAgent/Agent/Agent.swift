@@ -90,6 +90,7 @@ public actor Agent {
         let reason = await stopped()
 
         logger.info("stopping", metadata: ["reason": "\(reason.rawValue)"])
+        await drainInlets()
         let working: [Task<Void, Never>] = [reading, guarding, following]
         center?.queue.close()
         for task in working { task.cancel() }
@@ -151,7 +152,9 @@ public actor Agent {
             configuration.sensors.map { sensor in
                 (
                     sensor.name,
-                    CommandCenter.SensorFacts(isDerived: sensor.source == nil, isOutput: sensor.isOutput)
+                    CommandCenter.SensorFacts(
+                        isDerived: sensor.source == nil, isOutput: sensor.isOutput,
+                        isRate: sensor.processing.isRate)
                 )
             }, uniquingKeysWith: { first, _ in first })
         let world = CommandCenter.World(
@@ -184,6 +187,21 @@ public actor Agent {
 
     // MARK: Reading
 
+    /// What devices have said over MQTT was acknowledged, and goes into the queue; what they say from now on is left to
+    /// the broker.
+    private func drainInlets() async {
+        let inlets = configuration.sensors.compactMap { ($0.source?.driver as? MQTTDriver)?.inlet }
+        guard !inlets.isEmpty else { return }
+        for inlet in inlets { inlet.seal() }
+        let left = await withTaskGroup(of: Int.self) { tasks in
+            for inlet in inlets { tasks.addTask { await inlet.drain(within: Grace.messages) } }
+            return await tasks.reduce(0, +)
+        }
+        guard left > 0 else { return }
+        logger.warning(
+            "messages for sensors are lost: stopping may not wait for them", metadata: ["messages": "\(left)"])
+    }
+
     private func read(_ runner: SensorRunner, into processing: Processing, _ assembly: Assembly) async {
         let units = Dictionary(
             configuration.sensors.compactMap { sensor in sensor.unit.map { (sensor.name, $0) } },
@@ -202,6 +220,10 @@ public actor Agent {
                 await assembly.set(sensor, failing: "\(error)")
                 // Where some channels fail the others go on to say what they measure.
                 if error.measured.isEmpty { await processing.fail(sensor, reason: "\(error)") }
+            case .channelsFailed(let sensor, let reasons):
+                for (channel, reason) in reasons.sorted(by: { $0.key < $1.key }) {
+                    await processing.fail(sensor, channel: channel, reason: reason)
+                }
             case .recovered(let sensor, let failures, let time):
                 log.recovered(sensor, failures, time)
                 await assembly.set(sensor, failing: nil)

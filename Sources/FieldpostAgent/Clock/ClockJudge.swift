@@ -87,8 +87,8 @@ extension Report {
         case .readings(var readings):
             for index in readings.indices { readings[index].time = change(readings[index].time) }
             return .readings(readings)
-        case .failure(let sensor, let reason, let time):
-            return .failure(sensor: sensor, reason: reason, time: change(time))
+        case .failure(let sensor, let channel, let reason, let time):
+            return .failure(sensor: sensor, channel: channel, reason: reason, time: change(time))
         case .alarm(var alarm):
             alarm.time = change(alarm.time)
             alarm.raisedAt = alarm.raisedAt.map(change)

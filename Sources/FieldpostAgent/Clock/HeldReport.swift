@@ -18,9 +18,11 @@ struct HeldReport: Hashable {
         var members = [JSON.Member("boot", .string(boot))]
         switch report {
         case .readings(let readings): members.append(JSON.Member("readings", .array(readings.map(Self.json))))
-        case .failure(let sensor, let reason, let time):
+        case .failure(let sensor, let channel, let reason, let time):
+            members.append(JSON.Member("failed", .string(sensor)))
+            if let channel { members.append(JSON.Member("channel", .string(channel))) }
             members += [
-                JSON.Member("failed", .string(sensor)), JSON.Member("reason", .string(reason)),
+                JSON.Member("reason", .string(reason)),
                 JSON.Member("time", .integer(time.milliseconds)),
             ]
         case .alarm(let alarm): members.append(JSON.Member("alarm", Self.json(alarm)))
@@ -38,7 +40,9 @@ struct HeldReport: Hashable {
             guard !read.isEmpty else { return nil }
             report = .readings(read)
         } else if let sensor = json["failed"]?.string, let time = Self.time(json["time"]) {
-            report = .failure(sensor: sensor, reason: json["reason"]?.string ?? "", time: time)
+            report =
+                .failure(
+                    sensor: sensor, channel: json["channel"]?.string, reason: json["reason"]?.string ?? "", time: time)
         } else if let alarm = json["alarm"].flatMap(Self.alarm) {
             report = .alarm(alarm)
         } else {

@@ -94,13 +94,16 @@ extension AgentConfiguration {
                 entries[value.sensor]?.readings.removeAll { $0.channel == value.channel }
                 entries[value.sensor]?.readings.append(value)
             }
-            for case .failure(let sensor, let reason, _) in output.reports { entries[sensor]?.failure = reason }
+            for case .failure(let sensor, nil, let reason, _) in output.reports { entries[sensor]?.failure = reason }
         }
         for result in await SensorRunner(read.compactMap(\.source)).readOnce() {
             let readings = result.readings.map { reading in
                 var reading = reading
                 reading.unit = units[reading.sensor] ?? reading.unit
                 return reading
+            }
+            for (channel, reason) in result.error?.failing ?? [:] where !readings.isEmpty {
+                take(pipeline.fail(result.sensor, channel: channel, reason: reason, at: .now()))
             }
             if !readings.isEmpty { take(pipeline.accept(readings, at: .now())) }
             guard let error = result.error else { continue }

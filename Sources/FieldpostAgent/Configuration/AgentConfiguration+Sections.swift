@@ -93,8 +93,10 @@ extension AgentConfiguration {
         }
         let sensors = sensors
         // A sensor with an error of its own must not seem to be missing, too.
-        let isWhole = readers.count == owners.count
-        for finding in isWhole ? Pipeline.check(sensors.map(\.processing)) : [] {
+        let broken = owners.keys.filter { name in !sensors.contains { $0.name == name } }.map {
+            PipelineSensor(name: $0)
+        }
+        for finding in Pipeline.check(sensors.map(\.processing) + broken) {
             let settings = readers.first { $0.sensor.name == finding.sensor }?.settings
             settings?.problem(at: "expression", message: finding.message, mend: finding.mend)
         }

@@ -108,6 +108,13 @@ extension AgentConfiguration {
         func problem(_ uplink: Uplink, _ message: String, _ mend: String?) {
             root.problem(at: "uplink", message: "\"\(uplink.name)\" names \(message)", mend: mend)
         }
+        for alarm in alarms where names.contains(alarm.sensor) {
+            guard uplinks.allSatisfy({ $0.sensors.map { !$0.contains(alarm.sensor) } ?? false }) else { continue }
+            root.warning(
+                at: "uplink",
+                message: "nobody is told of the alarm \"\(alarm.name)\": its sensor is in no uplink's sensors",
+                mend: "write \"\(alarm.sensor)\" into the sensors of one")
+        }
         for uplink in uplinks {
             for name in (uplink.sensors ?? []).union(uplink.profile.sensors).sorted() where !names.contains(name) {
                 problem(
@@ -169,6 +176,11 @@ extension AgentConfiguration {
 }
 
 extension AgentConfiguration.Uplink.Profile {
+    /// The one that its platform prescribes.
+    fileprivate var clientID: String? {
+        if case .oneNET(let settings) = self { settings.credentials.device } else { nil }
+    }
+
     /// The sensors that it names.
     fileprivate var sensors: Set<String> {
         switch self {
@@ -271,9 +283,15 @@ struct UplinkReader {
         _ uplinks: [AgentConfiguration.Uplink], _ main: (AgentConfiguration.Broker, AgentConfiguration.Queue),
         _ root: SettingsReader
     ) {
-        var others = [(name: "[broker]", broker: main.0, queue: main.1)]
+        var others = [
+            (
+                name: "[broker]", broker: main.0, queue: main.1,
+                id: uplinks.lazy.filter { $0.broker == nil }.compactMap(\.profile.clientID).first ?? main.0.clientID
+            )
+        ]
         for uplink in uplinks {
             guard let broker = uplink.broker, let queue = uplink.queue else { continue }
+            let id = uplink.profile.clientID ?? broker.clientID
             for other in others {
                 if other.queue.path == queue.path {
                     root.problem(
@@ -281,16 +299,16 @@ struct UplinkReader {
                         mend: "give it its own, as path under [uplink.queue], or leave the path out")
                 }
                 let places = Set(other.broker.servers.map(\.place))
-                if other.broker.clientID == broker.clientID,
+                if other.id == id,
                     broker.servers.contains(where: { places.contains($0.place) })
                 {
                     root.problem(
                         at: "uplink",
-                        message: "\"\(uplink.name)\" and \(other.name) go to one server as \"\(broker.clientID)\"",
+                        message: "\"\(uplink.name)\" and \(other.name) go to one server as \"\(id)\"",
                         mend: "give one of them another client_id: a server lets only one stay")
                 }
             }
-            others.append(("\"\(uplink.name)\"", broker, queue))
+            others.append(("\"\(uplink.name)\"", broker, queue, id))
         }
     }
 

@@ -91,7 +91,7 @@ final class BoardManner: LinkManner {
             logger.notice("the status said that we are offline: contradicted", metadata: ["topic": "\(topic)"])
             await board.announce()
         }
-        subscriptions?.take(message)
+        if let subscriptions, !subscriptions.take(message) { return true }
         if let desk = desk.withLock({ $0 }), await desk.take(message, from: client) { return true }
         for homeAssistant in homeAssistants { await homeAssistant.take(message, client) }
         return await bridge?.take(message, from: client) ?? false

@@ -31,6 +31,7 @@ protocol LinkManner: Sendable {
 /// How long each part of stopping may take; together they stay well below the five seconds that a service manager or an
 /// impatient owner grants.
 enum Grace {
+    static let messages = Duration.milliseconds(500)
     static let commands = Duration.milliseconds(200)
     static let queue = Duration.milliseconds(1000)
     static let status = Duration.milliseconds(1500)

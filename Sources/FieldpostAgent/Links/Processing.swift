@@ -50,6 +50,14 @@ actor Processing {
         }
         self.state = state
         self.logger = logger
+        for calibration in pipeline.forgotten {
+            logger.notice(
+                "a calibration is forgotten: the sensor is not configured as it was then; calibrate it again",
+                metadata: [
+                    "sensor": "\(calibration.sensor)", "channel": "\(calibration.channel ?? "")",
+                    "offset": "\(calibration.offset)",
+                ])
+        }
     }
 
     /// Tells the alarms' states that an earlier run has left, so that what is retained of them is right, and clears those
@@ -72,8 +80,9 @@ actor Processing {
         await hand(over: judged(pipeline.accept(readings, at: now), at: now))
     }
 
-    func fail(_ sensor: String, reason: String, at now: Timestamp = .now()) async {
-        await hand(over: judged(pipeline.fail(sensor, reason: reason, at: now), at: now))
+    /// - Parameter channel: nil: the whole sensor has no value.
+    func fail(_ sensor: String, channel: String? = nil, reason: String, at now: Timestamp = .now()) async {
+        await hand(over: judged(pipeline.fail(sensor, channel: channel, reason: reason, at: now), at: now))
     }
 
     /// What the pipeline tells, and what alarms make of it.
@@ -81,7 +90,9 @@ actor Processing {
         for value in output.values { remember(value) }
         var reports = output.reports
         for failure in output.failures {
-            reports += alarms.fail(sensor: failure.sensor, reason: failure.reason, at: failure.time).map(Report.alarm)
+            reports += alarms.fail(
+                sensor: failure.sensor, channel: failure.channel, reason: failure.reason, at: failure.time
+            ).map(Report.alarm)
         }
         return reports + alarms.accept(output.values, at: now).map(Report.alarm)
     }

@@ -55,6 +55,8 @@ actor CommandCenter {
         /// Its values are computed.
         var isDerived: Bool
         var isOutput: Bool
+        /// Its values are how fast something changes.
+        var isRate = false
     }
 
     init(_ settings: CommandSettings, _ world: World, state: StateFile, logger: Logger) async {
@@ -219,7 +221,11 @@ actor CommandCenter {
             if try facts(sensor).isDerived {
                 throw CommandError(.malformed, "sensor \"\(sensor)\" is computed whenever its inputs are read")
             }
-        case .calibrate(let sensor, _, _): _ = try facts(sensor)
+        case .calibrate(let sensor, _, let target):
+            if try facts(sensor).isRate, target != nil {
+                throw CommandError(
+                    .malformed, "sensor \"\(sensor)\" tells how fast its value changes (rate): no offset corrects that")
+            }
         case .run(let name, _):
             guard settings.programs.contains(where: { $0.name == name }) else {
                 throw CommandError(.unknown, "there is no program \"\(name.prefix(64))\"")

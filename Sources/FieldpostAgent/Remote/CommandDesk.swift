@@ -127,8 +127,10 @@ struct CommandDesk: Sendable {
             // Whoever asks the same again says so in one way or another.
             text.id =
                 text.id ?? order.id
-                ?? correlation.map { data in
-                    "\(order.response) "
+                ?? correlation.flatMap { data in
+                    // What is empty tells no command from another.
+                    if data.readableBytes == 0 { return nil }
+                    return "\(order.response) "
                         + data.readableBytesView.prefix(Self.idLimit).map { String($0, radix: 16) }
                         .joined(separator: ".")
                 }

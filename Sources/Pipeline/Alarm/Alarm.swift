@@ -103,13 +103,26 @@ public struct Alarm: Sendable {
         return forgettingStandIn(changed(by: tracks[index], at: time))
     }
 
-    /// Takes that its sensor has no value.
-    public mutating func fail(reason: String, at time: Timestamp) -> AlarmReport? {
+    /// Takes that its sensor has no value, or one channel of it; those of other channels do not matter.
+    public mutating func fail(channel: String? = nil, reason: String, at time: Timestamp) -> AlarmReport? {
+        if let channel { return fail(channel, reason: reason, at: time.bounded) }
         failure = reason
         if tracks.isEmpty, rule.condition.includesFailure { tracks = [AlarmTrack(nil, isStandIn: true)] }
         let now = time.bounded
         let turned = tracks.indices.filter { tracks[$0].fail(isWhole: true, at: now, rule) }
         return change(by: turned.map { ($0, now) })
+    }
+
+    /// The other channels' values neither hide it, nor are they unknown.
+    private mutating func fail(_ channel: String, reason: String, at now: Timestamp) -> AlarmReport? {
+        guard rule.channel == nil || rule.channel == channel else { return nil }
+        let isKnown = tracks.contains { $0.channel == channel && !$0.isStandIn }
+        guard isKnown || rule.condition.includesFailure,
+            let index = track(of: channel, tracks.first(where: \.isStandIn))
+        else { return nil }
+        failure = reason
+        let hasTurned = tracks[index].fail(isWhole: false, at: now, rule)
+        return forgettingStandIn(hasTurned ? change(by: [(index, now)]) : nil)
     }
 
     /// Lets time pass: to be called at ``due``, and may be at any time.

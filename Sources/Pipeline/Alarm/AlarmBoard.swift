@@ -60,9 +60,11 @@ public struct AlarmBoard: Sendable {
         return reports
     }
 
-    /// Takes that a sensor has no value.
-    public mutating func fail(sensor: String, reason: String, at time: Timestamp) -> [AlarmReport] {
-        update(bySensor[sensor] ?? []) { $0.fail(reason: reason, at: time) }
+    /// Takes that a sensor has no value, or one of its channels has none.
+    public mutating func fail(
+        sensor: String, channel: String? = nil, reason: String, at time: Timestamp
+    ) -> [AlarmReport] {
+        update(bySensor[sensor] ?? []) { $0.fail(channel: channel, reason: reason, at: time) }
     }
 
     /// Lets time pass: to be called at ``due``, and may be at any time.

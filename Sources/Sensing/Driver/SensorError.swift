@@ -36,6 +36,10 @@ public struct SensorError: Error, Sendable, Hashable, CustomStringConvertible {
     public var mend: String?
     /// What the sensor's other channels gave all the same. The runner passes these on and keeps the sensor's pace.
     public var measured: [Measurement] = []
+    /// Whose trouble it is, where it is one channel's.
+    var channel: String?
+    /// The channels that fail, as far as they are known, and why.
+    public var failing: [String: String] = [:]
 
     public init(_ kind: Kind, _ place: String, _ problem: String, mend: String? = nil) {
         self.kind = kind
@@ -54,8 +58,10 @@ extension SensorError {
     /// What a driver with several channels ends its read with: the values, or the first trouble and the other values.
     ///
     /// Channels that are switched off count for nothing, unless all are.
+    ///
+    /// - Parameter unasked: those of which the last trouble kept us from hearing.
     static func collect(
-        _ channels: some Sequence<Result<Measurement, SensorError>>
+        _ channels: some Sequence<Result<Measurement, SensorError>>, unasked: [String] = []
     ) throws(SensorError) -> [Measurement] {
         var measured: [Measurement] = []
         var failures: [SensorError] = []
@@ -67,12 +73,29 @@ extension SensorError {
             case .failure(let error): failures.append(error)
             }
         }
+        var failing = unasked.reduce(into: [:]) { $0[$1] = failures.last.map { "\($0)" } }
+        for failure in failures { failing.merge(failure.failing(in: failure.channel)) { first, _ in first } }
         guard var error = failures.first else {
             if measured.isEmpty, let disabled { throw disabled }
             return measured
         }
         if failures.count > 1 { error.problem += " (and \(failures.count - 1) more channels fail)" }
         error.measured = measured
+        error.failing = failing
         throw error
+    }
+
+    /// What it says of the channels, as the trouble of one of them.
+    func failing(in channel: String?) -> [String: String] { channel.map { [$0: "\(self)"] } ?? failing }
+}
+
+extension Result where Success == Measurement, Failure == SensorError {
+    /// One that is no success is the trouble of this channel.
+    func of(_ channel: String?) -> Self {
+        mapError { error in
+            var error = error
+            error.channel = channel
+            return error
+        }
     }
 }

@@ -132,7 +132,8 @@ public struct FileDriver: OutputDriver {
         }
         return try SensorError.collect(
             matches.map { match in
-                Result { () throws(SensorError) in try measure(match, channel: channel(of: match)) }
+                Result { () throws(SensorError) in try measure(match, channel: channel(of: match)) }.of(
+                    channel(of: match))
             })
     }
 

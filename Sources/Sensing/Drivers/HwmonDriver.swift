@@ -64,7 +64,7 @@ public struct HwmonDriver: SensorDriver {
         return try SensorError.collect(
             inputs.map { input in
                 let channel = input.label.flatMap { labels[$0] == 1 ? $0 : nil } ?? input.name
-                return Result { () throws(SensorError) in try input.measure(channel: channel) }
+                return Result { () throws(SensorError) in try input.measure(channel: channel) }.of(channel)
             })
     }
 

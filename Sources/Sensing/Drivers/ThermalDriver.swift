@@ -69,7 +69,7 @@ public struct ThermalDriver: SensorDriver {
                 let channel = count[zone.type] == 1 ? zone.type : "\(zone.type).\(zone.number)"
                 return Result { () throws(SensorError) in
                     Self.measurement(try KernelFile.celsius("\(zone.folder)/temp"), channel: channel)
-                }
+                }.of(channel)
             })
     }
 

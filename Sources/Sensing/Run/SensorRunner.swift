@@ -243,7 +243,12 @@ public final class SensorRunner: Sendable {
             if let event = event(of: report, request != nil, &schedule, at: start.duration(to: clock.now), slot.name) {
                 await accept(event)
             }
-            if !report.result.readings.isEmpty { await accept(.readings(report.result.readings)) }
+            if !report.result.readings.isEmpty {
+                var failing = report.result.error?.failing ?? [:]
+                for channel in report.result.readings.compactMap(\.channel) { failing[channel] = nil }
+                if !failing.isEmpty { await accept(.channelsFailed(sensor: slot.name, reasons: failing)) }
+                await accept(.readings(report.result.readings))
+            }
             request?.outcome.settle(.success(report.result))
 
             if isRead { schedule.end(at: start.duration(to: clock.now), wall: wallClock()) }

@@ -80,6 +80,7 @@ final class SensorSlot: Sendable {
             report.descriptor = call.descriptor
             report.isDeaf = call.isDeaf
             report.result.take(call.error?.measured ?? call.measured, at: call.time)
+            report.result.error?.failing.merge(call.error?.failing ?? [:]) { first, _ in first }
             report.result.error = report.result.error ?? call.error
         } catch let error as SensorError {
             report.result.error = error

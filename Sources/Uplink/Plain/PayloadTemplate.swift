@@ -156,14 +156,17 @@ public struct PayloadTemplate: Sendable, Hashable {
     }
 
     /// Nil where the template cannot say that there is no value.
-    func textForFailure(of sensor: String, at time: Timestamp, device: String, quality: String) -> String? {
+    func textForFailure(
+        of sensor: String, channel: String?, at time: Timestamp, device: String, quality: String
+    ) -> String? {
         let needsValue = parts.contains {
             if case .placeholder(.value, let style, _) = $0 { style != .json } else { false }
         }
         if needsValue { return nil }
         return filled { placeholder in
             switch placeholder {
-            case .value, .unit, .channel: nil
+            case .value, .unit: nil
+            case .channel: channel.map(JSON.string)
             case .time: .string(time.iso8601)
             case .seconds: .number(time.seconds)
             case .device: .string(device)

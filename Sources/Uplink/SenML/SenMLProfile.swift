@@ -27,7 +27,7 @@ internal import Units
 /// `{"n":"clock","vs":"unsynced"}`: so that who keeps readings can tell those that came late from a backlog.
 ///
 /// SenML has no word for quality. A value that is not simply good is followed by a text `NAME/quality`, and one with the
-/// `NAME/reason`; a sensor that fails has these alone. An alarm's records
+/// `NAME/reason`; a sensor, or a channel of one, that fails has these alone. An alarm's records
 /// are named `alarm/NAME/…`: `state` and `severity`
 /// as texts, `active` as a boolean, and, if it was one, the `value` that brought it about.
 public struct SenMLProfile: Profile {
@@ -95,8 +95,8 @@ public struct SenMLProfile: Profile {
         case .readings(let readings):
             guard let first = readings.first else { return [] }
             return [try message(pack(of: readings, first), sensor: first.sensor)]
-        case .failure(let sensor, let reason, let time):
-            let records = Self.quality("sensor error", reason, of: Self.name(sensor))
+        case .failure(let sensor, let channel, let reason, let time):
+            let records = Self.quality("sensor error", reason, of: Self.name(sensor, channel))
             return [try message(pack(records, at: time), sensor: sensor)]
         case .alarm(let alarm):
             var message = try message(pack(records(of: alarm), at: alarm.time), sensor: alarm.sensor)
@@ -109,7 +109,7 @@ public struct SenMLProfile: Profile {
         // One that knows no time takes it from all.
         let isTimed = readings.allSatisfy(\.time.isPlausible)
         let records = readings.flatMap { reading in
-            let name = ([reading.sensor] + (reading.channel.map { [$0] } ?? [])).map(Self.name).joined(separator: "/")
+            let name = Self.name(reading.sensor, reading.channel)
             let records =
                 [Self.record(name, reading.value, reading.unit, of: reading.sensor, reading.channel)]
                 + (reading.quality.reason.map { Self.quality(reading.quality.name, $0, of: name) } ?? [])
@@ -199,6 +199,10 @@ public struct SenMLProfile: Profile {
 
     /// The name of a sensor's records, without the base name and the channel.
     public static func recordName(of sensor: String) -> String { name(sensor) }
+
+    private static func name(_ sensor: String, _ channel: String?) -> String {
+        ([sensor] + (channel.map { [$0] } ?? [])).map { name($0) }.joined(separator: "/")
+    }
 
     /// `text` with what no name may hold replaced (§4.5.1).
     private static func name(_ text: String) -> String {

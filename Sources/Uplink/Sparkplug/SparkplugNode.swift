@@ -118,7 +118,7 @@ struct SparkplugNode: Sendable {
             guard let name = metric.name, !Self.isReserved(name) else { continue }
             let (sensor, device) = settings.owner(ofMetric: name)
             if metric.type == nil {
-                if areNewest { learnFailure(of: name, device, metric) }
+                if areNewest { learnFailure(of: name, device, metric, ofAll: name == sensor) }
                 continue
             }
             if parts[device]?.metrics[name] != nil {
@@ -142,15 +142,19 @@ struct SparkplugNode: Sendable {
         }
     }
 
-    private mutating func learnFailure(of sensor: String, _ device: String?, _ failure: SparkplugMetric) {
+    private mutating func learnFailure(
+        of sensor: String, _ device: String?, _ failure: SparkplugMetric, ofAll: Bool
+    ) {
         var part = parts[device] ?? Part()
         for name in part.metrics.keys where Self.isOf(sensor, name) {
             part.metrics[name]?.value = nil
             part.metrics[name]?.time = failure.time
             part.metrics[name]?.quality = .bad
         }
-        part.sensors.insert(sensor)
-        part.failed.insert(sensor)
+        if ofAll {
+            part.sensors.insert(sensor)
+            part.failed.insert(sensor)
+        }
         parts[device] = part
     }
 
@@ -253,7 +257,7 @@ struct SparkplugNode: Sendable {
         let metrics = payload.metrics.flatMap { expanded($0, device) }.filter { known($0, device) != nil }
         guard !metrics.isEmpty else {
             // A sensor that has failed from the first has no metrics yet.
-            return payload.metrics.allSatisfy { $0.type == nil && $0.name == sensor } ? .nothing : .never
+            return payload.metrics.allSatisfy { $0.type == nil && Self.isOf(sensor, $0.name ?? "") } ? .nothing : .never
         }
         var messages: [Message] = []
         if device != nil, told[device] == nil { messages.append(try birth(of: device, at: time)) }

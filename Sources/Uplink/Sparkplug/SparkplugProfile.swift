@@ -10,7 +10,7 @@ internal import Units
 /// A sensor's value is the metric `sensor`, one of several `sensor/channel`: numbers are of type Double, booleans Boolean,
 /// texts String, each with the time at which it was taken, its unit as the property `engUnit`, and as the property
 /// `Quality` 192 (good), 500 (stale) or 0 (out of range). When a sensor fails, all of its metrics become null, with
-/// quality 0. An alarm is three metrics of the node: `Alarms/{name}/State` (`cleared`, `raised`, `acknowledged`),
+/// quality 0; when a channel does, the one. An alarm is three metrics of the node: `Alarms/{name}/State` (`cleared`, `raised`, `acknowledged`),
 /// `Alarms/{name}/Active` and `Alarms/{name}/Severity`.
 public struct SparkplugProfile: Profile {
     public let settings: SparkplugSettings
@@ -22,9 +22,10 @@ public struct SparkplugProfile: Profile {
         case .readings(let readings):
             guard let sensor = readings.first?.sensor else { return [] }
             return [try message(readings.map(Self.metric(of:)), device: settings.device(of: sensor))]
-        case .failure(let sensor, _, let time):
-            // Without a type: it stands for all of the sensor's metrics, which only the store knows.
-            let metric = SparkplugMetric(sensor, nil, time: time, quality: .bad)
+        case .failure(let sensor, let channel, _, let time):
+            // Without a type: it stands for all of the sensor's metrics, which only the store knows, or for the channel's.
+            let name = channel.map { "\(sensor)/\($0)" } ?? sensor
+            let metric = SparkplugMetric(name, nil, time: time, quality: .bad)
             return [try message([metric], device: settings.device(of: sensor))]
         case .alarm(let alarm):
             return [try message(Self.metrics(of: alarm), device: nil, priority: .high)]

@@ -49,6 +49,29 @@ import Musl
     }
 
     @Test func `The smallest configuration has all defaults`() throws {
+        let chosen = { (sensors: String) in
+            try read(
+                smallest + """
+                    [uplink]
+                    sensors = [\(sensors)]
+                    [[sensor]]
+                    name = "cpu"
+                    driver = "thermal"
+                    [[sensor]]
+                    name = "fill"
+                    expression = "cpu * 2"
+                    [[alarm]]
+                    name = "hot"
+                    sensor = "cpu"
+                    raise_above = 80
+                    """
+            ).warnings.map { "\($0.message): \($0.mend ?? "")" }
+        }
+        #expect(
+            try chosen("\"fill\"") == [
+                #"nobody is told of the alarm "hot": its sensor is in no uplink's sensors: write "cpu" into the sensors of one"#
+            ])
+        #expect(try chosen("\"fill\", \"cpu\"").isEmpty)
         let (configuration, warnings) = try read(smallest + "[[sensor]]\nname = \"cpu\"\ndriver = \"thermal\"\n")
         #expect(warnings.isEmpty)
         #expect(configuration.device.id == "bin-7")

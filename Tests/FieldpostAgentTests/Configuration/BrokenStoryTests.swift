@@ -242,6 +242,31 @@ import Testing
             #"""
             [[sensor]]
             name = "a"
+            expression = "sqrt(-1)"
+            """#,
+            #"""
+            bins.toml:14:14: sensor[3].expression: names no sensor: it would never be worked out: write the name of at least one into it
+            """#
+        ),
+        (
+            #"""
+            [[sensor]]
+            name = "a"
+            expression = "a + broken"
+            [[sensor]]
+            name = "broken"
+            driver = "thermal"
+            every = "never"
+            """#,
+            #"""
+            bins.toml:14:14: sensor[3].expression: is derived from itself: a → a: take one of them out of the other's expression
+            bins.toml:18:9: sensor[4].every: "never" is no duration: write one like "30s", "1m30s" or "250ms"
+            """#
+        ),
+        (
+            #"""
+            [[sensor]]
+            name = "a"
             expression = "distanse / 2"
             """#,
             #"""

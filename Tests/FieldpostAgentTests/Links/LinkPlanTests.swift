@@ -59,6 +59,18 @@ import Units
     @Test func `Two connections of one name at one server are a problem, elsewhere they are none`() throws {
         let name = "broker.client_id = \"bin\"\n"
         #expect(Self.refusal(Self.two + name + "broker.servers = [\"mqtt://ONE\"]").contains("another client_id"))
+        // OneNET prescribes it: the device's name.
+        let platform = """
+            broker.servers = ["mqtt://one"]
+            [[uplink]]
+            [[uplink]]
+            profile = "onenet"
+            product = "123456"
+            key = "a2V5a2V5"
+            device = "bin"
+            broker.servers = ["mqtt://one"]
+            """
+        #expect(Self.refusal(platform).contains("go to one server as \"bin\""))
         #expect(try Self.read(Self.two + name + "broker.servers = [\"mqtt://two\"]").linkPlans.count == 2)
     }
 

@@ -55,7 +55,10 @@ import Uplink
         ])
         let world = CommandCenter.World(
             runner: runner, processing: await Processing([], [], state: state, logger: Logger(label: "test")),
-            sensors: ["gate": .init(isDerived: false, isOutput: true)], status: { ["state": "online"] }, reload: nil)
+            sensors: [
+                "gate": .init(isDerived: false, isOutput: true),
+                "flow": .init(isDerived: false, isOutput: false, isRate: true),
+            ], status: { ["state": "online"] }, reload: nil)
         let run = Task { await runner.run { _ in } }
         try await ProcessingTests.until("it was read once") { runner.counters[0].counters.reads > 0 }
         try await body(await CommandCenter(settings, world, state: state, logger: Logger(label: "test")))
@@ -67,6 +70,19 @@ import Uplink
         var text = CommandText(.set(sensor: "gate", channel: nil, value: .number(Double(value))))
         (text.id, text.deadline) = (id, deadline)
         return CommandCenter.Request(text: text, asker: "main")
+    }
+
+    @Test func `What tells a rate has no offset`() async throws {
+        try await withTemporaryDirectory { folder in
+            try await Self.with(folder, Record(), #"commands = { allow = ["calibrate"] }"#) { center in
+                func answer(_ target: Double?) async -> JSON {
+                    let text = CommandText(.calibrate(sensor: "flow", channel: nil, to: target))
+                    return await center.answer(CommandCenter.Request(text: text, asker: "main", time: .now))
+                }
+                #expect(await answer(5)["error"]?.string == "malformed")
+                #expect(await answer(nil)["ok"] == true)
+            }
+        }
     }
 
     @Test func `Under one id a command is done once, also when many ask at once, and over a restart`() async throws {

@@ -58,6 +58,8 @@ import Uplink
             (#"{"sensor":"f","value":1,"deadlin":"1ms"}"#, "set", .malformed),
             (#"{"sensors":"f"}"#, "read", .malformed), (#"{"now":true}"#, "reload", .malformed),
             (#"{"sensor":"f","to":"20"}"#, "calibrate", .malformed),
+            (#"{"program":"x","arguments":"foo"}"#, "run", .malformed),
+            (#"{"program":"x","arguments":{"a":1}}"#, "run", .malformed),
             (#"{"sensor":"f","to":1e999}"#, "calibrate", .malformed),
             (#"{"by":"anna"}"#, "acknowledge", .malformed), (#"{"program":"x","arguments":[1]}"#, "run", .malformed),
             (#"{"deadline":"soon"}"#, "status", .malformed), (#"{"id":true}"#, "status", .malformed),

@@ -4,6 +4,30 @@ import Testing
 import Units
 
 @Suite struct AlarmBoardTests {
+    @Test func `A channel that fails raises its alarm, and the sensor's, until it has a value again`() {
+        let lost = AlarmCondition(nil, includesFailure: true)
+        var board = AlarmBoard([
+            AlarmRule(name: "any", sensor: "p", condition: lost),
+            AlarmRule(name: "n", sensor: "p", channel: "n", condition: lost),
+            AlarmRule(name: "a", sensor: "p", channel: "a", condition: lost),
+        ])
+        func read(_ channels: String..., second: Int) -> [String] {
+            let values = channels.map { Reading(sensor: "p", channel: $0, value: .number(1), time: noon(second)) }
+            return board.accept(values).map { "\($0.alarm) \($0.state)" }
+        }
+        func fail(_ second: Int) -> [String] {
+            board.fail(sensor: "p", channel: "n", reason: "unplugged", at: noon(second)).map {
+                "\($0.alarm) \($0.state)"
+            }
+        }
+        #expect(read("a", "n", second: 0) == ["any cleared", "n cleared", "a cleared"])
+        #expect(fail(1) == ["any raised", "n raised"])
+        #expect(read("a", second: 1) == [])
+        #expect(fail(2) == [])
+        #expect(read("a", second: 2) == [])
+        #expect(read("a", "n", second: 3) == ["any cleared", "n cleared"])
+    }
+
     private let rules = [
         AlarmRule(
             name: "full", sensor: "fill", condition: AlarmCondition(.outside(upper: .init(raise: 85), lower: nil))),

@@ -153,7 +153,7 @@ import Units
             return pipeline.accept(readings, at: at(seconds)).told
         }
         #expect(accept(1, 1, at: 0) == [])
-        #expect(accept(2, -1, at: 60) == ["s fails: b: -1 is not within 0 to 400", "s.a 1.0 1/min"])
+        #expect(accept(2, -1, at: 60) == ["s.b fails: -1 is not within 0 to 400", "s.a 1.0 1/min"])
         #expect(accept(3, -1, at: 120) == ["s.a 1.0 1/min"])
         #expect(accept(4, 4, at: 180) == ["s.a 1.0 1/min", "s.b 1.0 1/min"])
     }

@@ -143,6 +143,7 @@ import Units
                 switch event {
                 case .readings(let readings): "\(readings.count) readings"
                 case .failed(_, let error, let failures, _): "\(error.kind) \(failures)"
+                case .channelsFailed: "channels"
                 case .recovered(_, let failures, _): "recovered \(failures)"
                 }
             } == ["1 readings", "lost 1", "3 readings", "recovered 1", "1 readings"])

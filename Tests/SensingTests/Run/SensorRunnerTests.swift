@@ -59,6 +59,35 @@ import Units
         }
     }
 
+    @Test("Of channels that fail while others give values, each read tells why") func channels() async throws {
+        let runner = SensorRunner([
+            Self.sensor("p") { read, _ throws(SensorError) in
+                let good = read < 2 ? ["a", "n", "m"] : read < 3 ? ["a", "m"] : ["a"]
+                let measured = good.map { Measurement(channel: $0, .number(Double(read))) }
+                if good.count == 3 { return measured }
+                var error = Self.broken
+                error.measured = measured
+                for channel in ["n", "m"] where !good.contains(channel) { error.failing[channel] = "\(Self.broken)" }
+                throw error
+            }
+        ])
+        let events = await Self.events(of: runner) { $0.count { if case .readings = $0 { true } else { false } } == 4 }
+        let told = events.compactMap { event -> String? in
+            switch event {
+            case .channelsFailed(let sensor, let reasons): "\(sensor) \(reasons.keys.sorted())"
+            case .readings(let readings): "\(readings.compactMap(\.channel))"
+            case .failed, .recovered: nil
+            }
+        }
+        #expect(
+            told == [
+                #"["a", "n", "m"]"#, #"p ["n"]"#, #"["a", "m"]"#, #"p ["m", "n"]"#, #"["a"]"#, #"p ["m", "n"]"#,
+                #"["a"]"#,
+            ])
+        let reasons = events.compactMap { if case .channelsFailed(_, let reasons) = $0 { reasons } else { nil } }.first
+        #expect(reasons == ["n": "\(Self.broken)"])
+    }
+
     @Test("It is able to read while one sensor is stuck, and not when all threads are") func ability() async throws {
         let gate = try Gate()
         let stuck = (1...2).map { number in
@@ -162,6 +191,7 @@ import Units
                 switch event {
                 case .readings(let readings): "\(readings.map { $0.channel ?? "" })"
                 case .failed(let sensor, let error, let failures, _): "\(sensor) \(error.place) \(failures)"
+                case .channelsFailed(let sensor, _): "\(sensor)'s channels"
                 case .recovered(let sensor, let failures, _): "\(sensor) recovered after \(failures)"
                 }
             } == ["s /sys/x 1", "s /sys/y 3", #"["a"]"#, "s recovered after 3", #"["a", "b"]"#])

@@ -60,7 +60,11 @@ import Units
         for channel in ["core 0", "+3.3\"V\\", "{{ x }}%}", "µ"] {
             try add(
                 say(.number(1), channel),
-                [(say(.number(5), channel), "5"), (say(.number(6), "other"), ""), (failure, "None")])
+                [
+                    (say(.number(5), channel), "5"), (say(.number(6), "other"), ""), (failure, "None"),
+                    (.failure(sensor: "s", channel: channel, reason: "gone", time: Tests.time), "None"),
+                    (.failure(sensor: "s", channel: "other", reason: "gone", time: Tests.time), ""),
+                ])
             try add(
                 say(.text("a"), channel),
                 [(say(.text("b"), channel), "b"), (say(.text("c"), "other"), "before"), (failure, "unknown")])

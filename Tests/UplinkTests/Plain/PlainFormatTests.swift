@@ -92,6 +92,26 @@ import Units
 
     @Test(
         arguments: [
+            (
+                "{sensor}", "json",
+                #"{"time":"2025-11-20T21:00:00.123Z","channel":"a","value":null,"quality":"sensor error","reason":"gone"}"#
+            ),
+            (
+                "{sensor}/{channel}", "json",
+                #"{"time":"2025-11-20T21:00:00.123Z","value":null,"quality":"sensor error","reason":"gone"}"#
+            ),
+            ("{sensor}", "{sensor}.{channel}: {quality}", "fill.a: sensor error"),
+        ])
+    func aChannelThatFailsIsNamed(topic: String, format: String, payload: String) throws {
+        let route = Route(topic: try TopicTemplate(parsing: topic), format: try PlainFormat(parsing: format))
+        let messages = try PlainProfile(device: "b", defaultRoute: route)
+            .messages(for: .failure(sensor: "fill", channel: "a", reason: "gone", time: Self.time), sequence: 1)
+        #expect(messages.map(\.topic.string) == [topic.contains("channel") ? "fill/a" : "fill"])
+        #expect(messages.map { String(buffer: $0.payload) } == [payload])
+    }
+
+    @Test(
+        arguments: [
             (0.05, 1, "0.1"), (-0.04, 1, "0.0"), (-1.25, 1, "-1.3"), (999.95, 1, "1000.0"), (1e20, 2, "1e+20"),
             (0.000_001, 9, "0.000001000"), (12, 0, "12"), (-0.5, 0, "-1"),
         ] as [(Double, Int, String)])

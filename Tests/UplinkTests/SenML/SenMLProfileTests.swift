@@ -94,6 +94,11 @@ import Units
         #expect(records.map(\.name) == ["shed-3/climate/quality", "shed-3/climate/reason"])
         #expect(records.map(\.value) == ["sensor error", "no answer"])
         #expect(records.allSatisfy { $0.time == time.milliseconds })
+        let channel = Report.failure(sensor: "climate", channel: "dew point", reason: "no answer", time: time)
+        #expect(
+            try SenMLResolver.records(try text(channel)).map(\.name) == [
+                "shed-3/climate/dew_point/quality", "shed-3/climate/dew_point/reason",
+            ])
     }
 
     @Test func anAlarmIsAFewRecordsAheadOfReadings() throws {

@@ -73,9 +73,10 @@ final class SparkplugBoard {
         return time
     }
 
-    func fail(_ sensor: String) async throws {
+    func fail(_ sensor: String, channel: String? = nil) async throws {
         time += 1
-        try await report(.failure(sensor: sensor, reason: "gone", time: Timestamp(milliseconds: time)))
+        try await report(
+            .failure(sensor: sensor, channel: channel, reason: "gone", time: Timestamp(milliseconds: time)))
     }
 
     /// All that the store gives out now.

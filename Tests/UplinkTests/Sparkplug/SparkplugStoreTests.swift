@@ -143,6 +143,20 @@ import Units
             ])
     }
 
+    @Test func aChannelThatFailsIsOneMetric() async throws {
+        let board = SparkplugBoard(plain)
+        try await board.read("a", .number(1), channel: "x")
+        try await board.read("a", .number(2), channel: "y")
+        try await board.connect()
+        _ = try await board.said()
+        try await board.fail("a", channel: "y")
+        try await board.read("a", .number(3), channel: "x")
+        #expect(try await board.said() == ["NDATA 3 a/y=null!bad", "NDATA 4 a/x=3.0"])
+        // One that never had a value.
+        try await board.fail("a", channel: "z")
+        #expect(try await board.said() == [])
+    }
+
     @Test func qualityIsToldWhenItChanges() async throws {
         let board = SparkplugBoard(plain)
         try await board.read("a", .number(1))

@@ -39,8 +39,10 @@ public import Units
 /// - `stale_after`: on the grid that `every` gives, the last values are given once more, and are stale when they are
 ///   older than that; a device that has said nothing for so long since the start fails the sensor. Wants `every`.
 ///
-/// Messages arrive at QoS 1. What a broker had retained before it was asked is given as stale: nobody knows when it was
-/// measured, and alarms leave it alone. Up to 1,000 messages or 1 MB wait for the sensor; what is beyond is given up, counted, and told.
+/// Messages arrive at QoS 1. A stop first leaves to the broker what comes, and then puts what has come into the queue;
+/// what waits at the one inside, or the agent's own, comes with the next start. What a broker had retained before it was
+/// asked is given as stale: nobody knows when it was measured, and alarms leave it alone. Up to 1,000 messages or 1 MB wait
+/// for the sensor; what is beyond is given up, counted, and told.
 ///
 /// A filter that takes in what the agent itself publishes is refused, unless a broker elsewhere is named.
 ///
@@ -146,14 +148,19 @@ public struct MQTTDriver: EventDriver {
         var measured: [Measurement] = []
         var failure: SensorError?
         var failures = 0
+        var failing: [String: String] = [:]
         for message in content.messages {
+            let good: [Measurement]
             do {
-                measured += try measurements(of: message)
+                good = try measurements(of: message)
             } catch {
                 failures += 1
                 failure = failure ?? error
-                measured += error.measured
+                failing.merge(error.failing) { _, last in last }
+                good = error.measured
             }
+            for channel in good.compactMap(\.channel) { failing[channel] = nil }
+            measured += good
         }
         if content.dropped > 0 {
             failure = SensorError(
@@ -164,6 +171,7 @@ public struct MQTTDriver: EventDriver {
         }
         guard var error = failure ?? content.trouble else { return measured }
         error.measured = measured
+        error.failing = failing
         throw error
     }
 
@@ -210,6 +218,11 @@ public struct MQTTDriver: EventDriver {
         for measurement in named { remember(measurement, at: message.time) }
         guard var failure else { return named }
         failure.measured = named
+        if let prefix {
+            let named = failure.failing.map { ("\(prefix).\($0.key)", $0.value) }
+            failure.failing = Dictionary(named) { first, _ in first }
+            if failure.failing.isEmpty, failure.measured.isEmpty { failure.failing = [prefix: "\(failure)"] }
+        }
         throw failure
     }
 

@@ -43,6 +43,9 @@ final class MQTTInlet: Sendable {
         var dropped: UInt64 = 0
         var trouble: SensorError? = SensorError(
             .unavailable, "the broker", "is not connected yet", mend: "an agent that runs connects to it")
+        var isSealed = false
+        /// Told when what was taken has been dealt with once it is sealed.
+        var drained: [AsyncStream<Void>.Continuation] = []
     }
 
     private let state = Mutex(State())
@@ -53,8 +56,10 @@ final class MQTTInlet: Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    func put(_ message: Message) {
+    /// - Returns: false when it is sealed: then the broker is to keep the message.
+    func put(_ message: Message) -> Bool {
         state.withLock { state in
+            guard !state.isSealed else { return false }
             state.waiting.append(message)
             state.bytes += message.payload.readableBytes
             while state.waiting.count > Self.limit || state.bytes > Self.byteLimit,
@@ -64,7 +69,43 @@ final class MQTTInlet: Sendable {
                 state.dropped += 1
             }
             ring()
+            return true
         }
+    }
+
+    /// There is an agent that runs.
+    func open() {
+        state.withLock { state in
+            state.isSealed = false
+            state.trouble = nil
+        }
+    }
+
+    /// Nothing is taken in any more.
+    func seal() {
+        state.withLock { state in
+            state.isSealed = true
+            ring()
+        }
+    }
+
+    /// After ``seal()``: until the sensor has taken what waits, and comes again, since it does that when what it has
+    /// taken before is dealt with.
+    ///
+    /// - Returns: how many messages wait still, when the time is over.
+    func drain(within time: Duration) async -> Int {
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        state.withLock { state in
+            state.drained.append(continuation)
+            ring()
+        }
+        let timer = Task {
+            try await Task.sleep(for: time)
+            continuation.finish()
+        }
+        defer { timer.cancel() }
+        for await _ in stream {}
+        return state.withLock { $0.waiting.count }
     }
 
     /// The broker is there, or is not.
@@ -76,20 +117,24 @@ final class MQTTInlet: Sendable {
         }
     }
 
-    /// Up to so many messages, the oldest first. The trouble is told once they are taken.
+    /// Up to so many messages, the oldest first; once it is sealed all of them. The trouble is told once they are taken.
     func take(_ count: Int) -> Content {
         state.withLock { state in
             var content = Content(dropped: state.dropped)
             state.dropped = 0
+            if state.isSealed, state.waiting.isEmpty {
+                for continuation in state.drained { continuation.finish() }
+                state.drained = []
+            }
+            let count = state.isSealed ? Self.limit : count
             while content.messages.count < count, let message = state.waiting.popFirst() {
                 state.bytes -= message.payload.readableBytes
                 content.messages.append(message)
             }
             var number: UInt64 = 0
             _ = read(descriptor, &number, 8)
-            if !state.waiting.isEmpty {
-                ring()
-            } else {
+            if !state.waiting.isEmpty || !state.drained.isEmpty { ring() }
+            if state.waiting.isEmpty {
                 content.trouble = state.trouble
             }
             return content

@@ -11,6 +11,9 @@ internal import Units
 /// Brings the messages of brokers to the `mqtt` sensors that want them.
 struct SensorSubscriptions: Sendable {
     private static let clientIdentifier = "$sensors"
+    /// What devices say to the broker inside while the agent reads its configuration again waits so long. What has
+    /// waited for longer would come with a time at which it was not measured.
+    private static let sessionExpiry = Duration.seconds(60)
     private static let retryInterval = Duration.seconds(1)
 
     private struct Reader: Sendable {
@@ -35,7 +38,7 @@ struct SensorSubscriptions: Sendable {
         for sensor in configuration.sensors {
             guard let driver = sensor.source?.driver as? MQTTDriver else { continue }
             // From now on silence is no trouble.
-            driver.inlet.set(nil)
+            driver.inlet.open()
             let reader = Reader(sensor: sensor.name, filters: driver.filters, inlet: driver.inlet)
             switch driver.source ?? (server == nil ? .upstream : .inside) {
             case .inside: inside.append(reader)
@@ -77,9 +80,9 @@ struct SensorSubscriptions: Sendable {
     }
 
     /// Gives a message that the agent's own connection has received to those that want it.
-    func take(_ message: ReceivedMessage) {
-        for reader in upstream { Self.give(message, to: reader) }
-    }
+    ///
+    /// - Returns: false if one of them takes nothing any more: it is to come again.
+    func take(_ message: ReceivedMessage) -> Bool { Self.give(message, to: upstream) }
 
     /// The agent's own connection is there, or is not.
     func upstreamIs(_ event: ClientEvent) { Self.tell(event, upstream) }
@@ -94,19 +97,21 @@ struct SensorSubscriptions: Sendable {
             return
         }
         do {
-            let local = try await server.connectLocal(identifier: Self.clientIdentifier)
+            let held = await server.subscriptions(of: Self.clientIdentifier).map(\.subscription.filter)
+            let local = try await server.connectLocal(
+                identifier: Self.clientIdentifier, cleanStart: false, sessionExpiry: Self.sessionExpiry)
+            let stale = held.filter { filter in !inside.contains { $0.filters.contains(filter) } }
+            if !stale.isEmpty { try await local.unsubscribe(stale) }
             for reader in inside {
                 let codes = try await local.subscribe(Self.subscriptions(reader.filters))
                 reader.inlet.set(Self.refusal(codes, reader.filters))
             }
             for await message in local.messages {
                 let received = message.message
-                for reader in inside where reader.filters.contains(where: { $0.matches(received.topic) }) {
-                    reader.inlet.put(
-                        MQTTInlet.Message(
-                            topic: received.topic, payload: received.payload, time: .now(),
-                            isRetained: received.retain))
-                }
+                let incoming = MQTTInlet.Message(
+                    topic: received.topic, payload: received.payload, time: .now(), isRetained: received.retain)
+                // What is taken no more waits in the session.
+                guard Self.give(incoming, to: inside) else { return }
                 message.acknowledge()
             }
         } catch {
@@ -132,7 +137,7 @@ struct SensorSubscriptions: Sendable {
             tasks.addTask { await subscribe(client, readers) }
             tasks.addTask {
                 for await message in client.messages {
-                    for reader in readers { Self.give(message, to: reader) }
+                    guard Self.give(message, to: readers) else { return }
                 }
             }
             await tasks.waitForAll()
@@ -163,11 +168,18 @@ struct SensorSubscriptions: Sendable {
         }
     }
 
-    private static func give(_ message: ReceivedMessage, to reader: Reader) {
-        guard reader.filters.contains(where: { $0.matches(message.topic) }) else { return }
-        reader.inlet.put(
-            MQTTInlet.Message(
-                topic: message.topic, payload: message.payload, time: .now(), isRetained: message.retain))
+    private static func give(_ message: ReceivedMessage, to readers: [Reader]) -> Bool {
+        let message = MQTTInlet.Message(
+            topic: message.topic, payload: message.payload, time: .now(), isRetained: message.retain)
+        return give(message, to: readers)
+    }
+
+    private static func give(_ message: MQTTInlet.Message, to readers: [Reader]) -> Bool {
+        var isTaken = true
+        for reader in readers where reader.filters.contains(where: { $0.matches(message.topic) }) {
+            if !reader.inlet.put(message) { isTaken = false }
+        }
+        return isTaken
     }
 
     private static func subscriptions(_ filters: [TopicFilter]) -> [Subscription] {

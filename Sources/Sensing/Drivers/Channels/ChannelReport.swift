@@ -32,12 +32,13 @@ struct ChannelReport {
         if !names.contains(title) { names.append(title) }
         guard let word = choice.word(for: name, other) else { return }
         answered.insert(word)
+        let channel = prefix.isEmpty && choice.names?.count == 1 ? nil : prefix + word
         do throws(SensorError) {
             guard var measurement = try read() else { return }
-            measurement.channel = prefix.isEmpty && choice.names?.count == 1 ? nil : prefix + word
+            measurement.channel = channel
             results.append(.success(measurement))
         } catch {
-            results.append(.failure(error))
+            results.append(Result.failure(error).of(channel))
         }
     }
 
@@ -50,7 +51,8 @@ struct ChannelReport {
             Result<Measurement, SensorError>.failure(
                 SensorError(
                     .missing, place, "has no channel \"\(name)\"",
-                    mend: names.isEmpty ? "it has none at all" : "it has \(names.joined(separator: ", "))"))
+                    mend: names.isEmpty ? "it has none at all" : "it has \(names.joined(separator: ", "))")
+            ).of(name)
         }
         return try SensorError.collect(results + missing)
     }

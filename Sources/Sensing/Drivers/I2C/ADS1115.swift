@@ -54,11 +54,12 @@ struct ADS1115: I2CChip {
         var results: [Result<Measurement, SensorError>] = []
         for input in chosen {
             let result = Result { () throws(SensorError) in try measure(input, device) }
+                .of(chosen.count == 1 ? nil : Self.inputs[input])
             results.append(result)
             // The chip has gone: the others need not be asked.
             if case .failure(let error) = result, error.kind == .unavailable { break }
         }
-        return try SensorError.collect(results)
+        return try SensorError.collect(results, unasked: chosen.dropFirst(results.count).map { Self.inputs[$0] })
     }
 
     private func measure(_ input: Int, _ device: I2CDevice) throws(SensorError) -> Measurement {

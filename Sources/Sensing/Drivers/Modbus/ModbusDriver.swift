@@ -142,7 +142,9 @@ public struct ModbusDriver: OutputDriver {
         } catch {
             // Whoever does not answer at all is not asked for the rest.
             guard results.contains(where: { $0 != nil }) else { throw error }
-            return try SensorError.collect(results.compactMap { $0 } + [.failure(error)])
+            return try SensorError.collect(
+                results.compactMap { $0 } + [.failure(error)],
+                unasked: zip(channels, results).compactMap { $1 == nil ? $0.name : nil })
         }
         return try SensorError.collect(results.compactMap { $0 })
     }
@@ -158,14 +160,16 @@ public struct ModbusDriver: OutputDriver {
         } catch {
             guard case .exception(let code) = error else { throw self.error(error, step.request) }
             if step.channels.count > 1, code == 2 || code == 3 { return false }
-            for index in step.channels { results[index] = .failure(self.error(error, step.request)) }
+            for index in step.channels {
+                results[index] = Result.failure(self.error(error, step.request)).of(channels[index].name)
+            }
             return true
         }
         for index in step.channels {
             let bytes = ModbusPlan.bytes(of: channels[index], in: data, step)
             results[index] = Result { () throws(SensorError) in
                 try channels[index].measurement(bytes, from: place)
-            }
+            }.of(channels[index].name)
         }
         return true
     }

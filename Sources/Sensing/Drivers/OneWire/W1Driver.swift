@@ -98,7 +98,7 @@ public struct W1Driver: SensorDriver {
                     var measurement = try thermometer.measure(&history, at: now)
                     measurement.channel = isAlone ? nil : thermometer.address
                     return measurement
-                })
+                }.of(isAlone ? nil : thermometer.address))
             seen[thermometer.address] = history
         }
         histories = seen
@@ -106,11 +106,12 @@ public struct W1Driver: SensorDriver {
         let known = present.map(\.address).joined(separator: ", ")
         for missing in (devices ?? []) where !chosen.contains(where: { $0.address == missing }) {
             results.append(
-                .failure(
+                Result.failure(
                     SensorError(
                         .missing, place, "has no device \"\(missing)\"",
                         mend: known.isEmpty
-                            ? "it has no thermometer at all: check wiring, supply and pull-up" : "it has \(known)")))
+                            ? "it has no thermometer at all: check wiring, supply and pull-up" : "it has \(known)")
+                ).of(missing))
         }
         return try SensorError.collect(results)
     }

@@ -85,7 +85,8 @@ struct SerialLine: Sendable {
             zip(channels, texts).compactMap { channel, text in
                 // A group that took no part in the match has nothing to say.
                 text.map { text in
-                    Result { () throws(SensorError) in try measurement(text, channel, from: place, at: time) }
+                    Result { () throws(SensorError) in try measurement(text, channel, from: place, at: time) }.of(
+                        channel.name)
                 }
             })
     }

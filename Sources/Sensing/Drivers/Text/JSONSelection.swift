@@ -55,7 +55,7 @@ struct JSONSelection: Sendable {
                         }
                         return Measurement(
                             channel: channel.name, try Self.scalar(found, at: channel.path.text, from: place))
-                    }
+                    }.of(channel.name)
                 })
         }
         switch value {

@@ -12,7 +12,8 @@ enum KeyValueLines {
                     SensorError(.malformed, place, "said \(KernelFile.quoted(String(line))), which is no key=value"))
             }
             guard let value = value(line[line.index(after: equals)...].trimmed) else {
-                return .failure(SensorError(.malformed, place, "said no finite number for \(name)"))
+                return Result.failure(SensorError(.malformed, place, "said no finite number for \(name)")).of(
+                    String(name))
             }
             return .success(Measurement(channel: String(name), value))
         }

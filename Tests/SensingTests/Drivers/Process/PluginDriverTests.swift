@@ -544,7 +544,7 @@ import Units
                 switch event {
                 case .readings(let readings): good.change { $0 += readings }
                 case .failed(let sensor, _, _, _): _ = failed.change { $0.insert(sensor) }
-                case .recovered: break
+                case .channelsFailed, .recovered: break
                 }
                 if good.current.count >= 60, failed.current.count >= 4 { continuation.finish() }
             }

@@ -218,6 +218,7 @@ struct PluginConnection: Sendable {
     }
 
     private mutating func keep(_ measured: [Measurement]) {
+        for channel in measured.compactMap(\.channel) { trouble?.failing[channel] = nil }
         events += measured
         let surplus = events.count - Self.eventLimit
         if surplus > 0 {
@@ -229,6 +230,7 @@ struct PluginConnection: Sendable {
     private mutating func tell(_ error: SensorError) {
         var error = error
         error.measured = []
+        trouble?.failing.merge(error.failing) { _, last in last }
         trouble = trouble ?? error
     }
 

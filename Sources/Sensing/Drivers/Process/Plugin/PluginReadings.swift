@@ -11,6 +11,7 @@ struct PluginReadings: Sendable, Hashable {
     /// The first trouble.
     private(set) var failure: SensorError?
     private var failures = 0
+    private var failing: [String: String] = [:]
 
     /// A message's `readings`, or the message itself, if it has a `value` instead.
     init(_ message: JSON, place: String) {
@@ -23,7 +24,13 @@ struct PluginReadings: Sendable, Hashable {
             fail(SensorError(.lost, place, "gave \(readings.count) readings at once, more than \(Self.limit)"))
         }
         for reading in readings.prefix(Self.limit) {
-            do throws(SensorError) { measured.append(try Self.measurement(reading, place: place)) } catch {
+            do throws(SensorError) {
+                let measurement = try Self.measurement(reading, place: place)
+                if let channel = measurement.channel { failing[channel] = nil }
+                measured.append(measurement)
+            } catch {
+                var error = error
+                error.channel = reading["channel"]?.string
                 fail(error)
             }
         }
@@ -32,6 +39,7 @@ struct PluginReadings: Sendable, Hashable {
     private mutating func fail(_ error: SensorError) {
         failure = failure ?? error
         failures += 1
+        failing.merge(error.failing(in: error.channel)) { _, last in last }
     }
 
     /// As a read gives them: of each channel one, the last.
@@ -45,6 +53,7 @@ struct PluginReadings: Sendable, Hashable {
         guard var error = failure else { return measured }
         if failures > 1 { error.problem += " (and \(failures - 1) more readings fail)" }
         error.measured = measured
+        error.failing = failing
         throw error
     }
 
