@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The most that the stripped file may weigh, in MB (10^6 bytes), linked with lld. A deliberate addition raises it in the
 # same commit.
-budget_mb=21
+budget_mb=22
 
 failures=0
 check() { # check NAME VERDICT VALUE
