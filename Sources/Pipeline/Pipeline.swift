@@ -241,10 +241,11 @@ public struct Pipeline: Sendable {
 
     // MARK: One sensor
 
-    /// - Returns: which of its channels have new values.
+    /// - Returns: which of its channels have new values; nil for all, where it had failed as a whole.
     private mutating func take(
         _ readings: ArraySlice<Reading>, of index: Int, now: Timestamp, _ output: inout PipelineOutput
-    ) -> Set<Int> {
+    ) -> Set<Int>? {
+        let hadFailed = sensors[index].failure != nil
         if sensors[index].failure ?? sensors[index].formerFailure != nil {
             (sensors[index].failure, sensors[index].formerFailure) = (nil, nil)
             for channel in sensors[index].channels.indices { sensors[index].channels[channel].forgetReports() }
@@ -287,7 +288,7 @@ public struct Pipeline: Sendable {
         }
         if !told.isEmpty { output.reports.append(.readings(told)) }
         due = earliest(due, nextDue(of: index))
-        return changed
+        return hadFailed ? nil : changed
     }
 
     /// - Parameter hint: where it probably is: a sensor's channels mostly come in the same order.

@@ -52,6 +52,20 @@ import Units
         #expect(young.accept(pair(1, nil, 0), at: at(0)).told == ["p.a 1.0"])
     }
 
+    @Test func `What failed with its input is worked out again when any channel of that has come back`() throws {
+        var pipeline = Pipeline(sensors: [try sensor("p"), try sensor("twice", ["expression": "p.a * 2"])])
+        func read(_ channel: String, _ second: Double) -> [String] {
+            pipeline.accept([number(1, at(second), of: "p", channel: channel)], at: at(second)).told
+        }
+        #expect(read("a", 0) == ["p.a 1.0", "twice 2.0"])
+        #expect(
+            pipeline.fail("p", reason: "gone", at: at(1)).told == [
+                "p fails: gone", "twice fails: input p.a fails: gone",
+            ])
+        #expect(read("b", 2) == ["p.b 1.0", "twice 2.0"])
+        #expect(read("b", 3) == ["p.b 1.0"])
+    }
+
     @Test func `Derived ones are worked out in order, once, however they hang together`() throws {
         var pipeline = Pipeline(sensors: [
             try sensor("d", ["expression": "b + c"]), try sensor("c", ["expression": "a + b"]),

@@ -53,6 +53,8 @@ final class LogOutput: Sendable {
             guard isWritable(until: deadline) else { return false }
             // So much a pipe takes without waiting once it takes anything (pipe(7)).
             if let code = Console.write(Array(rest.prefix(4096)), to: descriptor) {
+                // Of a pipe that does not wait, a part may have been written.
+                state.isWithinLine = state.isWithinLine || code == EAGAIN
                 // Where nothing can be written, not now and not later, nobody will read a count either.
                 return code != EAGAIN
             }

@@ -147,25 +147,26 @@ extension AgentConfiguration {
     /// Platforms have fewer characters for names than we do: two that become one would be mixed up.
     private func checkPlaces(of uplink: Uplink, _ root: SettingsReader) {
         let told = sensors.map(\.name).filter { uplink.sensors?.contains($0) ?? true }
-        let alarms = alarms.filter { told.contains($0.sensor) }.map(\.name)
+        let alarms = alarms.filter { told.contains($0.sensor) }
         var places: [(name: String, place: String)]
         let mend: String
         switch uplink.profile {
         case .plain, .homeAssistant, .sparkplug: return
         case .senml:
             places = told.map { ($0, SenMLProfile.recordName(of: $0)) }
-            places += alarms.map { ($0, "alarm/\(SenMLProfile.recordName(of: $0))") }
+            places += alarms.map { ($0.name, "alarm/\(SenMLProfile.recordName(of: $0.name))") }
             mend = "give one of them a name whose letters, digits and - differ"
         case .oneNET(let settings):
             let profile = OneNETProfile(settings)
             places = told.map { ($0, profile.place(of: $0)) }
-            places += alarms.map { ($0, profile.place(of: $0, alarm: true)) }
+            places += alarms.map { ($0.name, profile.place(of: $0.name, alarmOf: $0.sensor)) }
             mend = "give one of them another, under identifiers of the uplink"
         }
         var names: [String: String] = [:]
         for (name, place) in places {
             if let other = names.updateValue(name, forKey: place) {
-                root.problem(
+                // A board that has run so is not to stand still after an update.
+                root.warning(
                     at: "uplink",
                     message:
                         "\"\(uplink.name)\" would tell of \"\(other)\" and \"\(name)\" under one name, \"\(place)\"",

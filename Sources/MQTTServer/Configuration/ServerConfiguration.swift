@@ -13,6 +13,8 @@ public struct ServerConfiguration: Sendable {
     public var systemInterval: Duration = .seconds(10)
     /// What `$SYS/broker/version` says.
     public var version = "fieldpost"
+    /// Client identifiers that are for ``MQTTServer/connectLocal`` only: whoever comes with one over a listener is refused.
+    public var reservedIdentifiers: Set<String> = []
     /// What CONNACK says to clients that ask for Response Information (5.0 §3.2.2.3.15); `%c` stands for the client
     /// identifier. Nil: nothing.
     public var responseInformation: String?

@@ -159,7 +159,9 @@ extension MQTTServer {
         // As with Mosquitto a name that is only claimed counts, but not where names are proven.
         if connection.admission == .anonymous, areNamesProven { candidate.information.username = nil }
         let information = candidate.information
-        guard localClients[information.identifier] == nil else {
+        guard localClients[information.identifier] == nil,
+            !configuration.reservedIdentifiers.contains(information.identifier)
+        else {
             return refuse(
                 .clientIdentifierNotValid, "a part of this server has this identifier", on: connection, at: now)
         }

@@ -57,6 +57,8 @@ public struct SensorSchedule: Sendable {
     private var failures = 0
     private var failingSince: Duration = .zero
     private var lastError: SensorError?
+    /// Whether some channels had values all the same.
+    private var wasPartly = false
 
     /// - Parameters:
     ///   - every: from one point of the grid to the next; nil: there is no grid.
@@ -114,7 +116,7 @@ public struct SensorSchedule: Sendable {
                 plan(skipping: min(1 << Int64(min(failures - 1, 40)), limit / every))
             }
         }
-        return telling(error, at: now)
+        return telling(error, partly: partly, at: now)
     }
 
     /// Something was received that is no read: nothing of the plan changes, but that the sensor is well again.
@@ -136,7 +138,7 @@ public struct SensorSchedule: Sendable {
     public mutating func failedToReceive(_ error: SensorError, isDeaf: Bool, at now: Duration) -> Failure? {
         countFailure(at: now)
         if isDeaf { retry(within: Self.limit(for: error), orAt: dueTime, at: now) }
-        return telling(error, at: now)
+        return telling(error, partly: !error.measured.isEmpty, at: now)
     }
 
     private static func limit(for error: SensorError) -> Int64 {
@@ -155,9 +157,10 @@ public struct SensorSchedule: Sendable {
         failures += 1
     }
 
-    private mutating func telling(_ error: SensorError, at now: Duration) -> Failure? {
-        let isNew = lastError.map { !$0.isSameTrouble(as: error) } ?? true
-        lastError = error
+    private mutating func telling(_ error: SensorError, partly: Bool, at now: Duration) -> Failure? {
+        // The same trouble is another one where no channel has a value any more.
+        let isNew = lastError.map { !$0.isSameTrouble(as: error) || wasPartly && !partly } ?? true
+        (lastError, wasPartly) = (error, partly)
         guard isNew || failures.isMultiple(of: Self.reminder) else { return nil }
         return Failure(count: failures, retryIn: max(due - now, .zero))
     }

@@ -38,14 +38,18 @@ public struct OneNETProfile: Profile {
     /// To whom a sensor belongs; nil: to the board itself.
     func owner(of sensor: String) -> OneNETSettings.SubDevice? { owners[sensor] }
 
-    /// Under which property, data stream or event something is told: that of two sensors, or of two alarms, must not be
+    /// Under which property, data stream or event something is told: that of two sensors, or of two alarms, should not be
     /// the same. For a sub-device's it begins with the device.
     ///
-    /// - Parameter name: a sensor's, or, as `alarm`, an alarm's.
-    public func place(of name: String, alarm: Bool = false) -> String {
-        let place =
-            "\(alarm ? "" : owner(of: name).map { "\($0.product)/\($0.device)/" } ?? "")\(identifier(name, nil))"
-        return alarm && settings.model == .thing ? "event \(place)" : place
+    /// - Parameters:
+    ///   - name: a sensor's or an alarm's.
+    ///   - sensor: for an alarm, its sensor's.
+    public func place(of name: String, alarmOf sensor: String? = nil) -> String {
+        let identifier = identifier(name, nil)
+        // Data streams are the board's, whatever they tell of.
+        guard settings.model == .thing else { return identifier }
+        let owner = owner(of: sensor ?? name).map { "\($0.product)/\($0.device)/" } ?? ""
+        return "\(sensor == nil ? "" : "event ")\(owner)\(identifier)"
     }
 
     func identifier(_ sensor: String, _ channel: String?) -> String {

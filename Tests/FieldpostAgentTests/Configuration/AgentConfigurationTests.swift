@@ -269,6 +269,19 @@ import Musl
         #expect(try read(text, path: file, environment: environment).configuration.queue.path == expected)
     }
 
+    @Test func `Names that a platform would mix up are worth a warning`() throws {
+        func sensors(_ names: String...) -> String {
+            names.map { "[[sensor]]\nname = \"\($0)\"\ndriver = \"thermal\"\n" }.joined()
+        }
+        let senML = smallest + "[uplink]\nprofile = \"senml\"\n"
+        #expect(
+            try read(senML + sensors("温度", "湿度")).warnings.map(\.message) == [
+                #""senml" would tell of "温度" and "湿度" under one name, "__""#
+            ])
+        #expect(try read(senML + sensors("a-b", "a_b")).warnings.isEmpty)
+        #expect(try read(smallest + sensors("温度", "湿度")).warnings.isEmpty)
+    }
+
     @Test func `S2: a password that every user can read is worth a warning`() throws {
         let text = smallest + "broker.username = \"u\"\nbroker.password = \"secret\"\nsensor = []"
         #expect(

@@ -322,23 +322,6 @@ import Testing
         (
             #"""
             [[uplink]]
-            profile = "senml"
-            [[sensor]]
-            name = "温度"
-            driver = "file"
-            path = "/a"
-            [[sensor]]
-            name = "湿度"
-            driver = "file"
-            path = "/b"
-            """#,
-            #"""
-            bins.toml:12:1: uplink: "senml" would tell of "温度" and "湿度" under one name, "__": give one of them a name whose letters, digits and - differ
-            """#
-        ),
-        (
-            #"""
-            [[uplink]]
             [[uplink]]
             name = "other"
             """#,

@@ -188,6 +188,20 @@ import Testing
         }
     }
 
+    @Test func identifiersOfThePartsOfAProgramAreForNobodyElse() async throws {
+        var configuration = configuration()
+        configuration.reservedIdentifiers = ["$part"]
+        try await withServer(configuration) { server in
+            for (identifier, code) in [("$part", ReasonCode.clientIdentifierNotValid), ("$par", .success)] {
+                let client = try await RawClient.connect(port: try await server.port)
+                #expect(try await client.connect(identifier).reasonCode == code)
+            }
+            let local = try await server.connectLocal(identifier: "$part")
+            #expect(await server.clients().contains { $0.client.identifier == "$part" })
+            withExtendedLifetime(local) {}
+        }
+    }
+
     @Test func theHookHasTheLastWord() async throws {
         let configuration = try withPasswords {
             $0.hooks.validateConnection = { request in

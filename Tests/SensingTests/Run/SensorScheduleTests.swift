@@ -59,6 +59,15 @@ import Units
         #expect(schedule.overruns == 0)
     }
 
+    @Test("That the last channel fails too is told, though the first one's trouble stays the same") func lastChannel() {
+        var schedule = SensorSchedule(every: .seconds(10), start: .zero)
+        #expect(Self.fail(&schedule, partly: true) != nil)
+        #expect(Self.fail(&schedule, partly: true) == nil)
+        #expect(Self.fail(&schedule) != nil)
+        #expect(Self.fail(&schedule) == nil)
+        #expect(Self.fail(&schedule, partly: true) == nil)
+    }
+
     @Test("A sensor that is read once an hour is retried after five minutes, and keeps its hours") func rareReads() {
         var schedule = SensorSchedule(every: .seconds(3600), start: .zero)
         Self.succeed(&schedule)

@@ -105,6 +105,8 @@ extension BrokerConfiguration {
     fileprivate func loaded() throws -> ServerConfiguration {
         var settings = server
         settings.hooks = hooks
+        // Also while they are not there: what waits for them is not for others, nor is what they may do.
+        settings.reservedIdentifiers = [Bridge.clientIdentifier, SensorSubscriptions.clientIdentifier]
         // In Mosquitto's manner.
         settings.version = "fieldpost version \(FieldpostVersion.string)"
         settings.access = try access.load()

@@ -221,7 +221,10 @@ public struct MQTTDriver: EventDriver {
         if let prefix {
             let named = failure.failing.map { ("\(prefix).\($0.key)", $0.value) }
             failure.failing = Dictionary(named) { first, _ in first }
-            if failure.failing.isEmpty, failure.measured.isEmpty { failure.failing = [prefix: "\(failure)"] }
+            // Otherwise there is no channel of that name, and nothing would ever end its failure.
+            if failure.failing.isEmpty, failure.measured.isEmpty, format.isPlain {
+                failure.failing = [prefix: "\(failure)"]
+            }
         }
         throw failure
     }

@@ -10,7 +10,7 @@ internal import Units
 
 /// Brings the messages of brokers to the `mqtt` sensors that want them.
 struct SensorSubscriptions: Sendable {
-    private static let clientIdentifier = "$sensors"
+    static let clientIdentifier = "$sensors"
     /// What devices say to the broker inside while the agent reads its configuration again waits so long. What has
     /// waited for longer would come with a time at which it was not measured.
     private static let sessionExpiry = Duration.seconds(60)

@@ -27,6 +27,8 @@ public struct TextFormat: Sendable {
         case keyValue = "key=value"
     }
 
+    private static let plain: [Format] = [.number, .boolean, .text]
+
     private let format: Format
     private let pattern: ExtendedExpression?
     private let selection: JSONSelection
@@ -35,6 +37,9 @@ public struct TextFormat: Sendable {
     private let units: [String: String]
 
     /// Reads the options; what is wrong with them goes to `settings`.
+    /// Whether what is read is one value without a channel of its own.
+    public var isPlain: Bool { Self.plain.contains(format) }
+
     public init(_ settings: SettingsReader) {
         let format = settings.choice("format", of: Format.self) ?? .number
         pattern = settings.parsed("pattern", ExtendedExpression.init)
@@ -56,13 +61,12 @@ public struct TextFormat: Sendable {
                 at: key, message: "is for format = \"\(owner.rawValue)\" only",
                 mend: "remove it, or write that format")
         }
-        let isPlain = [.number, .boolean, .text].contains(format)
-        if !isPlain, settings.has("pattern") {
+        if !Self.plain.contains(format), settings.has("pattern") {
             settings.problem(
                 at: "pattern", message: "is for a single value",
                 mend: "remove it; path or channels choose among several")
         }
-        if isPlain, settings.has("units") {
+        if Self.plain.contains(format), settings.has("units") {
             settings.problem(at: "units", message: "is for several channels", mend: "write unit = \"…\"")
         }
         self.format = format
