@@ -37,7 +37,7 @@ public actor Mosquitto {
             [port]
             + lines.compactMap { line in
                 let words = line.split(separator: " ")
-                return words.first == "listener" && words.count > 1 ? Int(words[1]) : nil
+                return words.count == 3 && words[0] == "listener" && words[2] == "127.0.0.1" ? Int(words[1]) : nil
             }
         var configuration = [
             "listener \(port) 127.0.0.1", "allow_anonymous true", "user root", "log_dest stderr", "log_type all",
