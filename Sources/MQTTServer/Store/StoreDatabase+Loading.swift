@@ -52,7 +52,7 @@ extension StoreDatabase {
                     loaded.state.sessions[session].subscriptions.contains(where: { $0.subscription.filter == filter })
                 else { return false }
                 loaded.state.sessions[session].offers.append(
-                    StoredOffer(filter: filter, last: row.text(2), below: row.integer(3)))
+                    StoredOffer(filter: filter, last: row.text(2), below: row.integer(3).clamped(to: numbers)))
                 return true
             }
         }

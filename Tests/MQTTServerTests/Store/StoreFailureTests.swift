@@ -252,6 +252,19 @@ import Units
         }
     }
 
+    @Test func `numbers that a damaged file says are of no harm`() async throws {
+        _ = try await prepare()
+        let connection = try Connection(path: place.path)
+        try connection.execute(
+            "INSERT INTO subscription VALUES (2, 'a', 0, NULL); INSERT INTO offer VALUES (2, 'a', '', \(Int64.max))")
+        let (store, state) = try await place.open()
+        await store.close()
+        #expect(state.sessions.flatMap(\.offers).map(\.below) == [1 << 60])
+        var both = state
+        both.take(over: state)
+        #expect(both.sessions.count == state.sessions.count)
+    }
+
     // MARK: - What is refused
 
     @Test func `somebody else's database is refused and left alone`() async throws {
